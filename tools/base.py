@@ -1,0 +1,93 @@
+"""What every tool is made of, and the errors of this layer.
+
+    Exception
+    ├── ToolError       the model reads it and goes on
+    ├── EpisodeOver     the attempt ends; its work is harvested
+    ├── UserError       the user's words are wrong; exit code 2
+    └── WorldError      the world is wrong; exit code 6
+        ├── EngineError     the Docker engine
+        ├── SandboxLost     a sandbox that died under us; the attempt is retried once
+        └── NetworkError    a registry, hub or git server
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class ToolError(Exception):
+    """A mistake of the model's; the text tells it what to do next."""
+
+
+class EpisodeOver(Exception):
+    """The end of an attempt: `reason` is one of the end reasons of `Attempt`."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail or reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class Explained(Exception):
+    """An error that is shown to the user as one line and, where there is one, a remedy."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UserError(Explained):
+    """The user must change an option, a file or an id."""
+
+
+class WorldError(Explained):
+    """The user must mend something outside the program: engine, network, disk."""
+
+
+class EngineError(WorldError):
+    """The Docker engine is away or refused."""
+
+
+class SandboxLost(WorldError):
+    """The sandbox died while it was in use; never the model's fault."""
+
+
+class NetworkError(WorldError):
+    """A registry, hub or git server did not answer as it should."""
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call as the model wrote it: `arguments` is the JSON text, not yet checked."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the model sees of a call: `text` in characters already clipped, `seconds` of wall time."""
+
+    call_id: str
+    text: str
+    error: bool = False
+    seconds: float = 0.0
+
+
+class Tool(Protocol):
+    """One tool: `arguments` is a frozen dataclass whose fields make the JSON schema."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def arguments(self) -> type[Any]: ...
+
+    def __call__(self, arguments: Any) -> str:
+        """Act and return the text of the observation; raise ToolError or EpisodeOver."""

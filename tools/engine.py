@@ -1,0 +1,506 @@
+"""The only door to the Docker engine; its errors become EngineError here."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Timer
+from types import TracebackType
+from typing import Any, Self
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import HostConfig, LogConfig, Mount, Ulimit
+
+from tools.base import EngineError, NetworkError
+
+LABEL = "repair-agent"
+OWNER_LABEL = "repair-agent.owner"
+NOT_RUNNING = (
+    "start it (`sudo systemctl start docker`, or `dockerd` as root), or point DOCKER_HOST at one; "
+    "`repair-agent doctor` checks it"
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sandbox may use: bytes of memory, number of processes, number of CPUs."""
+
+    memory: int = 4 << 30
+    processes: int = 512
+    cpus: float = 2.0
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """An image the engine has: its tags, digest (sha256:…), bytes, labels, environment."""
+
+    tags: tuple[str, ...]
+    digest: str
+    size: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ContainerInfo:
+    """A container that carries our label: `owner` is host:pid:start of the process that made it."""
+
+    name: str
+    owner: str
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Turn the SDK's errors into EngineError that says what was being done."""
+    try:
+        yield
+    except APIError as error:
+        raise EngineError(f"the Docker engine refused to {action}: {error.explanation}") from error
+    except (DockerException, requests.exceptions.RequestException) as error:
+        raise EngineError(f"cannot {action}: {plain(error)}", NOT_RUNNING) from error
+
+
+def plain(error: Exception) -> str:
+    """Return the innermost reason of an SDK error as one line."""
+    cause: BaseException = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__ or cause
+    if isinstance(cause, FileNotFoundError):
+        return "no Docker engine answers"
+    if isinstance(cause, PermissionError):
+        return "this user may not talk to the Docker engine (is it in the docker group?)"
+    return str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+
+
+def owner() -> str:
+    """Name this process so that another one can tell whether it still lives."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def owner_lives(name: str) -> bool:
+    """Tell whether the process that `owner` named is alive; one on another host counts as alive."""
+    host, _, rest = name.rpartition(":")[0].rpartition(":")
+    started = name.rpartition(":")[2]
+    return host != socket.gethostname() or (rest.isdigit() and _started(int(rest)) == started)
+
+
+def _started(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return "gone"
+
+
+class Engine:
+    """One connection to the Docker engine, safe to share between threads."""
+
+    def __init__(self) -> None:
+        with translated("reach the Docker engine"):
+            self._api = docker.APIClient(version="auto", timeout=120)
+
+    def version(self) -> str:
+        """Return the engine's version."""
+        with translated("ask the engine for its version"):
+            return str(self._api.version()["Version"])
+
+    def free_bytes(self) -> int | None:
+        """Return the free bytes where the engine keeps its data, None when that is elsewhere."""
+        with translated("ask the engine where it keeps its data"):
+            folder = Path(self._api.info()["DockerRootDir"])
+        try:
+            stats = os.statvfs(folder)
+        except OSError:
+            return None
+        return stats.f_bavail * stats.f_frsize
+
+    # --- images ---
+
+    def image(self, reference: str) -> ImageInfo | None:
+        """Return what the engine has under this name, or None."""
+        with translated(f"look for the image {reference}"):
+            try:
+                return _image_info(self._api.inspect_image(reference))
+            except ImageNotFound:
+                return None
+
+    def images(self) -> list[ImageInfo]:
+        """Return every image that carries our label."""
+        with translated("list images"):
+            found = self._api.images(filters={"label": LABEL})
+            return [_image_info(self._api.inspect_image(image["Id"])) for image in found]
+
+    def pull(self, reference: str) -> ImageInfo:
+        """Pull an image; raises NetworkError when no registry gives it."""
+        try:
+            with translated(f"pull {reference}"):
+                for line in self._api.pull(reference, stream=True, decode=True):
+                    if "error" in line:
+                        raise NetworkError(f"cannot pull {reference}: {line['error']}")
+        except EngineError as error:
+            raise NetworkError(error.message, "build the image, or load it into the engine") from error
+        found = self.image(reference)
+        if found is None:
+            raise NetworkError(f"pulled {reference}, but the engine does not have it")
+        return found
+
+    def import_rootfs(self, archive: Path, reference: str, labels: Mapping[str, str]) -> ImageInfo:
+        """Make an image of a root file system's tar archive."""
+        changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
+        repository, _, tag = reference.rpartition(":")
+        with translated(f"import {reference}"), archive.open("rb") as file:
+            url = self._api._url("/images/create")
+            params = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": changes}
+            answer = self._api._post(url, data=file, params=params, timeout=None)
+            self._api._raise_for_status(answer)
+            for line in answer.text.splitlines():
+                if "error" in json.loads(line):
+                    raise EngineError(f"cannot import {reference}: {json.loads(line)['error']}")
+        found = self.image(reference)
+        if found is None:
+            raise EngineError(f"imported {reference}, but the engine does not have it")
+        return found
+
+    def remove_image(self, reference: str) -> None:
+        """Remove a tag, and its layers when nothing else needs them."""
+        with translated(f"remove the image {reference}"):
+            self._api.remove_image(reference)
+
+    # --- containers ---
+
+    def containers(self) -> list[ContainerInfo]:
+        """Return every container that carries our label, running or not."""
+        with translated("list containers"):
+            found = self._api.containers(all=True, filters={"label": LABEL})
+        return [
+            ContainerInfo(item["Names"][0].lstrip("/"), item["Labels"].get(OWNER_LABEL, ""))
+            for item in found
+        ]
+
+    def create(
+        self,
+        image: str,
+        name: str,
+        command: Sequence[str],
+        *,
+        limits: Limits,
+        init: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Create a clean-room container: no network, no capabilities, no mounts, nothing logged."""
+        host = HostConfig(
+            version=self._api._version,
+            network_mode="none",
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            mem_limit=limits.memory,
+            memswap_limit=limits.memory,
+            pids_limit=limits.processes,
+            nano_cpus=int(min(limits.cpus, os.cpu_count() or 1) * 1e9),
+            ulimits=[Ulimit(name="core", soft=0, hard=0)],
+            log_config=LogConfig(type="none"),
+            auto_remove=True,
+            init=init or None,
+        )
+        with translated(f"create a container from {image}"):
+            try:
+                self._api.create_container(
+                    image,
+                    entrypoint=list(command),
+                    command=[],
+                    name=name,
+                    stdin_open=True,
+                    host_config=host,
+                    environment=dict(environment or {}),
+                    labels={LABEL: "sandbox", OWNER_LABEL: owner()},
+                    use_config_proxy=False,
+                    healthcheck={"test": ["NONE"]},
+                )
+            except ImageNotFound as error:
+                raise EngineError(
+                    f"the engine has no image {image}", "build or pull it first"
+                ) from error
+
+    def attach(self, name: str) -> Attached:
+        """Connect to a created container's main process, before it is started."""
+        with translated("attach to a container"):
+            stream = self._api.attach_socket(
+                name, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            )
+        return Attached(stream, lambda: self.state(name))
+
+    def start(self, name: str) -> None:
+        """Start a created container."""
+        with translated("start a container"):
+            self._api.start(name)
+
+    def state(self, name: str) -> str:
+        """Say in a few words how a container is: running, or how it ended."""
+        try:
+            with translated("look at a container"):
+                state = self._api.inspect_container(name)["State"]
+        except EngineError:
+            return "its container is gone"
+        if state.get("OOMKilled"):
+            return "its container ran out of memory"
+        return f"its container is {state['Status']} with exit code {state['ExitCode']}"
+
+    def remove(self, name: str) -> None:
+        """Kill and remove a container; one that is gone already is no error."""
+        with translated(f"remove the container {name}"):
+            try:
+                self._api.remove_container(name, force=True, v=True)
+            except NotFound:
+                return
+            except APIError as error:
+                if error.status_code != 409:  # its removal is under way
+                    raise
+
+    def execute(
+        self, name: str, command: Sequence[str], *, workdir: str, environment: Mapping[str, str]
+    ) -> Execution:
+        """Start one more process in a running container."""
+        with translated("start a command"):
+            created = self._api.exec_create(
+                name, list(command), workdir=workdir, environment=dict(environment)
+            )
+            stream = self._api.exec_start(created["Id"], socket=True)
+        return Execution(Attached(stream, lambda: self.state(name)), self._api, created["Id"])
+
+    def get(self, name: str, path: str) -> Iterator[bytes] | None:
+        """Return a file or folder of a container as a tar stream, None when it is not there."""
+        with translated(f"read {path}"):
+            try:
+                stream: Iterator[bytes] = self._api.get_archive(name, path)[0]
+            except NotFound:
+                return None
+            return stream
+
+    def put(self, name: str, folder: str, archive: bytes) -> None:
+        """Unpack a tar archive in a folder of a container."""
+        with translated(f"write into {folder}"):
+            self._api.put_archive(name, folder, archive)
+
+    def builder(self, image: str, volumes: Mapping[str, str] | None = None) -> Builder:
+        """Return a container with a network in which steps run and are committed as layers.
+
+        `volumes` maps names of the engine's volumes to folders inside; they are in no layer.
+        """
+        return Builder(self, self._api, image, dict(volumes or {}))
+
+    def volumes(self) -> list[str]:
+        """Return the names of the volumes that carry our label."""
+        with translated("list volumes"):
+            found = self._api.volumes(filters={"label": LABEL})["Volumes"] or []
+        return [volume["Name"] for volume in found]
+
+    def create_volume(self, name: str) -> None:
+        """Create a volume; one of that name already there is kept."""
+        with translated(f"create the volume {name}"):
+            self._api.create_volume(name, labels={LABEL: "cache"})
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that no container uses."""
+        with translated(f"remove the volume {name}"):
+            self._api.remove_volume(name)
+
+
+def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
+    config = raw.get("Config") or {}
+    environment = dict(item.partition("=")[::2] for item in config.get("Env") or [])
+    return ImageInfo(
+        tuple(raw.get("RepoTags") or ()), raw["Id"], raw["Size"], config.get("Labels") or {}, environment
+    )
+
+
+class Attached:
+    """A wire to a process in a container: what it writes to standard output comes to us."""
+
+    def __init__(self, stream: Any, state: Callable[[], str]) -> None:
+        self._stream = stream  # kept: its response owns the connection
+        self._socket = getattr(stream, "_sock", stream)
+        self._socket.settimeout(None)
+        self._state = state
+        self._raw = bytearray()
+        self._errors = b""
+
+    def send(self, data: bytes) -> None:
+        """Send bytes; a broken connection is noticed by the next `receive`."""
+        try:
+            self._socket.sendall(data)
+        except OSError:
+            return
+
+    def receive(self, timeout: float, *, errors: bool = False) -> bytes:
+        """Return the next bytes, b"" at the end; `errors` lets standard error through too."""
+        while True:
+            if len(self._raw) >= 8:
+                kind, size = struct.unpack(">BxxxL", self._raw[:8])
+                if len(self._raw) >= 8 + size:
+                    data = bytes(self._raw[8 : 8 + size])
+                    del self._raw[: 8 + size]
+                    if kind == 1 or errors:
+                        return data
+                    self._errors = (self._errors + data)[-2000:]
+                    continue
+            ready, _, _ = select.select([self._socket], [], [], timeout)
+            if not ready:
+                raise TimeoutError
+            try:
+                more = self._socket.recv(1 << 20)
+            except OSError:
+                more = b""
+            if not more:
+                return b""
+            self._raw += more
+
+    def why_gone(self) -> str:
+        """Say what is known of why the process went away."""
+        last = self._errors.decode("utf-8", "replace").strip().splitlines()
+        return f"{self._state()}{': ' + last[-1] if last else ''}"
+
+    def close(self) -> None:
+        """Close the connection; the engine then closes the process's standard input."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # already closed at the other end
+        finally:
+            self._stream.close()
+            self._socket.close()
+
+
+class Execution:
+    """One process started by the engine in a running container."""
+
+    def __init__(self, output: Attached, api: docker.APIClient, identity: str) -> None:
+        self.output = output
+        self._api = api
+        self._id = identity
+
+    def exit_code(self) -> int | None:
+        """Return its exit code, None while it runs."""
+        with translated("look at a command"):
+            code: int | None = self._api.exec_inspect(self._id)["ExitCode"]
+            return code
+
+
+class Builder:
+    """A build container: steps run in it with a network, then it is committed.
+
+    What a step gets as `env` is the step's alone: it is neither in the image nor in its history.
+    """
+
+    def __init__(
+        self, engine: Engine, api: docker.APIClient, image: str, volumes: dict[str, str]
+    ) -> None:
+        self._engine, self._api, self._image, self._volumes = engine, api, image, volumes
+        self.name = f"repair-agent-build-{os.urandom(6).hex()}"
+
+    def __enter__(self) -> Self:
+        mounts = [Mount(target, source) for source, target in self._volumes.items()]
+        with translated(f"create a build container from {self._image}"):
+            try:
+                self._api.create_container(
+                    self._image,
+                    entrypoint=["/bin/sh", "-c", "exec sleep 86400"],
+                    command=[],
+                    name=self.name,
+                    host_config=HostConfig(
+                        version=self._api._version,
+                        mounts=mounts,
+                        log_config=LogConfig(type="none"),
+                        network_mode="bridge",
+                    ),
+                    labels={LABEL: "build", OWNER_LABEL: owner()},
+                    use_config_proxy=False,
+                )
+                self._api.start(self.name)
+            except BaseException:
+                self._engine.remove(self.name)
+                raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._engine.remove(self.name)
+
+    def run(
+        self,
+        command: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 1800.0,
+        on_line: Callable[[str], None] | None = None,
+        workdir: str = "/",
+    ) -> tuple[int, str]:
+        """Run one step with /bin/sh; return its exit code and its last 1 MB of output.
+
+        A step over `timeout` seconds is killed together with the container: EngineError.
+        """
+        timer = Timer(timeout, self._engine.remove, [self.name])
+        timer.daemon = True
+        timer.start()
+        text = ""
+        with translated("run a build step"):
+            try:
+                created = self._api.exec_create(
+                    self.name, ["/bin/sh", "-c", command], environment=dict(env or {}), workdir=workdir
+                )
+                for data in self._api.exec_start(created["Id"], stream=True):
+                    lines = data.decode("utf-8", "replace")
+                    text = (text + lines)[-1_000_000:]
+                    for line in lines.splitlines() if on_line else ():
+                        assert on_line is not None
+                        on_line(line)
+                if timer.finished.is_set():
+                    raise EngineError(
+                        f"a build step ran longer than {timeout:.0f} s: {command[:200]}"
+                    )
+                return int(self._api.exec_inspect(created["Id"])["ExitCode"]), text
+            finally:
+                timer.cancel()
+
+    def put(self, folder: str, archive: bytes) -> None:
+        """Unpack a tar archive in a folder of the container."""
+        self._engine.put(self.name, folder, archive)
+
+    def read(self, path: str) -> Iterator[bytes] | None:
+        """Return a file as a tar stream, None when it is not there."""
+        return self._engine.get(self.name, path)
+
+    def commit(
+        self,
+        reference: str,
+        *,
+        labels: Mapping[str, str],
+        environment: Mapping[str, str] | None = None,
+        workdir: str = "/",
+    ) -> ImageInfo:
+        """Make an image of the container as it stands."""
+        repository, _, tag = reference.rpartition(":")
+        config = {
+            "Labels": {**labels, LABEL: labels.get(LABEL, "layer"), OWNER_LABEL: ""},
+            "Env": [f"{key}={value}" for key, value in (environment or {}).items()],
+            "WorkingDir": workdir,
+            "Cmd": ["/bin/sh"],
+            "Entrypoint": [],
+        }
+        with translated(f"commit {reference}"):
+            self._api.commit(self.name, repository, tag, conf=config)
+        found = self._engine.image(reference)
+        if found is None:
+            raise EngineError(f"committed {reference}, but the engine does not have it")
+        return found

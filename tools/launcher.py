@@ -1,0 +1,154 @@
+"""Our end of the wire to the launcher inside a sandbox."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from threading import Lock
+from typing import Any, Protocol
+
+from tools.base import SandboxLost
+from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+
+GRACE_SECONDS = 30.0
+"""How much longer than its timeout a command may stay unanswered before the sandbox is lost."""
+
+
+class Wire(Protocol):
+    """Bytes both ways; `receive` returns b"" when the other end is gone."""
+
+    def send(self, data: bytes) -> None: ...
+
+    def receive(self, timeout: float) -> bytes:
+        """Wait at most `timeout` seconds; raises TimeoutError."""
+
+    def why_gone(self) -> str:
+        """Say what is known of why the other end went away."""
+
+    def close(self) -> None:
+        """Hang up; the launcher then kills what it started and ends."""
+
+
+def source() -> str:
+    """Return the text of the program that runs inside."""
+    return resources.files("tools.inside").joinpath("launcher.py").read_text(encoding="utf-8")
+
+
+class Launcher:
+    """The three verbs over one wire, one at a time.
+
+    Exchanges run in a thread of their own: a signal that interrupts the caller can then never
+    cut a frame in two. The command that the caller gave up is ended by the next frame.
+    """
+
+    def __init__(self, wire: Wire, *, hello_seconds: float) -> None:
+        self._wire = wire
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
+        self._sending = Lock()
+        self._received = bytearray()
+        self._last_id = 0
+        self._waiting_for: int | None = 0
+        try:
+            self.hello = self._thread.submit(self._receive, hello_seconds).result()[0]
+        except BaseException:
+            self.close()
+            raise
+
+    def run(
+        self,
+        command: str,
+        *,
+        timeout: float = COMMAND_SECONDS,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        limit: int = OUTPUT_BYTES,
+    ) -> Completed:
+        """Run one command; see Sandbox.run."""
+        request = {"op": "run", "command": command, "timeout": timeout, "limit": limit}
+        request |= {"cwd": cwd or "", "env": dict(env or {})}
+        header, payload = self._exchange(request, stdin, timeout + GRACE_SECONDS)
+        return Completed(
+            exit_code=header["exit_code"],
+            output=join(payload[: header["head"]], header["omitted"], payload[header["head"] :]),
+            omitted=header["omitted"],
+            timed_out=header["timed_out"],
+            out_of_memory=header["out_of_memory"],
+            seconds=header["seconds"],
+        )
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file; see Sandbox.read."""
+        return self._exchange({"op": "read", "path": path}, b"", COMMAND_SECONDS)[1]
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file; see Sandbox.write."""
+        self._exchange({"op": "write", "path": path}, data, COMMAND_SECONDS)
+
+    def close(self) -> None:
+        """Hang up and stop waiting for answers."""
+        self._wire.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _exchange(
+        self, request: dict[str, Any], payload: bytes, seconds: float
+    ) -> tuple[dict[str, Any], bytes]:
+        future = self._thread.submit(self._talk, request, payload, seconds)
+        try:
+            header, answer = future.result()
+        except BaseException:
+            if not future.done():
+                self._give_up()
+            raise
+        if "error" in header:
+            kind = getattr(builtins, header["error"], OSError)
+            raise kind(f"{header['message']}: {request.get('path') or request.get('cwd')}")
+        return header, answer
+
+    def _talk(
+        self, request: dict[str, Any], payload: bytes, seconds: float
+    ) -> tuple[dict[str, Any], bytes]:
+        with self._sending:
+            self._last_id += 1
+            request |= {"id": self._last_id, "size": len(payload)}
+            self._wire.send(json.dumps(request).encode() + b"\n" + payload)
+        while True:
+            header, answer = self._receive(seconds)
+            if header["id"] == request["id"]:
+                return header, answer
+
+    def _give_up(self) -> None:
+        with self._sending:
+            self._wire.send(b'{"op": "cancel", "id": -1, "size": 0}\n')
+
+    def _receive(self, seconds: float) -> tuple[dict[str, Any], bytes]:
+        self._fill_until(lambda: b"\n" in self._received, seconds)
+        line, _, _ = bytes(self._received).partition(b"\n")
+        header: dict[str, Any] = json.loads(line)
+        end = len(line) + 1 + header["size"]
+        self._fill_until(lambda: len(self._received) >= end, seconds)
+        payload = bytes(self._received[len(line) + 1 : end])
+        del self._received[:end]
+        return header, payload
+
+    def _fill_until(self, enough: Any, seconds: float) -> None:
+        while not enough():
+            try:
+                data = self._wire.receive(seconds)
+            except TimeoutError:
+                raise SandboxLost("the sandbox stopped answering", "run the command again") from None
+            if not data:
+                raise SandboxLost(f"the sandbox died: {self._wire.why_gone()}")
+            self._received += data
+
+
+def join(head: bytes, omitted: int, tail: bytes) -> str:
+    """Decode clipped output, saying in its middle how many bytes are missing."""
+    if not omitted:
+        return (head + tail).decode("utf-8", "backslashreplace")
+    start = head.decode("utf-8", "backslashreplace")
+    end = tail.decode("utf-8", "backslashreplace")
+    return f"{start}\n[... {omitted:,} bytes left out ...]\n{end}"

@@ -1,0 +1,133 @@
+"""A container from an image: the clean room in which attempts work and patches are judged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Protocol, Self
+
+from tools import launcher
+from tools.base import EngineError, SandboxLost
+from tools.engine import Engine, Limits
+from tools.launcher import Launcher
+from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+from tools.sandbox_exec import ExecSession
+
+HELLO_SECONDS = 60.0
+TESTBED = "/testbed"
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "HOME": "/root",
+    "PAGER": "cat",
+    "TERM": "dumb",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PIP_NO_INPUT": "1",
+}
+
+
+class Session(Protocol):
+    """The three verbs in a container that runs, and its end."""
+
+    def run(
+        self,
+        command: str,
+        *,
+        timeout: float,
+        cwd: str | None,
+        env: Mapping[str, str] | None,
+        stdin: bytes,
+        limit: int,
+    ) -> Completed: ...
+
+    def read(self, path: str) -> bytes: ...
+
+    def write(self, path: str, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class DockerSandbox:
+    """One container without network, capabilities, mounts or secrets, removed on exit.
+
+    The engine removes it too when this process dies: its main process ends with our connection.
+    An image without a usable Python 3 is served through the engine's exec, ten times slower.
+    """
+
+    def __init__(
+        self, engine: Engine, image: str, *, root: str = TESTBED, limits: Limits | None = None
+    ) -> None:
+        self._engine, self._image, self._root = engine, image, root
+        self._limits = limits or Limits()
+        self.name = f"repair-agent-{os.urandom(6).hex()}"
+
+    @property
+    def root(self) -> str:
+        """The repository's folder in the container."""
+        return self._root
+
+    def __enter__(self) -> Self:
+        # In a thread, so that a signal cannot fall between a container's creation and its record.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            opening = thread.submit(self._open)
+            try:
+                self._session = opening.result()
+            except BaseException:
+                if opening.exception() is None:
+                    opening.result().close()
+                self._engine.remove(self.name)
+                raise
+        return self
+
+    def _open(self) -> Session:
+        wrapped = ["python3", "-I", "-S", "-c", launcher.source(), self._root]
+        self._engine.create(
+            self._image, self.name, wrapped, limits=self._limits, environment=ENVIRONMENT
+        )
+        wire = self._engine.attach(self.name)
+        try:
+            self._engine.start(self.name)
+            return Launcher(wire, hello_seconds=HELLO_SECONDS)
+        except (EngineError, SandboxLost):
+            # No python3, or one that cannot run the launcher: the slow way serves any image.
+            wire.close()
+            self._engine.remove(self.name)
+        self.name += "-exec"
+        return ExecSession.start(
+            self._engine, self._image, self.name, self._root, self._limits, ENVIRONMENT
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._session.close()
+        finally:
+            self._engine.remove(self.name)
+
+    def run(
+        self,
+        command: str,
+        *,
+        timeout: float = COMMAND_SECONDS,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        limit: int = OUTPUT_BYTES,
+    ) -> Completed:
+        """Run a shell command; see Sandbox.run."""
+        return self._session.run(
+            command, timeout=timeout, cwd=cwd, env=env, stdin=stdin, limit=limit
+        )
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file; see Sandbox.read."""
+        return self._session.read(path)
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file; see Sandbox.write."""
+        self._session.write(path, data)

@@ -1,0 +1,135 @@
+"""A temporary folder on the host: no isolation, for tests and for models that are trusted."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tools import launcher
+from tools.launcher import Launcher
+from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+
+PREFIX = "repair-agent-"
+
+
+class LocalSandbox:
+    """Runs commands on the host in a copy of `source`, which is removed on exit.
+
+    `path` is the PATH of the commands; nothing else of the host's environment reaches them.
+    """
+
+    def __init__(self, source: Path, *, path: str = os.defpath) -> None:
+        self._source = source
+        self._path = path
+
+    @property
+    def root(self) -> str:
+        """The copy of the repository."""
+        return str(self._folder / "testbed")
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        try:
+            shutil.copytree(self._source, self._folder / "testbed", symlinks=True)
+            (self._folder / "home").mkdir()
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", launcher.source(), self.root],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={
+                    "PATH": self._path,
+                    "HOME": str(self._folder / "home"),
+                    "LANG": "C.UTF-8",
+                    "TMPDIR": str(self._folder),
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                },
+                start_new_session=True,  # Ctrl-C in the terminal is ours to handle, not its
+                bufsize=0,
+            )
+            self._launcher = Launcher(_Pipes(self._process), hello_seconds=30)
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._launcher.close()
+        self._close()
+
+    def _close(self) -> None:
+        process = getattr(self, "_process", None)
+        if process is not None:
+            process.stdin.close()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            process.stdout.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(
+        self,
+        command: str,
+        *,
+        timeout: float = COMMAND_SECONDS,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        limit: int = OUTPUT_BYTES,
+    ) -> Completed:
+        """Run a shell command; see Sandbox.run."""
+        return self._launcher.run(
+            command, timeout=timeout, cwd=cwd, env=env, stdin=stdin, limit=limit
+        )
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file; see Sandbox.read."""
+        return self._launcher.read(path)
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file; see Sandbox.write."""
+        self._launcher.write(path, data)
+
+
+class _Pipes:
+    """The wire to a launcher that is a child process."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process, self._in, self._out = process, process.stdin, process.stdout
+
+    def send(self, data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self._in.write(left) :]
+        except (BrokenPipeError, ValueError):
+            return  # the reader says it better, and at once
+
+    def receive(self, timeout: float) -> bytes:
+        ready, _, _ = select.select([self._out], [], [], timeout)
+        if not ready:
+            raise TimeoutError
+        return os.read(self._out.fileno(), 1 << 20)
+
+    def close(self) -> None:
+        self._in.close()
+
+    def why_gone(self) -> str:
+        return f"its launcher ended with code {self._process.poll()}"
