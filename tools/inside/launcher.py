@@ -63,6 +63,33 @@ def oom_kills():
     return 0
 
 
+def spawn(shell, arguments, environment, source, output):
+    """Start a shell in a session of its own, its signals as a login would leave them."""
+    default = (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+    streams = ((source, 0), (output, 1), (output, 2))
+    if hasattr(os, "posix_spawn"):
+        try:
+            actions = [(os.POSIX_SPAWN_DUP2, old, new) for old, new in streams]
+            return os.posix_spawn(  # twice as fast as a fork of this interpreter
+                shell, arguments, environment, file_actions=actions, setsid=True, setsigdef=default
+            )
+        except NotImplementedError:
+            pass  # a C library from before 2018
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        for old, new in streams:
+            os.dup2(old, new)
+        signal.set_wakeup_fd(-1)
+        for number in default:
+            signal.signal(number, signal.SIG_DFL)
+        os.execve(shell, arguments, environment)
+    finally:
+        os._exit(127)
+
+
 class Command:
     """One running command and what is kept of its output."""
 
@@ -98,29 +125,19 @@ class Command:
         shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
         environment = dict(os.environ)
         environment.update(header["env"])
-        pid = os.fork()
-        if pid:
-            os.close(source)
-            return pid
+        arguments = [shell, "-c", header["command"]]
+        os.chdir(header["cwd"])
         try:
-            os.setsid()
-            try:
-                with open("/proc/self/oom_score_adj", "w") as file:
-                    file.write("1000")
-            except OSError:
-                pass  # not everywhere may a process offer itself
-            os.dup2(source, 0)
-            os.dup2(write_end, 1)
-            os.dup2(write_end, 2)
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_DFL)
-            os.chdir(header["cwd"])
-            os.execve(shell, [shell, "-c", header["command"]], environment)
-        except BaseException as error:
-            os.write(2, ("cannot start %s: %s\n" % (shell, error)).encode("utf-8", "replace"))
+            pid = spawn(shell, arguments, environment, source, write_end)
         finally:
-            os._exit(127)
+            os.close(source)
+            os.chdir("/")
+        try:
+            with open("/proc/%d/oom_score_adj" % pid, "w") as file:
+                file.write("1000")
+        except OSError:
+            pass  # it has ended already, or may not be offered here
+        return pid
 
     def keep(self, data):
         self.total += len(data)
