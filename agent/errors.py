@@ -1,0 +1,58 @@
+"""Exit codes, and the errors that carry them to the user.
+
+    Exception
+    ├── UserError    (tools.base)   2    the user's words are wrong
+    ├── WorldError   (tools.base)   6    the world is wrong: engine, registry, network, disk
+    BaseException
+    └── Interrupted                 130 or 143: a signal asked us to stop; work so far is saved
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+
+from tools.base import EngineError, NetworkError, SandboxLost, UserError, WorldError
+
+__all__ = [
+    "EXIT_DISAGREE",
+    "EXIT_NO_PATCH",
+    "EXIT_UNVERIFIED",
+    "EXIT_USER",
+    "EXIT_VERIFIED",
+    "EXIT_WORLD",
+    "EngineError",
+    "Interrupted",
+    "NetworkError",
+    "SandboxLost",
+    "UserError",
+    "WorldError",
+    "from_os_error",
+]
+
+EXIT_VERIFIED = 0
+EXIT_USER = 2
+EXIT_UNVERIFIED = 3
+EXIT_DISAGREE = 4
+EXIT_NO_PATCH = 5
+EXIT_WORLD = 6
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM arrived; not an Exception, so that no broad handler can swallow it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
+def from_os_error(error: OSError) -> WorldError:
+    """Return a disk error as the line that a user can act on."""
+    where = f": {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorldError(f"the disk is full{where}", "free some space, or choose another -o folder")
+    if error.errno == errno.EROFS:
+        return WorldError(f"the disk is read-only{where}", "choose another -o folder")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return WorldError(f"permission denied{where}", "choose a folder that you may write")
+    return WorldError(f"{error.strerror or error}{where}")

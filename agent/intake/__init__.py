@@ -1,0 +1,1 @@
+"""Intake: from the user's words to a Task and an Image."""

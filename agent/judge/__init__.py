@@ -1,0 +1,1 @@
+"""The judge: which patch to trust, by what the patches do when run."""

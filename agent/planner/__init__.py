@@ -1,0 +1,1 @@
+"""Planners: how an attempt goes from a task to a patch."""

@@ -1,0 +1,321 @@
+"""The values that flow from stage to stage, and their form on disk (`runs/README.md`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from tools.base import Observation, ToolCall
+
+FORMAT = 1
+"""The version of the run folder's format; a reader refuses a larger one."""
+
+Role = Literal["system", "user", "assistant", "tool"]
+Status = Literal["verified", "unverified", "disagree", "no_patch"]
+EndReason = Literal[
+    "submitted", "steps", "seconds", "tokens", "usd", "no_reply", "format", "stuck", "interrupted",
+    "sandbox_lost",
+]
+TestResult = Literal["pass", "fail", "error", "timeout", "tampered"]
+
+
+@dataclass(frozen=True)
+class Comment:
+    """One comment on an issue."""
+
+    author: str
+    created_at: datetime | None
+    body: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """An issue and the code it is about.
+
+    `source` is where the issue came from (URL, file, dataset row); `repository` is what the user
+    named (path, git URL, `pypi:NAME==VERSION`), without credentials; `base_commit` is a full SHA;
+    `created_at` bounds what the environment may contain.
+    """
+
+    id: str
+    source: str
+    repository: str
+    base_commit: str
+    title: str
+    body: str
+    comments: tuple[Comment, ...] = ()
+    created_at: datetime | None = None
+    test_command: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The issue as a model reads it: title, body, comments."""
+        parts = [self.title, self.body]
+        parts += [f"Comment by {comment.author}:\n{comment.body}" for comment in self.comments]
+        return "\n\n".join(part.strip() for part in parts if part.strip())
+
+
+@dataclass(frozen=True)
+class Image:
+    """The environment that a task's sandboxes are opened from.
+
+    `made` tells how it came about; `local` is a folder on the host without isolation. `toolchain`
+    names the interpreter (`Python 3.9.2`). `test_command` runs the tests in the repository's
+    folder, None when there are none. `version` is the project's own version where it is known.
+    """
+
+    reference: str
+    digest: str
+    made: Literal["pulled", "built", "given", "local"]
+    toolchain: str
+    test_command: str | None
+    log: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn as sent or received; `opaque` holds the provider's own fields, returned unchanged."""
+
+    id: str
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    opaque: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens and money; `usd` is None where the price is unknown."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    usd: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        known = [amount for amount in (self.usd, other.usd) if amount is not None]
+        return Usage(
+            self.prompt + other.prompt,
+            self.completion + other.completion,
+            self.cached + other.cached,
+            sum(known) if known else None,
+        )
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The parameters of one request besides its messages and tools."""
+
+    n: int = 1
+    temperature: float = 0.0
+    seed: int | None = None
+    grammar: str | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to a model and what came back.
+
+    `sent` are message ids; `elided` maps those sent shortened to what stood in their place, so
+    that the request can be rebuilt; `digest` is its SHA-256; `replies` are the n messages.
+    """
+
+    id: str
+    conversation: str
+    sent: tuple[str, ...]
+    elided: dict[str, str]
+    sampling: Sampling
+    digest: str
+    replies: tuple[Message, ...]
+    usage: Usage
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One episode from first message to end reason."""
+
+    number: int
+    planner: str
+    model: str
+    seed: int
+    temperature: float
+    messages: tuple[Message, ...] = ()
+    calls: tuple[Call, ...] = ()
+    end: EndReason | None = None
+    detail: str = ""
+    usage: Usage = Usage()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A file left out of a patch, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A patch as it would be handed over.
+
+    `id` is `<attempt>.<sample>`; `root` is the sample that this one refines, or its own id.
+    `key` is equal for textual twins. `tests` maps paths of tests that the attempt wrote to their
+    content: they judge other attempts. `merged` are ids of twins that this one stands for.
+    """
+
+    id: str
+    attempt: int
+    root: str
+    patch: str
+    files: tuple[str, ...]
+    dropped: tuple[Dropped, ...] = ()
+    key: str = ""
+    tests: dict[str, str] = field(default_factory=dict)
+    merged: tuple[str, ...] = ()
+    applies: bool = True
+
+
+@dataclass(frozen=True)
+class Check:
+    """One test id that every candidate runs.
+
+    `author` is the attempt that wrote it, None for tests of the project and for test writers that
+    saw no patch. `base` is its result on the clean base. An issue check fails there for the
+    issue's reason, given in `reason`.
+    """
+
+    id: str
+    origin: Literal["existing", "reproduction", "probe"]
+    author: int | None = None
+    base: TestResult = "pass"
+    issue: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one check did with one candidate; `candidate` is `base` for the clean repository."""
+
+    candidate: str
+    check: str
+    result: TestResult
+    digest: str = ""
+    message: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Candidates x checks, and the checks that were dropped as unstable."""
+
+    checks: tuple[Check, ...]
+    outcomes: tuple[Outcome, ...]
+    unstable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BehaviourClass:
+    """Candidates that did the same on every check; `mass` is their share of the samples."""
+
+    candidates: tuple[str, ...]
+    mass: float
+    issue_checks_passed: int
+    regressions: tuple[str, ...]
+    tampered: bool = False
+
+
+@dataclass(frozen=True)
+class Risk:
+    """Something in the added lines that a reviewer should look at."""
+
+    kind: str
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which candidate was chosen and how far to trust it.
+
+    `confidence` is 0 to 1, `entropy` is in bits over the classes; both None without a candidate.
+    """
+
+    status: Status
+    chosen: str | None
+    classes: tuple[BehaviourClass, ...]
+    confidence: float | None
+    entropy: float | None
+    risks: tuple[Risk, ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Token counts of a result."""
+
+    prompt: int
+    completion: int
+    cached: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """The summary of one task: what `--json` prints and `result.json` holds."""
+
+    task_id: str
+    status: Status
+    patch: str | None
+    confidence: float | None
+    entropy: float | None
+    attempts: int
+    candidates: int
+    classes: int
+    tokens: Counts
+    cost_usd: float | None
+    seconds: float
+    model: str
+    image: str
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first line of an attempt's log: everything but what happens later."""
+
+    number: int
+    planner: str
+    model: str
+    seed: int
+    temperature: float
+    image: str
+    tools: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class End:
+    """The last line of an attempt's log."""
+
+    reason: EndReason
+    detail: str
+    usage: Usage
+    seconds: float
+
+
+Event = Header | Message | Call | Observation | End
+"""What an attempt's log is made of, one line each, in the order in which it happened."""
+
+
+@cache
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return the converter between a record's type and JSON."""
+    return TypeAdapter(kind)

@@ -1,0 +1,1 @@
+"""Show: records turned into text for people."""
