@@ -1,0 +1,195 @@
+"""Tests: run them, read what they did, and the tool that offers this to the model.
+
+The judge runs its matrix through this same module: what the model saw is what is judged.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shlex import quote
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from tools.base import ToolError
+from tools.bash import ending
+from tools.clip import clip, clip_lines
+from tools.sandbox import Completed, Sandbox
+from tools.test_report import TestReport, parse_junit
+
+TEST_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class TestRun:
+    """What one run of tests did: `reports` in order, empty when nothing structured came back.
+
+    `broken` says why there are none; `tampered` why the results cannot be believed.
+    """
+
+    reports: tuple[TestReport, ...]
+    completed: Completed
+    broken: str = ""
+    tampered: str = ""
+
+
+@dataclass(frozen=True)
+class Canaries:
+    """Two tests with random names: code that forges results gets at least one of them wrong."""
+
+    path: str
+    failing: str
+    passing: str
+
+    @classmethod
+    def beside(cls, folder: str) -> Canaries:
+        """Choose names for a pair in `folder`, relative to the repository."""
+        stem, failing, passing = (os.urandom(5).hex() for _ in range(3))
+        path = f"{folder}/test_{stem}.py" if folder else f"test_{stem}.py"
+        return cls(path, f"test_{failing}", f"test_{passing}")
+
+    def source(self) -> str:
+        """Return the file: which of the two must fail cannot be told from its shape."""
+        left, right = os.urandom(3).hex(), os.urandom(3).hex()
+        bodies = {self.failing: (left, right), self.passing: (left, left)}
+        return "\n\n".join(
+            f"def {name}():\n    assert {bodies[name][0]!r} == {bodies[name][1]!r}"
+            for name in sorted(bodies)
+        )
+
+    def complaint(self, reports: Sequence[TestReport], exit_code: int) -> str:
+        """Say what is wrong with the canaries' results, "" when they are as they must be."""
+        results = {r.id.rpartition("::")[2]: r.result for r in reports if r.id.startswith(self.path)}
+        if exit_code == 0:
+            return "the run claims success although one test must fail"
+        if results.get(self.failing) != "fail":
+            return f"a test that must fail is reported as {results.get(self.failing, 'missing')}"
+        if results.get(self.passing) != "pass":
+            return f"a test that must pass is reported as {results.get(self.passing, 'missing')}"
+        return ""
+
+
+def is_pytest(command: str) -> bool:
+    """Tell whether a test command is pytest, whose results come back structured."""
+    return any(word.rpartition("/")[2] in ("pytest", "py.test") for word in command.split())
+
+
+def run_tests(
+    sandbox: Sandbox,
+    command: str,
+    tests: Sequence[str],
+    *,
+    timeout: float = TEST_SECONDS,
+    canaries: Canaries | None = None,
+) -> TestRun:
+    """Run test files or ids with the project's test command, `timeout` seconds at most.
+
+    A command that is not pytest is judged as one test by its exit code.
+    """
+    if not is_pytest(command):
+        return _run_plain(sandbox, command, tests, timeout)
+    report = f"/tmp/report-{os.urandom(6).hex()}.xml"
+    paths = [*tests, canaries.path] if canaries else list(tests)
+    if canaries:
+        sandbox.write(canaries.path, canaries.source().encode())
+    options = (
+        f"--junitxml={report} -o junit_family=xunit1 --rootdir={quote(sandbox.root)} --tb=short "
+        "-p no:cacheprovider --continue-on-collection-errors -q"
+    )
+    try:
+        completed = sandbox.run(
+            f"{command} {options} {' '.join(quote(path) for path in paths)}", timeout=timeout
+        )
+    finally:
+        if canaries:
+            sandbox.run(f"rm -f -- {quote(canaries.path)}")
+    return _structured(sandbox, report, completed, canaries)
+
+
+def _structured(
+    sandbox: Sandbox, report: str, completed: Completed, canaries: Canaries | None
+) -> TestRun:
+    try:
+        reports = parse_junit(sandbox.read(report))
+    except FileNotFoundError:
+        tampered = "it ended with success but without a report" if completed.ok else ""
+        return TestRun((), completed, _why(completed), tampered)
+    except ValueError as error:
+        return TestRun((), completed, str(error), f"the report is damaged: {error}")
+    if canaries is None:
+        return TestRun(reports, completed)
+    tampered = canaries.complaint(reports, completed.exit_code)
+    mine = tuple(r for r in reports if not r.id.startswith(canaries.path))
+    return TestRun(mine, completed, tampered=tampered)
+
+
+def _run_plain(sandbox: Sandbox, command: str, tests: Sequence[str], timeout: float) -> TestRun:
+    words = " ".join([command, *map(quote, tests)])
+    completed = sandbox.run(words, timeout=timeout)
+    result = "timeout" if completed.timed_out else "pass" if completed.ok else "fail"
+    last = completed.output.strip().splitlines()[-1:] or [""]
+    return TestRun((TestReport(words, result, completed.seconds, last[0][:500]),), completed)
+
+
+def _why(completed: Completed) -> str:
+    if completed.timed_out:
+        return "the tests did not end in time"
+    lines = [line for line in completed.output.strip().splitlines() if line.strip()]
+    wrong = [line for line in lines if "Error" in line] or lines or ["no output"]
+    return f"the test runner ended with exit code {completed.exit_code}: {wrong[-1].strip()[:300]}"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the model gives."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+    tests: Annotated[
+        tuple[str, ...],
+        Field(
+            min_length=1,
+            max_length=50,
+            description="Test files, folders or ids such as tests/test_a.py::TestB::test_c.",
+        ),
+    ]
+    timeout: Annotated[
+        float, Field(gt=0, le=1800, description="Seconds after which they are killed.")
+    ] = TEST_SECONDS
+
+
+@dataclass(frozen=True)
+class RunTests:
+    """Runs chosen tests and reports each failure with its message."""
+
+    sandbox: Sandbox
+    command: str | None
+    name = "run_tests"
+    description = (
+        "Run chosen tests of the repository with its own test command and get the outcome: how "
+        "many passed, and each failure with its traceback. Name files or single tests."
+    )
+    arguments = Arguments
+
+    def __call__(self, arguments: Arguments) -> str:
+        """Return the outcome of each test that did not pass, and the counts."""
+        if self.command is None:
+            raise ToolError("This repository has no known test command; run a test with bash.")
+        run = run_tests(self.sandbox, self.command, arguments.tests, timeout=arguments.timeout)
+        if run.broken:
+            return f"{clip(run.completed.output, 6000)}\n{ending(run.completed, arguments.timeout)}"
+        return describe(run.reports)
+
+
+def describe(reports: Sequence[TestReport]) -> str:
+    """Return counts and failures of a test run as text."""
+    if not reports:
+        return "No test was collected: is the path right, and does its name begin with test_?"
+    wrong = [report for report in reports if report.result not in ("pass", "skip")]
+    counts = {name: sum(r.result == name for r in reports) for name in ("pass", "fail", "error", "skip")}
+    lines = [", ".join(f"{count} {name}" for name, count in counts.items() if count)]
+    lines += clip_lines([f"{r.result.upper()} {r.id}: {r.message}" for r in wrong], 30, "failures")
+    for report in wrong[:5]:
+        lines.append(f"--- {report.id}\n{clip(report.text, 1500)}")
+    return "\n".join(lines)
