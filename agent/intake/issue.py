@@ -1,0 +1,163 @@
+"""The issue as the user names it: today a task file, later an issue URL or a dataset row."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from agent.intake import address
+from tools.base import UserError
+
+FENCE = "+++"
+COMMON_KEYS = ("repository", "ref", "test_command", "created_at", "python")
+TEXT_KEYS = ("title", "body")
+TITLE_HINT = "the first line of the issue is its title"
+FORMS = "TASK is a task file (.md or .toml); see `repair-agent solve --help`"
+
+ISSUE_URL = re.compile(r"https?://[^/\s]+/[^/\s]+/[^/\s]+/(?:issues|pull)/\d+(?:[/?#]\S*)?")
+ISSUE_SHORT = re.compile(r"[\w.-]+/[\w.-]+#\d+")
+INSTANCE = re.compile(r"[A-Za-z0-9.-]+(?:_[A-Za-z0-9.-]+)*__[\w.-]+-\d+")
+
+
+@dataclass(frozen=True)
+class TaskFile:
+    """What a task file says; `repository` is a path made absolute, or as it was written."""
+
+    id: str
+    source: str
+    title: str
+    body: str
+    repository: str | None = None
+    ref: str | None = None
+    test_command: str | None = None
+    created_at: datetime | None = None
+    python: str | None = None
+
+
+def read(text: str) -> TaskFile:
+    """Return the task that a TASK argument names; raises UserError for anything else."""
+    if ISSUE_URL.fullmatch(text) or ISSUE_SHORT.fullmatch(text):
+        raise UserError(
+            "GitHub issues are not in this version",
+            "save the issue as a .md file (first line: its title) and name the code with --repo",
+        )
+    path = Path(text).expanduser()
+    if path.suffix in (".md", ".toml"):
+        return _from_file(path, text)
+    if path.is_dir():
+        raise UserError(f"{text} is a folder, not a task", FORMS)
+    if path.exists():
+        raise UserError(f"{text} is neither a .md nor a .toml file", FORMS)
+    if INSTANCE.fullmatch(text):
+        raise UserError(
+            "SWE-bench instance ids are not in this version",
+            "save the issue as a .md file (first line: its title) and name the code with --repo",
+        )
+    raise UserError(f"{text!r} is no task that this version knows", FORMS)
+
+
+def _from_file(path: Path, source: str) -> TaskFile:
+    data = _content(path, source)
+    text = data.decode("utf-8-sig")
+    if path.suffix == ".toml":
+        fields = _fields(text, source, (*TEXT_KEYS, *COMMON_KEYS))
+        title, body = fields.pop("title", "").strip(), fields.pop("body", "")
+    else:
+        front, rest = _split(text, source)
+        fields = _fields(front, source, COMMON_KEYS)
+        title, body = _title_and_body(rest)
+    if not title:
+        raise UserError(
+            f"{source}: the title is missing", "the first line of the issue is its title"
+        )
+    if fields.get("repository"):
+        fields["repository"] = _beside(fields["repository"], path.parent)
+    return TaskFile(identity(path.stem, data), source, title, body, **fields)
+
+
+def _content(path: Path, source: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"there is no file {source}", FORMS) from None
+    except IsADirectoryError:
+        raise UserError(f"{source} is a folder, not a task file", FORMS) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read {source}: {reason}") from error
+    try:
+        if not data.decode("utf-8-sig").strip():
+            raise UserError(f"{source} is empty", "its first line is the title, the rest the issue")
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start}"
+        raise UserError(f"{source} is not UTF-8 text ({where})", "save it as UTF-8") from error
+    return data
+
+
+def _split(text: str, source: str) -> tuple[str, str]:
+    """Return the front matter, empty when there is none, and what follows it."""
+    lines = text.splitlines(keepends=True)
+    if lines[0].strip() != FENCE:
+        return "", text
+    for number, line in enumerate(lines[1:], start=1):
+        if line.strip() == FENCE:
+            return "".join(lines[1:number]), "".join(lines[number + 1 :])
+    raise UserError(f"{source}: the front matter does not end", f"close it with a line {FENCE}")
+
+
+def _title_and_body(text: str) -> tuple[str, str]:
+    """Return the first line that is not blank, and everything after it as it stands."""
+    found = re.match(r"(?:[ \t]*\r?\n)*([^\r\n]*)(?:\r\n|\n|\r|\Z)", text)
+    assert found is not None
+    return found[1].removeprefix("# ").strip(), text[found.end() :]
+
+
+def _fields(text: str, source: str, allowed: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{source} is not valid TOML: {error}") from error
+    for key, value in table.items():
+        if key not in allowed:
+            raise UserError(f"{source}: unknown key {key!r}", f"known are {', '.join(allowed)}")
+        if key == "created_at":
+            table[key] = _moment(value, source)
+        elif not isinstance(value, str):
+            kind = type(value).__name__
+            raise UserError(f"{source}: {key} is {kind}, not text", f'write {key} = "…"')
+        elif key in COMMON_KEYS and not value.strip():
+            raise UserError(f"{source}: {key} is empty", "give it a value or leave it out")
+    return table
+
+
+def _moment(value: object, source: str) -> datetime:
+    """Return a TOML date or date and time as an aware one; without an offset it is UTC."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return datetime.combine(value, time(), UTC)
+    raise UserError(
+        f"{source}: created_at is no date",
+        "write it without quotes: created_at = 2018-06-05T08:03:47Z",
+    )
+
+
+def _beside(repository: str, folder: Path) -> str:
+    """Return a repository's name, its path taken from the folder that the file is in."""
+    named = address.parse(repository)
+    if isinstance(named, address.Folder):
+        return str((folder.resolve() / named.path).resolve())
+    return repository
+
+
+def identity(stem: str, content: bytes) -> str:
+    """Return a task's id, fit to name a folder."""
+    if INSTANCE.fullmatch(stem):
+        return stem
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip(".-")[:80] or "task"
+    return f"{safe}-{hashlib.sha256(content).hexdigest()[:8]}"
