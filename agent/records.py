@@ -9,17 +9,13 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from tools.base import Observation, ToolCall
+from tools.base import EndReason, Observation, ToolCall
 
 FORMAT = 1
 """The version of the run folder's format; a reader refuses a larger one."""
 
 Role = Literal["system", "user", "assistant", "tool"]
 Status = Literal["verified", "unverified", "disagree", "no_patch"]
-EndReason = Literal[
-    "submitted", "steps", "seconds", "tokens", "usd", "no_reply", "format", "stuck", "interrupted",
-    "sandbox_lost",
-]
 TestResult = Literal["pass", "fail", "error", "timeout", "tampered"]
 
 
@@ -97,6 +93,16 @@ class Usage:
     completion: int = 0
     cached: int = 0
     usd: float | None = None
+
+    def since(self, earlier: Usage) -> Usage:
+        """Return what was used after `earlier`, a former state of the same count."""
+        usd = None if self.usd is None else self.usd - (earlier.usd or 0.0)
+        return Usage(
+            self.prompt - earlier.prompt,
+            self.completion - earlier.completion,
+            self.cached - earlier.cached,
+            usd,
+        )
 
     def __add__(self, other: Usage) -> Usage:
         known = [amount for amount in (self.usd, other.usd) if amount is not None]

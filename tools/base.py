@@ -13,7 +13,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+EndReason = Literal[
+    "submitted",
+    "steps",
+    "seconds",
+    "tokens",
+    "usd",
+    "no_reply",
+    "format",
+    "stuck",
+    "interrupted",
+    "sandbox_lost",
+]
+"""Why an attempt ended."""
 
 
 class ToolError(Exception):
@@ -21,9 +35,9 @@ class ToolError(Exception):
 
 
 class EpisodeOver(Exception):
-    """The end of an attempt: `reason` is one of the end reasons of `Attempt`."""
+    """The end of an attempt: `reason` is recorded, `detail` explains it."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, reason: EndReason, detail: str = "") -> None:
         super().__init__(detail or reason)
         self.reason = reason
         self.detail = detail

@@ -1,0 +1,38 @@
+"""Does a test fail for the issue's reason, or merely fail?"""
+
+from __future__ import annotations
+
+import re
+
+from tools.nearby_tests import is_collected
+from tools.test_report import TestReport
+
+_EXCEPTION = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b")
+_BROKEN = ("SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError", "NameError")
+
+
+def exceptions_named(text: str) -> frozenset[str]:
+    """Return the exception types that a text names."""
+    return frozenset(_EXCEPTION.findall(text))
+
+
+def issue_reason(report: TestReport, issue: str) -> str:
+    """Return why this failure on the clean base shows the issue, "" when it does not.
+
+    It is an assertion of the test, or an exception raised from the project's code; where the issue
+    names exception types, an exception must be of one of them or carry a message the issue quotes.
+    Errors of collection, import, fixture or syntax never count.
+    """
+    if report.result != "fail" or not report.exception:
+        return ""
+    if report.exception == "AssertionError":
+        return f"assertion: {report.message[:200]}"
+    named = exceptions_named(issue)
+    if report.exception in named:
+        return f"{report.exception}, which the issue names: {report.message[:200]}"
+    if report.exception in _BROKEN or not report.raised_in or is_collected(report.raised_in):
+        return ""
+    said = report.message.partition(": ")[2].strip()
+    if named and not (len(said) >= 8 and said in issue):
+        return ""
+    return f"{report.exception} raised in {report.raised_in}: {said[:200]}"

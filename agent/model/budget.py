@@ -1,0 +1,77 @@
+"""Limits of steps, seconds, tokens and money, checked before a request is sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.records import EndReason, Usage
+from tools.base import EpisodeOver
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Steps per attempt; seconds, tokens and US dollars; None is no limit."""
+
+    steps: int | None = 250
+    seconds: float | None = 3600.0
+    tokens: int | None = None
+    usd: float | None = 3.0
+
+
+def exceeded(limits: Limits, *, steps: int, seconds: float, usage: Usage) -> EndReason | None:
+    """Return the name of the first limit that is used up, None when there is room."""
+    if limits.steps is not None and steps >= limits.steps:
+        return "steps"
+    if limits.seconds is not None and seconds >= limits.seconds:
+        return "seconds"
+    if limits.tokens is not None and usage.prompt + usage.completion >= limits.tokens:
+        return "tokens"
+    if limits.usd is not None and usage.usd is not None and usage.usd >= limits.usd:
+        return "usd"
+    return None
+
+
+@dataclass
+class Budget:
+    """What a task has spent so far, shared by its attempts; steps begin anew with each."""
+
+    limits: Limits
+    clock: Callable[[], float] = time.monotonic
+    usage: Usage = Usage()
+    steps: int = 0
+    _started: float = field(init=False)
+    _deadline: float | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the task began."""
+        return self.clock() - self._started
+
+    def begin_attempt(self, attempts_left: int) -> None:
+        """Start an attempt with an equal share of the time that is left."""
+        self.steps = 0
+        if self.limits.seconds is not None:
+            left = max(0.0, self.limits.seconds - self.seconds)
+            self._deadline = self.seconds + left / max(1, attempts_left)
+
+    def check(self) -> None:
+        """Raise EpisodeOver when a limit is used up: called before each request."""
+        reason = exceeded(self.limits, steps=self.steps, seconds=self.seconds, usage=self.usage)
+        if reason is None and self._deadline is not None and self.seconds >= self._deadline:
+            reason = "seconds"
+        if reason is not None:
+            raise EpisodeOver(reason, f"the limit of {reason} is used up")
+
+    def charge(self, usage: Usage) -> None:
+        """Count one request; every billed one is counted, also one that cannot be used."""
+        self.steps += 1
+        self.usage += usage
+
+    def spent(self) -> EndReason | None:
+        """Return the limit of the whole task that is used up, None when attempts may go on."""
+        return exceeded(self.limits, steps=0, seconds=self.seconds, usage=self.usage)
