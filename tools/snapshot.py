@@ -20,7 +20,10 @@ AUTHOR = "repair-agent"
 ADDRESS = "repair-agent@localhost"
 SHA = re.compile(r"[0-9a-f]{40}")
 SHORT_SHA = re.compile(r"[0-9a-f]{7,40}")
-UNTAGGED = ("no names found", "no tags can describe", "cannot describe", "no annotated tags")
+UNTAGGED = (
+    "no names found", "no tags can describe", "cannot describe", "no annotated tags",
+    "not a valid object", "neither a commit",  # a commit on no branch, such as a pull request's
+)  # fmt: skip
 REF_HINT = "--ref takes a branch, a tag or a commit"
 
 

@@ -1,0 +1,174 @@
+"""Releases on the package index; the only file that imports pypi_simple."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+import requests
+from packaging.version import InvalidVersion, Version
+from pypi_simple import (
+    DigestMismatchError,
+    DistributionPackage,
+    NoDigestsError,
+    NoSuchProjectError,
+    PyPISimple,
+    UnsupportedContentTypeError,
+    UnsupportedRepoVersionError,
+)
+
+from tools import git_url
+from tools.base import NetworkError, UserError, WorldError
+
+SECONDS = (15.0, 120.0)
+"""How long to wait for a connection, and for the next bytes."""
+ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+PARTIAL_ANSWERS = (
+    UnsupportedContentTypeError,
+    UnsupportedRepoVersionError,
+    NoDigestsError,
+    DigestMismatchError,
+)
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A release's source archive on disk: the version as published, and its upload time (UTC)."""
+
+    version: str
+    date: datetime
+    archive: str
+
+
+def unpack(project: str, version: str, into: Path, *, index_url: str | None = None) -> Unpacked:
+    """Download the source archive of a release, check its digest and unpack it into a new folder.
+
+    The archive's single top folder becomes `into`. Raises UserError (no such project, version or
+    source archive), NetworkError, WorldError (an archive that cannot be unpacked).
+    """
+    client = PyPISimple(index_url) if index_url else PyPISimple()
+    with client, _told(f"{project}=={version}"):
+        page = client.get_project_page(project, timeout=SECONDS)
+        package = choose(page.packages, project, version)
+        archive = into.with_name(f"{into.name}-{package.filename}")
+        try:
+            client.download_package(package, archive, timeout=SECONDS)
+            written = _extract(archive, into)
+        finally:
+            archive.unlink(missing_ok=True)
+    date = package.upload_time or written
+    return Unpacked(package.version or version, date.astimezone(UTC), package.filename)
+
+
+def choose(
+    packages: Iterable[DistributionPackage], project: str, version: str
+) -> DistributionPackage:
+    """Return the source archive of a version; raises UserError that lists near versions."""
+    packages = list(packages)
+    of_version = [package for package in packages if _same(package.version, version)]
+    if not of_version:
+        known = sorted({str(found) for item in packages if (found := _parsed(item.version))})
+        near = _near(version, known)
+        hint = f"near it are {', '.join(near)}" if near else ""
+        raise UserError(f"{project} has no release {version}", hint)
+    sources = [
+        package
+        for suffix in ARCHIVES
+        for package in of_version
+        if package.package_type == "sdist" and package.filename.endswith(suffix)
+    ]
+    if not sources:
+        others = _near(version, sorted({p.version or "" for p in packages if _is_source(p)}))
+        hint = f"versions with one are {', '.join(others)}" if others else ""
+        hint = hint or "give a git repository with --repo"
+        raise UserError(f"{project} {version} was released without a source archive", hint)
+    return sources[0]
+
+
+def _is_source(package: DistributionPackage) -> bool:
+    return package.package_type == "sdist" and package.filename.endswith(ARCHIVES)
+
+
+def _parsed(version: str | None) -> Version | None:
+    try:
+        return Version(version or "")
+    except InvalidVersion:
+        return None
+
+
+def _same(one: str | None, other: str) -> bool:
+    parsed = _parsed(one)
+    return one == other or (parsed is not None and parsed == _parsed(other))
+
+
+def _near(version: str, known: list[str]) -> list[str]:
+    """Return up to six versions like the one asked for, else the newest ones."""
+    close = get_close_matches(version, known, n=6, cutoff=0.6)
+    chosen = close or sorted(known, key=lambda text: _parsed(text) or Version("0"))[-6:]
+    return sorted(chosen, key=lambda text: _parsed(text) or Version("0"))
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except NoSuchProjectError as error:
+        raise UserError(
+            f"the package index has no project {error.project}", "check the name"
+        ) from error
+    except PARTIAL_ANSWERS as error:
+        text = git_url.redacted(str(error)).splitlines()[0]
+        raise NetworkError(f"the package index gave no usable {what}: {text}") from error
+    except requests.RequestException as error:
+        raise NetworkError(
+            f"cannot get {what} from the package index: {_reason(error)}",
+            "check the network and the proxy settings, then run it again",
+        ) from error
+
+
+def _reason(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"it answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted here"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    return "no connection"
+
+
+def _extract(archive: Path, into: Path) -> datetime:
+    """Unpack an archive so that its single top folder becomes `into`; return its newest time."""
+    opened = into.with_name(f"{into.name}-unpacked")
+    try:
+        opened.mkdir()
+        newest = _unzip(archive, opened) if archive.suffix == ".zip" else _untar(archive, opened)
+        top = list(opened.iterdir())
+        inner = top[0] if len(top) == 1 and top[0].is_dir() and not top[0].is_symlink() else opened
+        inner.rename(into)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError) as error:
+        name = archive.name.removeprefix(f"{into.name}-")
+        raise WorldError(f"the source archive {name} cannot be unpacked: {error}") from error
+    finally:
+        shutil.rmtree(opened, ignore_errors=True)
+    return newest
+
+
+def _untar(archive: Path, into: Path) -> datetime:
+    with tarfile.open(archive) as file:
+        file.extractall(into, filter="data")
+        newest = max((member.mtime for member in file.getmembers()), default=0)
+    return datetime.fromtimestamp(newest, UTC)
+
+
+def _unzip(archive: Path, into: Path) -> datetime:
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(into)
+        newest = max((item.date_time for item in file.infolist()), default=(1980, 1, 1, 0, 0, 0))
+    return datetime(*newest, tzinfo=UTC)
