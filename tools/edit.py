@@ -139,7 +139,8 @@ def _closest(text: str, passage: str) -> str:
         return ""
     best = sorted(scored, reverse=True)[:50]
     _, number = max(
-        (SequenceMatcher(None, key, lines[at].strip(), autojunk=False).ratio(), -at) for _, at in best
+        (SequenceMatcher(None, key, lines[at].strip(), autojunk=False).ratio(), -at)
+        for _, at in best
     )
     at = max(0, -number - wanted.index(next(w for w in wanted if w.strip() == key)))
     shown = [f"{i + 1}  {lines[i]}" for i in range(at, min(len(lines), at + len(wanted) + 1))]

@@ -76,7 +76,9 @@ def tests_near(sandbox: Sandbox, touched: Sequence[str], most: int = 8) -> list[
     """Find the existing tests near touched files in a clean repository."""
     files = tracked_files(sandbox)
     mentioning: list[str] = []
-    modules = [posixpath.basename(path).removesuffix(".py") for path in touched if path.endswith(".py")]
+    modules = [
+        posixpath.basename(path).removesuffix(".py") for path in touched if path.endswith(".py")
+    ]
     names = [name for name in modules if name != "__init__"]
     if names:
         pattern = rf"^\s*(from|import)\b.*\b({'|'.join(re.escape(name) for name in names)})\b"
@@ -87,4 +89,6 @@ def tests_near(sandbox: Sandbox, touched: Sequence[str], most: int = 8) -> list[
 
 def tracked_files(sandbox: Sandbox) -> list[str]:
     """Return the repository's tracked files."""
-    return [path for path in sandbox.run("git ls-files -z", limit=8 << 20).output.split("\0") if path]
+    return [
+        path for path in sandbox.run("git ls-files -z", limit=8 << 20).output.split("\0") if path
+    ]

@@ -13,7 +13,7 @@ from junitparser import Error, Failure, JUnitXml, JUnitXmlError, Skipped, TestCa
 
 Result = Literal["pass", "fail", "error", "timeout", "skip"]
 
-# `path:line: in function` opens each entry of a short traceback; the last one is where it was raised.
+# `path:line: in function` opens each entry of a short traceback; the last entry raised it.
 _ENTRY = re.compile(r"^(?P<path>[^\s:][^:\n]*\.pyx?):(?P<line>\d+): in ", re.MULTILINE)
 _RAISED = re.compile(r"^E\s+(?P<type>[A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
 _ASSERTION = re.compile(r"^E\s+assert\b|^Failed:", re.MULTILINE)

@@ -48,7 +48,9 @@ class Toolbox:
     def _run(self, call: ToolCall) -> str:
         tool = self._tools.get(call.name)
         if tool is None:
-            raise ToolError(f"There is no tool {call.name!r}. The tools are: {', '.join(self._tools)}.")
+            raise ToolError(
+                f"There is no tool {call.name!r}. The tools are: {', '.join(self._tools)}."
+            )
         try:
             arguments = self._adapters[call.name].validate_json(call.arguments or "{}")
         except ValidationError as error:

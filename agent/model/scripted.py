@@ -92,11 +92,15 @@ def load(path: Path) -> ScriptedModel:
     try:
         script = TypeAdapter(Script).validate_json(path.read_bytes())
     except OSError as error:
-        raise UserError(f"cannot read the script {path}: {error.strerror}", f"give {FORM}") from error
+        raise UserError(
+            f"cannot read the script {path}: {error.strerror}", f"give {FORM}"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"the script {path} is wrong at {where}: {first['msg']}", f"write {FORM}") from error
+        raise UserError(
+            f"the script {path} is wrong at {where}: {first['msg']}", f"write {FORM}"
+        ) from error
     return ScriptedModel(
         f"scripted:{path.name}",
         {name: [_message(reply) for reply in replies] for name, replies in script.items()},

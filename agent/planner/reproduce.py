@@ -51,9 +51,7 @@ def reproduce(
     return {}, f"no reproducing test was written: {remark}"
 
 
-def _try(
-    sandbox: Sandbox, command: str, path: str, content: str, task: Task
-) -> tuple[str, str]:
+def _try(sandbox: Sandbox, command: str, path: str, content: str, task: Task) -> tuple[str, str]:
     """Return what is wrong with a test as a reproduction, "" when it is one, and its output."""
     if not content.strip():
         return "the reply held no fenced block of Python", ""
