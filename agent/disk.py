@@ -8,9 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
-from agent.encoding import complete_lines
+from agent.encoding import Line, complete_lines, encode
 from agent.errors import from_os_error
+from agent.records import Event
 
 TEMPORARY = ".tmp"
 
@@ -73,3 +75,24 @@ class Lines:
             if self._file >= 0:
                 os.close(self._file)
             self._file = -1
+
+
+class EventLog:
+    """The log of one attempt, or of what attempts share: a line for each event, at once on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines = Lines(path)
+
+    def append(self, event: Event) -> None:
+        """Append one event; a kill loses at most this line. Raises WorldError for a full disk."""
+        self._lines.append(encode(Line, event))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -63,14 +63,13 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class RecordedAttempt:
-    """One attempt's log: the attempt rebuilt, and its events in the order in which they happened.
+class Log:
+    """The events of attempt `number` in the order in which they happened.
 
-    `restarts` counts earlier headers in the log, whose events are left out here.
+    `restarts` counts earlier starts of the attempt, whose events are left out here.
     """
 
-    attempt: Attempt
-    header: Header
+    number: int
     events: tuple[Event, ...]
     restarts: int = 0
 
@@ -82,19 +81,29 @@ class RecordedAttempt:
 
 @dataclass(frozen=True)
 class RecordedTask:
-    """All that is known of one task; None or empty where the run did not get that far."""
+    """All that is known of one task; None or empty where the run did not get that far.
+
+    `attempts` are rebuilt from `logs`, in the same order; `shared_events` is the log of the work
+    that attempts share.
+    """
 
     id: str
     folder: Path
     task: Task | None = None
     image: Image | None = None
-    attempts: tuple[RecordedAttempt, ...] = ()
-    shared: tuple[Event, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    logs: tuple[Log, ...] = ()
+    shared_events: tuple[Event, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     matrix: Matrix | None = None
     verdict: Verdict | None = None
     result: Result | None = None
     failure: Failure | None = None
+
+    @property
+    def shared(self) -> tuple[Call, ...]:
+        """The requests whose answers attempts share."""
+        return calls_of(self.shared_events)
 
 
 @dataclass(frozen=True)
@@ -150,31 +159,42 @@ def read_info(folder: Path) -> RunInfo | None:
     return info
 
 
-def read_attempt(path: Path) -> RecordedAttempt | None:
-    """Rebuild an attempt from its log, None when not even its header was written."""
+def read_log(path: Path) -> Log | None:
+    """Return the latest start of an attempt, None when not even its header was written."""
     events = read_events(path)
     starts = [index for index, event in enumerate(events) if isinstance(event, Header)]
     if not starts:
         return None
-    events = events[starts[-1] :]
-    header = events[0]
+    header = events[starts[-1]]
     assert isinstance(header, Header)
-    end = next((event for event in events if isinstance(event, End)), None)
-    calls = tuple(event for event in events if isinstance(event, Call))
+    return Log(header.number, events[starts[-1] :], len(starts) - 1)
+
+
+def rebuilt(log: Log) -> Attempt:
+    """Return the attempt that a log tells of; `end` is None when it was killed."""
+    header, end = log.events[0], log.events[-1]
+    assert isinstance(header, Header)
+    calls = calls_of(log.events)
     attempt = Attempt(
         number=header.number,
         planner=header.planner,
         model=header.model,
         seed=header.seed,
         temperature=header.temperature,
-        messages=tuple(event for event in events if isinstance(event, Message)),
+        messages=tuple(event for event in log.events if isinstance(event, Message)),
         calls=calls,
-        end=end.reason if end else None,
-        detail=end.detail if end else "",
-        usage=end.usage if end else _sum(calls),
-        seconds=end.seconds if end else 0.0,
     )
-    return RecordedAttempt(attempt, header, events, len(starts) - 1)
+    if isinstance(end, End):
+        return replace(
+            attempt, end=end.reason, detail=end.detail, usage=end.usage, seconds=end.seconds
+        )
+    seconds = sum(call.seconds for call in calls) + sum(one.seconds for one in log.observations)
+    return replace(attempt, usage=_sum(calls), seconds=seconds)
+
+
+def calls_of(events: Iterable[Event]) -> tuple[Call, ...]:
+    """Return the requests among events."""
+    return tuple(event for event in events if isinstance(event, Call))
 
 
 def _sum(calls: tuple[Call, ...]) -> Usage:
@@ -183,15 +203,16 @@ def _sum(calls: tuple[Call, ...]) -> Usage:
 
 def read_task(folder: Path) -> RecordedTask:
     """Read all that a task's folder holds."""
-    logs = sorted(folder.glob("attempt-*.jsonl"), key=lambda path: _number(path.stem))
-    attempts = (read_attempt(path) for path in logs)
+    paths = sorted(folder.glob("attempt-*.jsonl"), key=lambda path: _number(path.stem))
+    logs = tuple(log for path in paths if (log := read_log(path)) is not None)
     return RecordedTask(
         id=folder.name,
         folder=folder,
         task=read_record(folder / "task.json", Task),
         image=read_record(folder / "image.json", Image),
-        attempts=tuple(attempt for attempt in attempts if attempt is not None),
-        shared=read_events(folder / "shared.jsonl"),
+        attempts=tuple(map(rebuilt, logs)),
+        logs=logs,
+        shared_events=read_events(folder / "shared.jsonl"),
         candidates=read_record(folder / "candidates.json", tuple[Candidate, ...]) or (),
         matrix=read_record(folder / "matrix.json", Matrix),
         verdict=read_record(folder / "verdict.json", Verdict),

@@ -14,16 +14,39 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import Any, Self
 
-from agent.disk import Lines, disk, is_temporary, write_whole
-from agent.encoding import Line, complete_lines, decode, encode
+from agent.disk import EventLog, Lines, disk, is_temporary, write_whole
+from agent.encoding import complete_lines, decode, encode
 from agent.errors import UserError
-from agent.recording import Failure, RunInfo, Session, read_bytes, read_info, read_record
-from agent.records import FORMAT, Candidate, Event, Result
+from agent.recording import (
+    Failure,
+    RecordedTask,
+    Run,
+    RunInfo,
+    Session,
+    load_run,
+    load_task,
+    read_bytes,
+    read_info,
+    read_record,
+)
+from agent.records import FORMAT, Candidate, Result
 from agent.redaction import redacted
 from tools.base import Explained
+
+__all__ = [
+    "EventLog",
+    "RecordedTask",
+    "Run",
+    "RunFolder",
+    "TaskFolder",
+    "load_run",
+    "load_task",
+    "new_run_id",
+    "patch_name",
+    "versions",
+]
 
 LOCK = ".lock"
 OTHER_FOLDER = "choose another folder with -o"
@@ -40,32 +63,6 @@ def versions(engine: str | None) -> dict[str, str]:
     """Name the programs that a run depends on; `engine` is Docker's version where it is known."""
     known = {"repair-agent": metadata.version("repair-agent"), "python": platform.python_version()}
     return known | ({"docker": engine} if engine else {})
-
-
-class EventLog:
-    """The log of one attempt, or of what attempts share: a line for each event, at once on disk."""
-
-    def __init__(self, path: Path) -> None:
-        self._lines = Lines(path)
-
-    def append(self, event: Event) -> None:
-        """Append one event; a kill loses at most this line. Raises WorldError for a full disk."""
-        self._lines.append(encode(Line, event))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._lines.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class RunFolder:
@@ -143,12 +140,7 @@ class RunFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
