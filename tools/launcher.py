@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any, Protocol
 
 from tools.base import SandboxLost
@@ -32,9 +32,26 @@ class Wire(Protocol):
         """Hang up; the launcher then kills what it started and ends."""
 
 
+MODULES = ("tools.inside.files", "tools.inside.processes")
+START = """\
+import sys, types
+for name in ("tools", "tools.inside"):
+    sys.modules[name] = types.ModuleType(name)
+for name, text in {modules!r}:
+    sys.modules[name] = module = types.ModuleType(name)
+    exec(compile(text, name, "exec"), module.__dict__)
+exec(compile({main!r}, "launcher", "exec"))
+"""
+
+
 def source() -> str:
-    """Return the text of the program that runs inside."""
-    return resources.files("tools.inside").joinpath("launcher.py").read_text(encoding="utf-8")
+    """Return the program that runs inside as one text: nothing of ours is in the sandbox."""
+    modules = [(name, _text(name.rpartition(".")[2])) for name in MODULES]
+    return START.format(modules=modules, main=_text("launcher"))
+
+
+def _text(module: str) -> str:
+    return resources.files("tools.inside").joinpath(f"{module}.py").read_text(encoding="utf-8")
 
 
 class Launcher:
@@ -50,7 +67,7 @@ class Launcher:
         self._sending = Lock()
         self._received = bytearray()
         self._last_id = 0
-        self._waiting_for: int | None = 0
+        self._caller: int | None = None
         try:
             self.hello = self._thread.submit(self._receive, hello_seconds).result()[0]
         except BaseException:
@@ -96,7 +113,9 @@ class Launcher:
     def _exchange(
         self, request: dict[str, Any], payload: bytes, seconds: float
     ) -> tuple[dict[str, Any], bytes]:
-        future = self._thread.submit(self._talk, request, payload, seconds)
+        if self._caller == get_ident():
+            self._give_up()  # an interruption came before this caller could take its words back
+        future = self._thread.submit(self._talk, get_ident(), request, payload, seconds)
         try:
             header, answer = future.result()
         except BaseException:
@@ -105,20 +124,25 @@ class Launcher:
             raise
         if "error" in header:
             kind = getattr(builtins, header["error"], OSError)
+            kind = kind if issubclass(kind, OSError) else OSError
             raise kind(f"{header['message']}: {request.get('path') or request.get('cwd')}")
         return header, answer
 
     def _talk(
-        self, request: dict[str, Any], payload: bytes, seconds: float
+        self, caller: int, request: dict[str, Any], payload: bytes, seconds: float
     ) -> tuple[dict[str, Any], bytes]:
-        with self._sending:
-            self._last_id += 1
-            request |= {"id": self._last_id, "size": len(payload)}
-            self._wire.send(json.dumps(request).encode() + b"\n" + payload)
-        while True:
-            header, answer = self._receive(seconds)
-            if header["id"] == request["id"]:
-                return header, answer
+        self._caller = caller
+        try:
+            with self._sending:
+                self._last_id += 1
+                request |= {"id": self._last_id, "size": len(payload)}
+                self._wire.send(json.dumps(request).encode() + b"\n" + payload)
+            while True:
+                header, answer = self._receive(seconds)
+                if header["id"] == request["id"]:
+                    return header, answer
+        finally:
+            self._caller = None
 
     def _give_up(self) -> None:
         with self._sending:
@@ -139,7 +163,9 @@ class Launcher:
             try:
                 data = self._wire.receive(seconds)
             except TimeoutError:
-                raise SandboxLost("the sandbox stopped answering", "run the command again") from None
+                raise SandboxLost(
+                    "the sandbox stopped answering", "run the command again"
+                ) from None
             if not data:
                 raise SandboxLost(f"the sandbox died: {self._wire.why_gone()}")
             self._received += data
