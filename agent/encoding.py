@@ -50,7 +50,11 @@ Line = Annotated[
 
 def encode(kind: Any, value: Any, *, indent: int | None = None) -> bytes:
     """Return a record as UTF-8 JSON that `decode` gives back equal, lone surrogates included."""
-    plain = adapter(kind).dump_python(value, mode="json")
+    return as_json(adapter(kind).dump_python(value, mode="json"), indent=indent)
+
+
+def as_json(plain: Any, *, indent: int | None = None) -> bytes:
+    """Return plain values as UTF-8 JSON that ends in a line feed."""
     separators = None if indent else (",", ":")
     text = json.dumps(plain, ensure_ascii=False, indent=indent, separators=separators)
     # A lone surrogate has no UTF-8; backslashreplace writes the escape that JSON has for it.
@@ -78,3 +82,11 @@ def _unreadable(origin: str, reason: str) -> UserError:
 def complete_lines(data: bytes) -> bytes:
     """Return `data` without a last line that a killed process left unfinished."""
     return data[: data.rfind(b"\n") + 1]
+
+
+def as_bytes(text: str) -> bytes:
+    """Return text as the bytes it came from: those that were no UTF-8 are lone surrogates in it."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: a model can write one
+        return text.encode("utf-8", "backslashreplace")

@@ -70,7 +70,7 @@ class Log:
     """
 
     number: int
-    events: tuple[Event, ...]
+    events: tuple[Line, ...]
     restarts: int = 0
 
     @property
@@ -93,7 +93,7 @@ class RecordedTask:
     image: Image | None = None
     attempts: tuple[Attempt, ...] = ()
     logs: tuple[Log, ...] = ()
-    shared_events: tuple[Event, ...] = ()
+    shared_events: tuple[Line, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     matrix: Matrix | None = None
     verdict: Verdict | None = None

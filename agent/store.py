@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from agent.disk import EventLog, Lines, disk, is_temporary, write_whole
-from agent.encoding import complete_lines, decode, encode
+from agent.encoding import as_bytes, complete_lines, decode, encode
 from agent.errors import UserError
 from agent.recording import (
     Failure,
@@ -172,8 +172,7 @@ class TaskFolder:
         path = self.path / relative
         with disk():
             path.parent.mkdir(parents=True, exist_ok=True)
-        # Bytes of a patch that are no UTF-8 arrive as lone surrogates and leave as those bytes.
-        write_whole(path, text.encode("utf-8", "surrogateescape"))
+        write_whole(path, as_bytes(text))
         return path
 
     def attempt_log(self, number: int) -> EventLog:

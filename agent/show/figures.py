@@ -30,3 +30,10 @@ def tokens(count: Usage | Counts) -> str:
 def several(number: int, noun: str, plural: str = "") -> str:
     """Return a number and its noun."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def clock(seconds: float) -> str:
+    """Return a time that runs: minutes and seconds, and hours where there are any."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,130 @@
+"""What a run is doing just now: redrawn in place on a terminal, line by line elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from agent.records import Usage
+from agent.show.figures import clock, money
+from agent.show.visible import one_line
+
+REDRAWS_PER_SECOND = 4.0
+
+
+class Watch(Protocol):
+    """Hears what is going on; `usage` is what the task has used so far."""
+
+    def stage(self, text: str) -> None:
+        """A new part of the work begins."""
+
+    def attempt(self, number: int, of: int) -> None:
+        """An attempt begins."""
+
+    def step(self, number: int, last_action: str, usage: Usage) -> None:
+        """A step of the attempt is over."""
+
+    def done(self) -> None:
+        """Nothing more will come; may be called twice."""
+
+
+@dataclass(frozen=True)
+class State:
+    """All that the live view shows, but the time."""
+
+    stage: str = ""
+    attempt: int = 0
+    of: int = 0
+    step: int = 0
+    action: str = ""
+    usage: Usage = Usage()
+
+
+def view(state: State, seconds: float) -> Text:
+    """Return two lines that are cut, not wrapped, where the terminal is narrow."""
+    parts = [clock(seconds)]
+    if state.attempt:
+        parts.append(f"attempt {state.attempt}/{state.of}")
+    if state.step:
+        parts.append(f"step {state.step}")
+    used = state.usage.prompt + state.usage.completion
+    if used or state.usage.usd is not None:
+        parts += [f"{used:,} tokens", money(state.usage.usd)]
+    head = Text("  ".join(parts), style="bold")
+    tail = Text(one_line(state.action or state.stage, 500), style="dim")
+    return Text("\n", no_wrap=True, overflow="ellipsis").join([head, tail])
+
+
+class LiveProgress:
+    """Two lines that are redrawn in place and vanish at the end."""
+
+    def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
+        self._now, self._started = now, now()
+        self._state = State()
+        self._live = Live(
+            self,
+            console=console,
+            refresh_per_second=REDRAWS_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,  # what programs read must not land in the view
+        )
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield view(self._state, self._now() - self._started)
+
+    def _show(self, state: State) -> None:
+        # States are replaced whole: the thread that redraws never sees half of a change.
+        self._state = state
+        if not self._live.is_started:
+            self._live.start()
+
+    def stage(self, text: str) -> None:
+        self._show(replace(self._state, stage=text, action=""))
+
+    def attempt(self, number: int, of: int) -> None:
+        self._show(replace(self._state, attempt=number, of=of, step=0, action=""))
+
+    def step(self, number: int, last_action: str, usage: Usage) -> None:
+        self._show(replace(self._state, step=number, action=last_action, usage=usage))
+
+    def done(self) -> None:
+        self._live.stop()
+
+
+class PlainProgress:
+    """A line for each event, for logs and pipes."""
+
+    def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._now, self._started = console, now, now()
+        self._attempt = ""
+
+    def _say(self, text: str) -> None:
+        self._console.file.write(f"{clock(self._now() - self._started)} {one_line(text)}\n")
+        self._console.file.flush()
+
+    def stage(self, text: str) -> None:
+        self._say(text)
+
+    def attempt(self, number: int, of: int) -> None:
+        self._attempt = f"attempt {number}/{of}"
+        self._say(self._attempt)
+
+    def step(self, number: int, last_action: str, usage: Usage) -> None:
+        used = f"{usage.prompt + usage.completion:,} tokens, {money(usage.usd)}"
+        self._say(f"{self._attempt} step {number} ({used}): {one_line(last_action, 200)}")
+
+    def done(self) -> None:
+        self._console.file.flush()
+
+
+def progress(console: Console) -> Watch:
+    """Return the view that fits where `console` writes to."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        return LiveProgress(console)
+    return PlainProgress(console)
