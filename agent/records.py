@@ -94,16 +94,6 @@ class Usage:
     cached: int = 0
     usd: float | None = None
 
-    def since(self, earlier: Usage) -> Usage:
-        """Return what was used after `earlier`, a former state of the same count."""
-        usd = None if self.usd is None else self.usd - (earlier.usd or 0.0)
-        return Usage(
-            self.prompt - earlier.prompt,
-            self.completion - earlier.completion,
-            self.cached - earlier.cached,
-            usd,
-        )
-
     def __add__(self, other: Usage) -> Usage:
         known = [amount for amount in (self.usd, other.usd) if amount is not None]
         return Usage(
@@ -158,6 +148,14 @@ class Attempt:
     detail: str = ""
     usage: Usage = Usage()
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Tests written from the issue alone, by path; `remark` says why there are none."""
+
+    tests: dict[str, str] = field(default_factory=dict)
+    remark: str = ""
 
 
 @dataclass(frozen=True)

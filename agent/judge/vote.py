@@ -87,10 +87,13 @@ def group(
     checks: Sequence[Check],
     table: dict[tuple[str, str], Outcome],
 ) -> list[list[Candidate]]:
-    """Put candidates that did the same on every check together, in order of appearance."""
+    """Put candidates that did the same on every check together, in order of appearance.
+
+    Without any check nothing is known of what they do, so each stands alone.
+    """
     classes: dict[tuple[object, ...], list[Candidate]] = {}
     for candidate in candidates:
-        did: list[object] = [candidate.applies]
+        did: list[object] = [candidate.applies, None if checks else candidate.id]
         for check in checks:
             outcome = table[candidate.id, check.id]
             did.append((outcome.result, outcome.digest))

@@ -16,8 +16,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from agent.model.protocol import Capabilities, Replies
-from agent.records import Message
-from agent.store import load_task
+from agent.records import Call, Message
+from agent.recording import load_task
 from tools.base import EpisodeOver, ToolCall, UserError
 
 FORM = 'a JSON object such as {"attempt-1": [{"tool_calls": [{"name": "bash", "arguments": {}}]}]}'
@@ -83,11 +83,12 @@ def load(path: Path) -> ScriptedModel:
     if path.is_dir():
         recorded = load_task(path)
         conversations = {
-            f"attempt-{attempt.number}": [reply for call in attempt.calls for reply in call.replies]
-            for attempt in recorded.attempts
+            f"attempt-{one.attempt.number}": [call.replies[0] for call in one.attempt.calls]
+            for one in recorded.attempts
         }
-        for call in recorded.shared:
-            conversations.setdefault(call.conversation, []).extend(call.replies)
+        for event in recorded.shared:
+            if isinstance(event, Call):
+                conversations.setdefault(event.conversation, []).append(event.replies[0])
         return ScriptedModel(f"scripted:{path.name}", conversations)
     try:
         script = TypeAdapter(Script).validate_json(path.read_bytes())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.model.budget import Budget
 from agent.model.protocol import Model, digest
-from agent.records import Call, End, Event, Message, Sampling
+from agent.records import Call, End, Event, Message, Sampling, Usage
 from tools.base import EpisodeOver
 from tools.toolbox import Toolbox
 
@@ -29,7 +29,14 @@ class Conversation:
     sampling: Sampling
     record: Callable[[Event], None]
     messages: list[Message] = field(default_factory=list)
+    used: Usage = Usage()
     _calls: int = 0
+    _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the conversation began."""
+        return time.monotonic() - self._started
 
     def add(self, message: Message) -> Message:
         """Append a message and give it its id."""
@@ -53,6 +60,7 @@ class Conversation:
             conversation=self.name,
         )
         self.budget.charge(replies.usage)
+        self.used += replies.usage
         self._calls += 1
         call = Call(
             id=f"c{self._calls}",
@@ -71,7 +79,6 @@ class Conversation:
 
 def run(talk: Conversation, toolbox: Toolbox, nudge: str) -> End:
     """Drive one attempt to its end and return the reason."""
-    started, usage_before = time.monotonic(), talk.budget.usage
     silent = 0
     try:
         while True:
@@ -86,6 +93,4 @@ def run(talk: Conversation, toolbox: Toolbox, nudge: str) -> End:
             if silent:
                 talk.add(Message("", "user", nudge))
     except EpisodeOver as over:
-        end = over
-    spent = talk.budget.usage.since(usage_before)
-    return End(end.reason, end.detail, spent, round(time.monotonic() - started, 3))
+        return End(over.reason, over.detail, talk.used, round(talk.seconds, 3))

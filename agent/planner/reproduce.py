@@ -7,7 +7,7 @@ import re
 
 from agent.judge.reason import issue_reason
 from agent.planner.episode import Conversation
-from agent.records import Image, Message, Task
+from agent.records import Image, Message, Reproduction, Task
 from prompts import render
 from tools.base import EpisodeOver
 from tools.nearby_tests import is_collected, tracked_files
@@ -21,13 +21,10 @@ _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
 
 def reproduce(
     talk: Conversation, sandbox: Sandbox, task: Task, image: Image
-) -> tuple[dict[str, str], str]:
-    """Return {path: content} of a test that fails for the issue's reason, and a remark.
-
-    The mapping is empty, and the remark says why, when no reply was such a test.
-    """
+) -> Reproduction:
+    """Ask for a test and return it when it fails on the clean base for the issue's reason."""
     if image.test_command is None:
-        return {}, "the repository has no tests and no test runner, so no test was written"
+        return Reproduction({}, "the repository has no test runner, so no test was written")
     path = place(tracked_files(sandbox))
     prompt = render(
         "reproduce",
@@ -44,11 +41,11 @@ def reproduce(
             content = fenced(talk.ask().content)
             remark, output = _try(sandbox, image.test_command, path, content, task)
             if not remark:
-                return {path: content}, ""
+                return Reproduction({path: content})
             talk.add(Message("", "user", render("reproduce_again", reason=remark, output=output)))
     except EpisodeOver as over:
         remark = over.detail
-    return {}, f"no reproducing test was written: {remark}"
+    return Reproduction({}, f"no reproducing test was written: {remark}")
 
 
 def _try(sandbox: Sandbox, command: str, path: str, content: str, task: Task) -> tuple[str, str]:

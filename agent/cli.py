@@ -1,0 +1,274 @@
+"""The command line: options and help; each command imports its module when it is called."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from agent.config import Config
+    from agent.intake.issue import TaskFile
+
+app = typer.Typer(
+    name="repair-agent",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Turn an issue into a tested patch, and say how far the patch can be trusted.\n\n"
+    "Example: repair-agent solve issue.md --repo . -m scripted:replies.json",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Model = Annotated[str | None, typer.Option("-m", "--model", help="Model; scripted:PATH, for now.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Run folder: made, or resumed if it is ours.")
+]
+LATER = "(not in this version)"
+
+
+@app.command()
+def solve(
+    task: Annotated[str, typer.Argument(help="A task file: .md or .toml.")],
+    repo: Annotated[
+        str | None, typer.Option(help="The code: a path, a git URL, or pypi:NAME==VERSION.")
+    ] = None,
+    ref: Annotated[str | None, typer.Option(help="Branch, tag or commit to repair.")] = None,
+    image: Annotated[str | None, typer.Option(help="Image to use in place of a built one.")] = None,
+    test_command: Annotated[str | None, typer.Option(help="How the tests run.")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="docker, or local (no isolation).")] = None,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="Let a live model work in a local sandbox.")
+    ] = False,
+    model: Model = None,
+    base_url: Annotated[str | None, typer.Option(help=f"OpenAI-compatible URL {LATER}.")] = None,
+    attempts: Annotated[str | None, typer.Option(help="Independent attempts, or auto. [4]")] = None,
+    planner: Annotated[str | None, typer.Option(help="auto, free or guided. [auto]")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Of the first attempt. [0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the first attempt. [0]")] = None,
+    max_usd: Annotated[float | None, typer.Option(help="US dollars for the task. [3]")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Tokens for the task.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Steps of one attempt. [250]")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds for the task. [3600]")] = None,
+    at_issue_time: Annotated[bool, typer.Option("--at-issue-time", help=LATER)] = False,
+    dataset: Annotated[str | None, typer.Option(help=f"lite, verified or a file {LATER}.")] = None,
+    mirror: Annotated[str | None, typer.Option(help=f"Folder of git mirrors {LATER}.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help=f"Change the code {LATER}.")] = False,
+    pr: Annotated[bool, typer.Option("--pr", help=f"Open a draft pull request {LATER}.")] = False,
+    output: Output = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Repair one issue.
+
+    Exit codes: 0 verified patch, 2 wrong words, 3 patch not verified, 4 candidates disagree,
+    5 no patch, 6 the world is wrong, 130 and 143 stopped by a signal (work so far is saved).
+
+    Example: repair-agent solve issue.md --repo pypi:sympy==1.1.1 -m scripted:replies.json
+    """
+    later = {"--at-issue-time": at_issue_time, "--dataset": dataset, "--mirror": mirror}
+    later |= {"--apply": apply, "--pr": pr, "--base-url": base_url}
+    _refuse_later(later)
+    from agent.intake.issue import read
+    from agent.records import Result, adapter
+    from agent.start import EXIT_CODES, run_solve
+
+    issue = read(task)
+    flags = {
+        "model": model,
+        "attempts": attempts,
+        "planner": planner,
+        "temperature": temperature,
+        "seed": seed,
+        "max_steps": max_steps,
+        "max_usd": max_usd,
+        "max_tokens": max_tokens,
+        "time_limit": time_limit,
+        "test_command": test_command,
+        "sandbox": sandbox,
+        "image": image,
+        "unsafe": unsafe or None,
+    }
+    config = _config(flags)
+    issue = _with_options(issue, repo, ref, config)
+    result = run_solve(issue, config, output, _console())
+    if as_json:
+        sys.stdout.write(adapter(Result).dump_json(result).decode() + "\n")
+    return EXIT_CODES[result.status]
+
+
+@app.command()
+def inspect(
+    run: Annotated[Path, typer.Argument(help="A run, a task in it, or a folder of runs.")] = Path(
+        "runs"
+    ),
+    plain: Annotated[bool, typer.Option("--plain", help="Text that greps well.")] = False,
+    html: Annotated[Path | None, typer.Option(help=f"Write one page {LATER}.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Show what a run did, step by step, and why its patch won.
+
+    Example: repair-agent inspect runs/20260801T101500-9f3a --plain | grep run_tests
+    """
+    _refuse_later({"--html": html})
+    if sys.stdout.isatty() and not plain and not as_json:
+        _refuse_later({"inspect in a terminal without --plain": True})
+    from agent.show import transcript
+
+    lines = transcript.json_lines(run) if as_json else transcript.lines(run)
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+@app.command()
+def doctor(as_json: Json = False, debug: Debug = False) -> int:
+    """Check the engine, the disk, the model and the keys, with the remedy for each.
+
+    Example: repair-agent doctor
+    """
+    from agent.doctor import run
+
+    return run(_config({}), as_json=as_json, out=sys.stdout)
+
+
+@app.command()
+def clean(
+    images: Annotated[
+        bool, typer.Option("--images", help="Also remove built images and caches.")
+    ] = False,
+    debug: Debug = False,
+) -> int:
+    """Remove what a killed run left behind: containers and temporary folders.
+
+    Example: repair-agent clean --images
+    """
+    from agent.clean import run
+
+    return run(images=images, out=sys.stdout)
+
+
+def _not_yet(name: str, example: str, text: str) -> None:
+    """List a command that is not there yet: it has help, and ends with exit code 2."""
+
+    def command(
+        arguments: Annotated[list[str] | None, typer.Argument()] = None, debug: Debug = False
+    ) -> int:
+        return _refuse_later({name: True})
+
+    app.command(
+        name,
+        help=f"{text} {LATER}\n\nExample: repair-agent {example}",
+        context_settings={"ignore_unknown_options": True},
+    )(command)
+
+
+for _name, _example, _text in (
+    ("batch", "batch lite --workers 8", "Solve many SWE-bench instances."),
+    ("evaluate", "evaluate runs/RUN", "Grade a run's predictions with SWE-bench."),
+    ("select", "select *.patch --repo .", "Judge patches of any author."),
+    ("report", "report runs/RUN", "Report resolved tasks, cost and time of runs."),
+    ("replay", "replay runs/RUN/TASK/attempt-1", "Do a recorded attempt's actions again."),
+    ("model", "model list", "List, fetch or serve the embedded model."),
+    ("image", "image build issue.md", "Build or list environments."),
+):
+    _not_yet(_name, _example, _text)
+
+
+def _refuse_later(options: dict[str, Any]) -> int:
+    from agent.errors import UserError
+
+    for name, value in options.items():
+        if value:
+            raise UserError(f"{name} is not in this version", "repair-agent --help lists what is")
+    return 0
+
+
+def _config(flags: dict[str, Any]) -> Config:
+    from agent.config import environment, read
+
+    return read(flags, environment(), Path.cwd())
+
+
+def _with_options(issue: TaskFile, repo: str | None, ref: str | None, config: Config) -> TaskFile:
+    """Let options win over what the task file says."""
+    if repo is not None and repo != issue.repository:
+        issue = replace(issue, repository=repo, ref=None)  # its ref was meant for its repository
+    return replace(
+        issue,
+        ref=ref or issue.ref,
+        test_command=config.test_command or issue.test_command,
+    )
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    arguments = sys.argv[1:]
+    code = 1
+    try:
+        code = app(arguments, standalone_mode=False) or 0
+        sys.stdout.flush()
+    except BaseException as error:
+        if "--debug" in arguments and isinstance(error, Exception):
+            raise
+        code = _explain(error, "--json" in arguments)
+    sys.exit(code)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Ask the work to stop once; what it started is cleaned up on the way out."""
+    from agent.errors import Interrupted
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not cut the cleaning short
+    sys.stderr.write("\nstopping: saving the work so far and removing sandboxes\n")
+    raise Interrupted(number)
+
+
+def _explain(error: BaseException, as_json: bool) -> int:
+    """Say in one line what went wrong and what to do; return the exit code."""
+    from agent.errors import EXIT_USER, EXIT_WORLD, Interrupted, WorldError, from_os_error
+    from tools.base import Explained
+
+    if isinstance(error, Interrupted):
+        return error.exit_code
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()  # the reader of our output is gone, and nobody needs to hear of it
+        return 0
+    if isinstance(error, typer.TyperException):
+        hint = "repair-agent COMMAND --help lists the options"
+        return _say(error.format_message(), hint, EXIT_USER, as_json)
+    if isinstance(error, OSError):
+        error = from_os_error(error)
+    if isinstance(error, Explained):
+        code = EXIT_WORLD if isinstance(error, WorldError) else EXIT_USER
+        return _say(error.message, error.hint, code, as_json)
+    bug = f"this is a bug in repair-agent: {type(error).__name__}: {error}"
+    return _say(bug, "run it again with --debug and report what it prints", 1, as_json)
+
+
+def _say(message: str, hint: str, code: int, as_json: bool) -> int:
+    if as_json and code != 1:
+        sys.stdout.write(json.dumps({"error": message, "hint": hint, "exit_code": code}) + "\n")
+    sys.stderr.write(f"error: {message}{f'; {hint}' if hint else ''}\n")
+    return code

@@ -1,0 +1,141 @@
+"""The configuration: read once, from the user's file, the working directory, variables and flags."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import platformdirs
+from pydantic import TypeAdapter, ValidationError
+
+from agent.errors import UserError
+
+PREFIX = "REPAIR_AGENT_"
+PROJECT_FILE = "repair-agent.toml"
+# People stand inside repositories they do not trust: nothing that decides where code, keys or
+# traffic go is read from there.
+FROM_PROJECT = {"attempts", "planner", "max_steps", "max_usd", "max_tokens", "time_limit", "test_command"}
+PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+CA_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of one process; `origins` says where each came from."""
+
+    model: str = "local"  # which model answers: `local`, `scripted:PATH`, or a hosted name
+    base_url: str | None = None  # an OpenAI-compatible endpoint
+    attempts: int | Literal["auto"] = 4  # independent attempts at one task
+    planner: Literal["auto", "free", "guided"] = "auto"  # who drives: the model or the program
+    temperature: float = 0.0  # of the first attempt; later ones are warmer
+    seed: int = 0  # of the first attempt; later ones count up
+    max_steps: int = 250  # model calls of one attempt
+    max_usd: float = 3.0  # US dollars of one task
+    max_tokens: int | None = None  # prompt and completion tokens of one task
+    time_limit: float = 3600.0  # seconds of one task
+    test_command: str | None = None  # how the repository's tests run
+    sandbox: Literal["docker", "local"] = "docker"  # where untrusted code runs
+    image: str | None = None  # an image to use in place of a built one
+    unsafe: bool = False  # let a live model work without isolation
+    memory_gb: float = 4.0  # of one sandbox
+    cpus: float = 2.0  # of one sandbox
+    index_url: str | None = None  # the package index of image builds
+    ca_bundle: str | None = None  # certificates of image builds
+    proxies: dict[str, str] = field(default_factory=dict)  # proxies of image builds
+    keys: dict[str, str] = field(default_factory=dict, repr=False)  # secrets, by variable name
+    path: str = os.defpath  # PATH of local sandboxes
+    origins: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def shown(self) -> dict[str, Any]:
+        """Return the settings that a run folder may hold: no secrets, no hosts."""
+        secret = {"keys", "origins", "path", "index_url", "proxies", "ca_bundle"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in secret}
+
+
+def read(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> Config:
+    """Return the configuration; `flags` are the options given, None for those that were not.
+
+    Later sources win: defaults, the user's file, repair-agent.toml in `folder`, variables, flags.
+    Raises UserError that names the source of a wrong value.
+    """
+    user_file = platformdirs.user_config_path("repair-agent") / "config.toml"
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    sources = (
+        ("the environment", _from_environment(environ)),
+        (str(user_file), _from_file(user_file, None)),
+        (str(folder / PROJECT_FILE), _from_file(folder / PROJECT_FILE, FROM_PROJECT)),
+        ("the environment", _from_variables(environ)),
+        ("an option", {name: value for name, value in flags.items() if value is not None}),
+    )
+    for origin, found in sources:
+        for name, value in found.items():
+            values[name] = _checked(name, value, origin)
+            origins[name] = origin
+    return Config(**values, origins=origins)
+
+
+def _checked(name: str, value: Any, origin: str) -> Any:
+    kinds = get_type_hints(Config)
+    if name not in kinds or name == "origins":
+        raise UserError(f"{origin} sets {name!r}, which is no setting", "remove it")
+    try:
+        checked = TypeAdapter(kinds[name]).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"{origin} sets {name} to {value!r}: {reason}", "give another value") from error
+    if name in ("attempts", "max_steps", "max_tokens") and isinstance(checked, int) and checked < 1:
+        raise UserError(f"{origin} sets {name} to {checked}: it must be at least 1", "give more")
+    if name in ("time_limit", "max_usd", "cpus", "memory_gb") and not checked > 0:
+        raise UserError(f"{origin} sets {name} to {checked}: it must be above 0", "give more")
+    if name == "temperature" and not 0 <= checked <= 2:
+        raise UserError(f"{origin} sets temperature to {checked}: it must be 0 to 2", "change it")
+    return checked
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Take what other programs' variables say."""
+    lower = {name.lower(): value for name, value in environ.items()}
+    found: dict[str, Any] = {
+        "proxies": {name: lower[name] for name in PROXIES if lower.get(name)},
+        "keys": {n: environ[n] for n in ("OPENAI_API_KEY", "GITHUB_TOKEN") if environ.get(n)},
+        "base_url": environ.get("OPENAI_BASE_URL"),
+        "ca_bundle": next((environ[n] for n in CA_BUNDLES if environ.get(n)), None),
+        "index_url": next((environ[n] for n in INDEXES if environ.get(n)), None),
+        "path": environ.get("PATH"),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and value
+    }
+
+
+def _from_file(path: Path, allowed: set[str] | None) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}", "mend the file, or remove it") from error
+    refused = sorted(set(table) - allowed) if allowed is not None else []
+    if refused:
+        raise UserError(
+            f"{path} sets {', '.join(refused)}, which a file beside a repository may not set",
+            f"put it in {platformdirs.user_config_path('repair-agent') / 'config.toml'}",
+        )
+    return table
+
+
+def environment() -> Mapping[str, str]:
+    """Return the process's environment: this file is the only one that reads it."""
+    return os.environ

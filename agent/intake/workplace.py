@@ -1,0 +1,86 @@
+"""Where one task is worked on: its code, its environment, and sandboxes made of both."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.config import Config
+from agent.errors import UserError
+from agent.intake import environment
+from agent.intake.issue import TaskFile
+from agent.intake.network import BuildNetwork
+from agent.intake.repository import Source, fetch
+from agent.records import Image, Task
+from tools.engine import Engine, Limits
+from tools.sandbox_local import PREFIX
+from tools.sandboxes import DockerSandboxes, LocalSandboxes, Sandboxes
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A task, its image, and fresh sandboxes of it."""
+
+    task: Task
+    image: Image
+    sandboxes: Sandboxes
+
+
+@contextmanager
+def open_workplace(
+    issue: TaskFile, config: Config, say: Callable[[str], None]
+) -> Iterator[Workplace]:
+    """Fetch the code and make its environment; the checkout is gone when the block ends.
+
+    Raises UserError for a wrong repository, ref or image, WorldError for a world that is wrong.
+    """
+    if issue.repository is None:
+        raise UserError(
+            f"{issue.source} names no repository", "give one with --repo PATH|URL|pypi:NAME==VERSION"
+        )
+    engine = Engine() if config.sandbox == "docker" else None
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+        say(f"fetching {issue.repository}")
+        source = fetch(
+            issue.repository, issue.ref, Path(folder) / "source", index_url=config.index_url
+        )
+        for note in source.notes:
+            say(note)
+        task = as_task(issue, source)
+        if engine is None:
+            image = environment.local(source, task, say)
+            yield Workplace(task, image, LocalSandboxes(source.folder, config.path))
+            return
+        image = environment.prepare(
+            task,
+            source,
+            engine=engine,
+            python=issue.python,
+            image=config.image,
+            network=_network(config),
+            say=say,
+        )
+        limits = Limits(int(config.memory_gb * (1 << 30)), cpus=config.cpus)
+        yield Workplace(task, image, DockerSandboxes(engine, image.reference, limits))
+
+
+def _network(config: Config) -> BuildNetwork:
+    bundle = Path(config.ca_bundle) if config.ca_bundle else None
+    return BuildNetwork(config.proxies, bundle, config.index_url)
+
+
+def as_task(issue: TaskFile, source: Source) -> Task:
+    """Join what the user wrote with the code it is about."""
+    return Task(
+        id=issue.id,
+        source=issue.source,
+        repository=source.shown,
+        base_commit=source.commit,
+        title=issue.title,
+        body=issue.body,
+        created_at=issue.created_at or source.date,
+        test_command=issue.test_command,
+    )

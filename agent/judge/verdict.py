@@ -1,0 +1,62 @@
+"""The verdict: the vote, the confidence, the risks, and the sentences that explain them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from agent.judge.confidence import confidence, entropy
+from agent.judge.risks import risks
+from agent.judge.vote import Vote, samples, vote
+from agent.records import Candidate, Dropped, Matrix, Verdict
+
+
+def judge(candidates: Sequence[Candidate], matrix: Matrix, dropped: Sequence[Dropped]) -> Verdict:
+    """Return the verdict over judged candidates; `dropped` is what patchless attempts left."""
+    outcome = vote(candidates, matrix)
+    chosen = next((one for one in candidates if one.id == outcome.chosen), None)
+    return Verdict(
+        status=outcome.status,
+        chosen=outcome.chosen,
+        classes=outcome.classes,
+        confidence=confidence(outcome.classes, len(samples(candidates)), outcome.status),
+        entropy=entropy(outcome.classes),
+        risks=risks(chosen.patch) if chosen else (),
+        sentences=tuple(_sentences(outcome, matrix, candidates, dropped)),
+    )
+
+
+def _sentences(
+    outcome: Vote, matrix: Matrix, candidates: Sequence[Candidate], dropped: Sequence[Dropped]
+) -> Iterator[str]:
+    if outcome.chosen is None:
+        yield "No attempt left a patch."
+        if dropped:
+            names = ", ".join(sorted({item.path for item in dropped}))
+            yield f"What they changed is left out of patches: {names}."
+        return
+    best, standing = outcome.classes[0], outcome.standings[outcome.chosen]
+    issue = [check for check in matrix.checks if check.issue]
+    yield f"Candidate {outcome.chosen} was chosen from {len(candidates)}."
+    if not standing.candidate.applies:
+        yield "It does not apply to a clean checkout."
+    if best.tampered:
+        yield "Its results cannot be believed: the tests that guard each run were tampered with."
+    if not matrix.checks:
+        yield "No test judged it: the repository has none near the change, and none was written."
+    elif not issue:
+        yield "No test fails on the clean base for the issue's reason, so nothing shows a repair."
+    elif standing.issue_passed:
+        yield (
+            f"{len(standing.issue_passed)} of {len(issue)} issue checks that fail on the clean base "
+            "pass with it."
+        )
+    else:
+        yield f"It passes none of the {len(issue)} issue checks that it did not write itself."
+    if standing.regressions:
+        names = ", ".join(standing.regressions[:5])
+        yield f"{len(standing.regressions)} checks that pass on the clean base fail with it: {names}."
+    elif matrix.checks and not best.tampered and standing.candidate.applies:
+        yield "No check that passes on the clean base fails with it."
+    yield f"Its class holds {best.mass:.0%} of the samples in {len(outcome.classes)} classes."
+    if outcome.status == "disagree":
+        yield "Several classes pass every issue check and none holds half of the samples."

@@ -1,0 +1,238 @@
+"""One issue from words to verdict: read this file first.
+
+    intake    issue + repository + environment -> Task, Image, a place to open sandboxes
+    attempts  each in a sandbox of its own: planner (model + tools) -> Candidate
+    judge     candidates x checks -> behaviour classes -> vote -> Verdict
+    store     everything on disk as it happens; result.json last
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from agent.config import Config
+from agent.errors import Interrupted
+from agent.intake.issue import TaskFile
+from agent.intake.workplace import Workplace, open_workplace
+from agent.judge.candidate import harvest, merge
+from agent.judge.evidence import gather
+from agent.judge.verdict import judge
+from agent.judge.verify import verify
+from agent.model.budget import Budget, Limits
+from agent.model.protocol import Model
+from agent.planner import free
+from agent.planner.episode import Conversation
+from agent.planner.reproduce import CONVERSATION, reproduce
+from agent.records import (
+    Call,
+    Candidate,
+    Counts,
+    End,
+    Event,
+    Header,
+    Matrix,
+    Reproduction,
+    Result,
+    Sampling,
+    Verdict,
+)
+from agent.recording import read_record, read_task
+from agent.show.progress import Watch
+from agent.show.verdict import sheet
+from agent.store import EventLog, TaskFolder, patch_name
+from tools.base import SandboxLost
+from tools.toolbox import Toolbox
+
+
+@dataclass(frozen=True)
+class Solving:
+    """What the stages of one task share."""
+
+    config: Config
+    model: Model
+    place: Workplace
+    folder: TaskFolder
+    budget: Budget
+    watch: Watch
+
+
+def solve(
+    issue: TaskFile, config: Config, model: Model, folder: TaskFolder, watch: Watch
+) -> Result:
+    """Turn an issue into a judged patch in `folder` and return the result.
+
+    Raises UserError, WorldError, and Interrupted after the work so far has been saved.
+    """
+    budget = Budget(limits(config))
+    with ExitStack() as stack:
+        place = stack.enter_context(open_workplace(issue, config, watch.stage))
+        folder.write("task", place.task)
+        folder.write("image", place.image)
+        work = Solving(config, model, place, folder, budget, watch)
+
+        written = write_reproduction(work)
+        candidates = [one for number in attempt_numbers(work) for one in attempt(work, number)]
+        matrix, distinct = run_matrix(work, merge(candidates), written, candidates)
+        dropped = [item for candidate in candidates for item in candidate.dropped]
+        verdict = judge(distinct, matrix, dropped)
+        return conclude(work, distinct, matrix, verdict, written)
+
+
+def limits(config: Config) -> Limits:
+    """Return the limits that a configuration sets."""
+    return Limits(config.max_steps, config.time_limit, config.max_tokens, config.max_usd)
+
+
+def write_reproduction(work: Solving) -> Reproduction:
+    """Have a test written from the issue alone, once for all attempts."""
+    known: Reproduction | None = read_record(work.folder.path / "reproduction.json", Reproduction)
+    if known is not None:
+        return known
+    work.watch.stage("writing a test from the issue")
+    with work.folder.shared_log() as log, work.place.sandboxes.open() as sandbox:
+        talk = conversation(work, CONVERSATION, Sampling(seed=work.config.seed), log)
+        written = reproduce(talk, sandbox, work.place.task, work.place.image)
+    work.folder.write("reproduction", written)
+    return written
+
+
+def attempt_numbers(work: Solving) -> Sequence[int]:
+    """Return the numbers of the attempts to make."""
+    wanted = work.config.attempts
+    return range(1, (4 if wanted == "auto" else wanted) + 1)
+
+
+def attempt(work: Solving, number: int) -> list[Candidate]:
+    """Make one attempt, again if its sandbox dies, and return what it left.
+
+    An attempt that an earlier run of this folder finished is not made again.
+    """
+    recorded = read_task(work.folder.path)
+    before = [one for one in recorded.candidates if one.attempt < number]
+    ends = {one.number: one.end for one in recorded.attempts}
+    if ends.get(number) not in (None, "interrupted"):
+        return [one for one in recorded.candidates if one.attempt == number]
+    if work.budget.spent():
+        return []
+    work.watch.attempt(number, len(attempt_numbers(work)))
+    work.budget.begin_attempt(len(attempt_numbers(work)) - number + 1)
+    try:
+        return _attempt_once(work, number, before)
+    except SandboxLost as lost:
+        work.watch.stage(f"{lost.message}; making attempt {number} again")
+        return _attempt_once(work, number, before)
+
+
+def _attempt_once(work: Solving, number: int, before: list[Candidate]) -> list[Candidate]:
+    task, image = work.place.task, work.place.image
+    sampling = Sampling(1, temperature(number, work.config.temperature), work.config.seed + number - 1)
+    with work.folder.attempt_log(number) as log, work.place.sandboxes.open() as sandbox:
+        tools = free.toolbox(sandbox, image.test_command)
+        talk = conversation(work, f"attempt-{number}", sampling, log)
+        log.append(header(work, number, sampling, tools))
+        try:
+            end = free.run(talk, tools, sandbox, task, image)
+        except Interrupted as stop:
+            end = End("interrupted", str(stop), talk.used, round(talk.seconds, 3))
+            raise
+        finally:  # the work so far is a candidate, also after Ctrl-C
+            left = harvest(sandbox, task.base_commit, number)
+            found = [left] if left else []
+            work.folder.write_candidates([*before, *found])
+            log.append(end)
+    return found
+
+
+def temperature(number: int, first: float) -> float:
+    """Return an attempt's temperature: low at first, then higher and varied."""
+    return first if number == 1 else min(2.0, first + (0.4, 0.7, 1.0)[(number - 2) % 3])
+
+
+def header(work: Solving, number: int, sampling: Sampling, tools: Toolbox) -> Header:
+    """Return the first line of an attempt's log."""
+    return Header(
+        number,
+        free.NAME,
+        work.model.name,
+        sampling.seed or 0,
+        sampling.temperature,
+        work.place.image.reference,
+        tools.schemas(),
+    )
+
+
+def conversation(work: Solving, name: str, sampling: Sampling, log: EventLog) -> Conversation:
+    """Return an empty conversation whose events are logged and shown as they happen."""
+
+    def record(event: Event) -> None:
+        log.append(event)
+        if isinstance(event, Call):
+            work.watch.step(work.budget.steps, last_action(event), work.budget.usage)
+
+    return Conversation(name, work.model, work.budget, sampling, record)
+
+
+def last_action(call: Call) -> str:
+    """Return what a reply does, in one line."""
+    reply = call.replies[0]
+    acts = [f"{tool.name} {tool.arguments}" for tool in reply.tool_calls]
+    return "; ".join(acts) or reply.content.strip().partition("\n")[0] or "an empty reply"
+
+
+def run_matrix(
+    work: Solving, distinct: list[Candidate], written: Reproduction, authors: list[Candidate]
+) -> tuple[Matrix, list[Candidate]]:
+    """Run every distinct candidate against the existing and the reproduction tests."""
+    command = work.place.image.test_command
+    if not distinct or command is None:
+        notes = () if command else ("the repository has no tests and no test runner",)
+        return Matrix((), (), (), notes), distinct
+    with work.place.sandboxes.open() as clean:
+        files = gather(clean, distinct, written.tests, authors)
+    for file in files:
+        if file.content is not None:
+            work.folder.write_text(f"checks/{file.path}", file.content)
+    issue = work.place.task.text
+    return verify(work.place.sandboxes, command, distinct, files, issue, work.watch.stage)
+
+
+def conclude(
+    work: Solving,
+    candidates: list[Candidate],
+    matrix: Matrix,
+    verdict: Verdict,
+    written: Reproduction,
+) -> Result:
+    """Write the verdict and, last of all, the result."""
+    folder, usage = work.folder, work.budget.usage
+    result = Result(
+        task_id=work.place.task.id,
+        status=verdict.status,
+        patch=str(folder.path / patch_name(verdict.chosen)) if verdict.chosen else None,
+        confidence=verdict.confidence,
+        entropy=verdict.entropy,
+        attempts=len(read_task(folder.path).attempts),
+        candidates=len(candidates),
+        classes=len(verdict.classes),
+        tokens=Counts(usage.prompt, usage.completion, usage.cached),
+        cost_usd=usage.usd,
+        seconds=round(work.budget.seconds, 1),
+        model=work.model.name,
+        image=work.place.image.reference,
+        errors=(written.remark,) if written.remark else (),
+    )
+    folder.write("matrix", matrix)
+    folder.write("verdict", verdict)
+    text = sheet(
+        task=work.place.task,
+        image=work.place.image,
+        candidates=candidates,
+        matrix=matrix,
+        verdict=verdict,
+        result=result,
+    )
+    folder.write_text("verdict.md", text)
+    folder.finish(result)
+    return result

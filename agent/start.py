@@ -1,0 +1,105 @@
+"""From the words of a command line to one solved task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from agent.config import Config
+from agent.errors import (
+    EXIT_DISAGREE,
+    EXIT_NO_PATCH,
+    EXIT_UNVERIFIED,
+    EXIT_VERIFIED,
+    Interrupted,
+    UserError,
+)
+from agent.intake.issue import TaskFile
+from agent.model import scripted
+from agent.model.protocol import Model
+from agent.recording import read_task
+from agent.records import Result, Status
+from agent.show import verdict as verdict_view
+from agent.show.progress import progress
+from agent.solve import solve
+from agent.store import RunFolder, TaskFolder, new_run_id, versions
+
+EXIT_CODES: dict[Status, int] = {
+    "verified": EXIT_VERIFIED,
+    "unverified": EXIT_UNVERIFIED,
+    "disagree": EXIT_DISAGREE,
+    "no_patch": EXIT_NO_PATCH,
+}
+
+
+def choose_model(config: Config) -> Model:
+    """Return the model that the configuration names; UserError for one that is not to be had."""
+    kind, _, rest = config.model.partition(":")
+    if kind == "scripted" and rest:
+        return scripted.load(Path(rest).expanduser())
+    raise UserError(
+        f"the model {config.model!r} is not in this version",
+        "use -m scripted:PATH, a list of prepared replies or a recorded task",
+    )
+
+
+def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Console) -> Result:
+    """Solve one task in a run folder, show how it goes, and return the result."""
+    model = choose_model(config)
+    path = output or Path("runs") / new_run_id(datetime.now(UTC))
+    with RunFolder.open(path, versions=versions(None), config=config.shown()) as run:
+        folder = run.task(issue.id)
+        finished = folder.finished
+        if finished is not None:
+            console.print(f"{folder.path} is finished already; choose another -o to solve it again")
+            show(folder, console)
+            return finished
+        result = _with_failures_recorded(
+            folder, lambda: _watched(issue, config, model, folder, console)
+        )
+        show(folder, console)
+        return result
+
+
+def _watched(
+    issue: TaskFile, config: Config, model: Model, folder: TaskFolder, console: Console
+) -> Result:
+    watch = progress(console)
+    try:
+        return solve(issue, config, model, folder, watch)
+    finally:
+        watch.done()
+
+
+def _with_failures_recorded(folder: TaskFolder, work: Callable[[], Result]) -> Result:
+    """Do the work; what goes wrong is recorded here, the one place for it, and travels on."""
+    try:
+        return work()
+    except Interrupted:
+        raise
+    except UserError:
+        folder.discard_if_empty()
+        raise
+    except Exception as error:
+        folder.fail(error)
+        raise
+
+
+def show(folder: TaskFolder, console: Console) -> None:
+    """Print the verdict sheet of a finished task."""
+    known = read_task(folder.path)
+    if known.task and known.image and known.verdict and known.result:
+        console.print(
+            verdict_view.screen(
+                task=known.task,
+                image=known.image,
+                candidates=known.candidates,
+                matrix=known.matrix,
+                verdict=known.verdict,
+                result=known.result,
+            )
+        )
+        console.print(f"Everything is in {folder.path}; read it with: repair-agent inspect {folder.path}")
