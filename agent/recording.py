@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from agent.records import (
     Image,
     Matrix,
     Message,
+    Reproduction,
     Result,
     Task,
     Usage,
@@ -83,27 +84,23 @@ class Log:
 class RecordedTask:
     """All that is known of one task; None or empty where the run did not get that far.
 
-    `attempts` are rebuilt from `logs`, in the same order; `shared_events` is the log of the work
-    that attempts share.
+    `attempts` are rebuilt from `logs`, in the same order; `shared` is the log of the work that
+    attempts share.
     """
 
     id: str
     folder: Path
     task: Task | None = None
     image: Image | None = None
+    reproduction: Reproduction | None = None
     attempts: tuple[Attempt, ...] = ()
     logs: tuple[Log, ...] = ()
-    shared_events: tuple[Line, ...] = ()
+    shared: tuple[Line, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     matrix: Matrix | None = None
     verdict: Verdict | None = None
     result: Result | None = None
     failure: Failure | None = None
-
-    @property
-    def shared(self) -> tuple[Call, ...]:
-        """The requests whose answers attempts share."""
-        return calls_of(self.shared_events)
 
 
 @dataclass(frozen=True)
@@ -174,7 +171,7 @@ def rebuilt(log: Log) -> Attempt:
     """Return the attempt that a log tells of; `end` is None when it was killed."""
     header, end = log.events[0], log.events[-1]
     assert isinstance(header, Header)
-    calls = calls_of(log.events)
+    calls = tuple(event for event in log.events if isinstance(event, Call))
     attempt = Attempt(
         number=header.number,
         planner=header.planner,
@@ -192,11 +189,6 @@ def rebuilt(log: Log) -> Attempt:
     return replace(attempt, usage=_sum(calls), seconds=seconds)
 
 
-def calls_of(events: Iterable[Event]) -> tuple[Call, ...]:
-    """Return the requests among events."""
-    return tuple(event for event in events if isinstance(event, Call))
-
-
 def _sum(calls: tuple[Call, ...]) -> Usage:
     return sum((call.usage for call in calls), Usage())
 
@@ -210,9 +202,10 @@ def read_task(folder: Path) -> RecordedTask:
         folder=folder,
         task=read_record(folder / "task.json", Task),
         image=read_record(folder / "image.json", Image),
+        reproduction=read_record(folder / "reproduction.json", Reproduction),
         attempts=tuple(map(rebuilt, logs)),
         logs=logs,
-        shared_events=read_events(folder / "shared.jsonl"),
+        shared=read_events(folder / "shared.jsonl"),
         candidates=read_record(folder / "candidates.json", tuple[Candidate, ...]) or (),
         matrix=read_record(folder / "matrix.json", Matrix),
         verdict=read_record(folder / "verdict.json", Verdict),

@@ -19,34 +19,10 @@ from typing import Any, Self
 from agent.disk import EventLog, Lines, disk, is_temporary, write_whole
 from agent.encoding import as_bytes, complete_lines, decode, encode
 from agent.errors import UserError
-from agent.recording import (
-    Failure,
-    RecordedTask,
-    Run,
-    RunInfo,
-    Session,
-    load_run,
-    load_task,
-    read_bytes,
-    read_info,
-    read_record,
-)
+from agent.recording import Failure, RunInfo, Session, read_bytes, read_info, read_record
 from agent.records import FORMAT, Candidate, Result
 from agent.redaction import redacted
 from tools.base import Explained
-
-__all__ = [
-    "EventLog",
-    "RecordedTask",
-    "Run",
-    "RunFolder",
-    "TaskFolder",
-    "load_run",
-    "load_task",
-    "new_run_id",
-    "patch_name",
-    "versions",
-]
 
 LOCK = ".lock"
 OTHER_FOLDER = "choose another folder with -o"

@@ -103,9 +103,10 @@ def _started(pid: int) -> str:
 class Engine:
     """One connection to the Docker engine, safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str | None = None) -> None:
+        """Connect to `host` (a DOCKER_HOST such as unix:///var/run/docker.sock), or the usual one."""
         with translated("reach the Docker engine"):
-            self._api = docker.APIClient(version="auto", timeout=120)
+            self._api = docker.APIClient(base_url=host, version="auto", timeout=120)
 
     def version(self) -> str:
         """Return the engine's version."""
@@ -121,6 +122,23 @@ class Engine:
         except OSError:
             return None
         return stats.f_bavail * stats.f_frsize
+
+    def data_bytes(self) -> int:
+        """Return the bytes of all layers, volumes and containers' own files."""
+        with translated("ask the engine what its data weigh"):
+            usage = self._api.df()
+        containers = sum(item.get("SizeRw", 0) for item in usage["Containers"] or ())
+        volumes = sum(max(0, item["UsageData"]["Size"]) for item in usage["Volumes"] or ())
+        return int(usage["LayersSize"]) + containers + volumes
+
+    def registry_answers(self, reference: str) -> bool:
+        """Tell whether a registry describes this image to the engine; nothing is pulled."""
+        try:
+            with translated(f"ask a registry for {reference}"):
+                self._api.inspect_distribution(reference)
+        except EngineError:
+            return False
+        return True
 
     # --- images ---
 
@@ -146,7 +164,9 @@ class Engine:
                     if "error" in line:
                         raise NetworkError(f"cannot pull {reference}: {line['error']}")
         except EngineError as error:
-            raise NetworkError(error.message, "build the image, or load it into the engine") from error
+            raise NetworkError(
+                error.message, "build the image, or load it into the engine"
+            ) from error
         found = self.image(reference)
         if found is None:
             raise NetworkError(f"pulled {reference}, but the engine does not have it")
@@ -317,7 +337,11 @@ def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
     config = raw.get("Config") or {}
     environment = dict(item.partition("=")[::2] for item in config.get("Env") or [])
     return ImageInfo(
-        tuple(raw.get("RepoTags") or ()), raw["Id"], raw["Size"], config.get("Labels") or {}, environment
+        tuple(raw.get("RepoTags") or ()),
+        raw["Id"],
+        raw["Size"],
+        config.get("Labels") or {},
+        environment,
     )
 
 
@@ -457,7 +481,10 @@ class Builder:
         with translated("run a build step"):
             try:
                 created = self._api.exec_create(
-                    self.name, ["/bin/sh", "-c", command], environment=dict(env or {}), workdir=workdir
+                    self.name,
+                    ["/bin/sh", "-c", command],
+                    environment=dict(env or {}),
+                    workdir=workdir,
                 )
                 for data in self._api.exec_start(created["Id"], stream=True):
                     lines = data.decode("utf-8", "replace")

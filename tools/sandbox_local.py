@@ -15,10 +15,13 @@ from types import TracebackType
 from typing import Self
 
 from tools import launcher
+from tools.engine import owner
 from tools.launcher import Launcher
 from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 
 PREFIX = "repair-agent-"
+OWNER_FILE = "owner"
+"""Names the process that made the folder, so that `clean` can tell a leftover."""
 
 
 class LocalSandbox:
@@ -39,6 +42,7 @@ class LocalSandbox:
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         try:
+            (self._folder / OWNER_FILE).write_text(owner(), encoding="utf-8")
             shutil.copytree(self._source, self._folder / "testbed", symlinks=True)
             (self._folder / "home").mkdir()
             self._process = subprocess.Popen(

@@ -19,7 +19,7 @@ REDRAWS_PER_SECOND = 4.0
 
 
 class Watch(Protocol):
-    """Hears what is going on; `usage` is what the task has used so far."""
+    """Hears what is going on."""
 
     def stage(self, text: str) -> None:
         """A new part of the work begins."""
@@ -28,7 +28,7 @@ class Watch(Protocol):
         """An attempt begins."""
 
     def step(self, number: int, last_action: str, usage: Usage) -> None:
-        """A step of the attempt is over."""
+        """A step is over: what the model did last, and what the task has used so far."""
 
     def done(self) -> None:
         """Nothing more will come; may be called twice."""

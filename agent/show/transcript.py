@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from agent.recording import Failure, Log, RecordedTask, Run
-from agent.records import Call, End, Event, Header, Matrix, Message, Result, Verdict
+from agent.records import Call, End, Event, Header, Matrix, Message, Reproduction, Result, Verdict
 from agent.show.figures import duration, money, several, tokens
 from agent.show.visible import one_line, visible
 from tools.base import Observation, ToolCall
@@ -22,7 +22,8 @@ def plain(recorded: Run | RecordedTask) -> Iterator[str]:
             yield from plain(task)
         return
     yield from _head(recorded)
-    yield from _steps("shared", recorded.shared_events)
+    yield from _steps("shared", recorded.shared)
+    yield from _reproduction(recorded.reproduction)
     for log in recorded.logs:
         yield from _attempt(log)
     for candidate in recorded.candidates:
@@ -53,6 +54,15 @@ def _head(recorded: RecordedTask) -> Iterator[str]:
 def _prefixed(prefix: str, text: str, mark: str = ":") -> Iterator[str]:
     for line in visible(text).removesuffix("\n").split("\n"):
         yield f"{prefix}{mark} {line}".rstrip()
+
+
+def _reproduction(written: Reproduction | None) -> Iterator[str]:
+    if written is None:
+        return
+    for path, content in written.tests.items():
+        yield from _prefixed(f"reproduction {one_line(path)}", content)
+    if written.remark:
+        yield from _prefixed("reproduction", written.remark)
 
 
 def _attempt(log: Log) -> Iterator[str]:
