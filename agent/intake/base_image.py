@@ -1,0 +1,217 @@
+"""The image under an environment: a registry's Python, else a Debian made with debootstrap."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock, Timer
+
+from agent.intake.network import BuildNetwork
+from tools.base import NetworkError, WorldError
+from tools.engine import Engine
+
+SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
+"""The Debian releases that ship these interpreters."""
+COMPILERS = ("ca-certificates", "git", "gcc", "g++", "libc6-dev", "make")
+INTERPRETER = ("python3", "python3-dev")
+EXTRA = {"bullseye": ("python3-distutils",), "bookworm": ("python3-distutils",)}
+LEFT_OUT = ("./var/cache/apt/*", "./var/lib/apt/lists/*", "./var/log/*", "./tmp/*", "./proc/*")
+SECONDS = 1200.0
+ADD_COMPILERS = (
+    "for program in git gcc g++ make; do command -v $program >/dev/null || missing=1; done; "
+    '[ -z "$missing" ] || { apt-get update && apt-get install -y --no-install-recommends '
+    f"{' '.join(COMPILERS)} && apt-get clean && rm -rf /var/lib/apt/lists/*; }}"
+)
+ABSENT = ("not found", "manifest unknown", "does not exist", "no such image")
+
+_silent: set[str] = set()
+"""Registries that did not answer this process: asking again would cost seconds each time."""
+_making = Lock()
+"""Workers that need the same base at once wait for one of them to make it."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """An image with a Python, git and compilers: `pulled` tells a registry's from a made one."""
+
+    reference: str
+    python: str
+    pulled: bool
+
+
+def obtain(
+    engine: Engine, versions: Sequence[str], network: BuildNetwork, say: Callable[[str], None]
+) -> Base:
+    """Return a base for the first of these Python versions that can be had.
+
+    Raises WorldError that says what to install, NetworkError, EngineError.
+    """
+    for version in versions:
+        with _making:
+            pulled = _from_registry(engine, version, network, say)
+            if pulled:
+                return Base(pulled, version, pulled=True)
+            if version in SUITES:
+                return Base(debian(engine, SUITES[version], network, say), version, pulled=False)
+    raise WorldError(
+        f"no registry answers, and no Debian release ships Python {' or '.join(versions)}",
+        f"name an image with --image, or one of Python {', '.join(SUITES)} in the task file",
+    )
+
+
+def _from_registry(
+    engine: Engine, version: str, network: BuildNetwork, say: Callable[[str], None]
+) -> str | None:
+    name = f"python:{version}-slim"
+    if engine.image(name) is None:
+        if "docker.io" in _silent:
+            return None
+        say(f"pulling {name}")
+        try:
+            engine.pull(name)
+        except NetworkError as error:
+            say(f"{name} cannot be pulled: {error.message}")
+            if not any(mark in error.message.lower() for mark in ABSENT):
+                _silent.add("docker.io")
+            return None
+    return _with_compilers(engine, name, network, say)
+
+
+def _with_compilers(
+    engine: Engine, name: str, network: BuildNetwork, say: Callable[[str], None]
+) -> str:
+    found = engine.image(name)
+    content = f"{found.digest if found else name} {ADD_COMPILERS}"
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    reference = f"repair-agent/base:{name.partition(':')[2]}-{digest}"
+    if engine.image(reference):
+        return reference
+    say(f"adding git and compilers to {name}")
+    with engine.builder(name) as builder:
+        code, text = builder.run(ADD_COMPILERS, env=dict(network.proxies), timeout=SECONDS)
+        if code:
+            last = text.strip().splitlines()[-1:] or ["no output"]
+            raise WorldError(f"apt-get install failed in {name}: {last[0]}", "check the network")
+        builder.commit(reference, labels={"repair-agent": "base"})
+    return reference
+
+
+def debian(engine: Engine, suite: str, network: BuildNetwork, say: Callable[[str], None]) -> str:
+    """Return an image of a Debian release with Python, git and compilers, made when absent.
+
+    Raises WorldError where that takes rights or a program that are not there.
+    """
+    packages = (*INTERPRETER, *EXTRA.get(suite, ()), *COMPILERS)
+    recipe = " ".join((suite, *packages, *LEFT_OUT, network.debian_mirror or ""))
+    digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
+    reference = f"repair-agent/base:{suite}-{digest}"
+    if engine.image(reference):
+        return reference
+    _check_means()
+    say(f"making the base image: Debian {suite}, about two minutes, once")
+    folder = Path(tempfile.mkdtemp(prefix="repair-agent-base-"))
+    try:
+        _debootstrap(suite, packages, folder / "root", network, say)
+        say("base image: importing it into the engine")
+        archive = folder / "root.tar"
+        left_out = [f"--exclude={pattern}" for pattern in LEFT_OUT]
+        command = ["tar", "--numeric-owner", *left_out, "-C", str(folder / "root"), "-cf"]
+        _run([*command, str(archive), "."], {}, lambda line: None)
+        engine.import_rootfs(archive, reference, {"repair-agent": "base"})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return reference
+
+
+def _check_means() -> None:
+    remedy = "or give an image with --image"
+    if os.geteuid() != 0:
+        raise WorldError(
+            "no registry answers, and making a base image with debootstrap takes root",
+            f"run it once as root, {remedy}",
+        )
+    if shutil.which("debootstrap") is None:
+        raise WorldError(
+            "no registry answers, and debootstrap is not installed",
+            f"install it (`apt-get install debootstrap`), {remedy}",
+        )
+
+
+def _debootstrap(
+    suite: str,
+    packages: Sequence[str],
+    root: Path,
+    network: BuildNetwork,
+    say: Callable[[str], None],
+) -> None:
+    stage = ""
+
+    def follow(line: str) -> None:
+        nonlocal stage
+        verb = line.removeprefix("I: ").partition(" ")[0]
+        if verb != stage and verb in ("Retrieving", "Extracting", "Unpacking", "Configuring"):
+            stage = verb
+            say(f"base image: {verb.lower()} packages")
+
+    # In a mount namespace of its own: what debootstrap mounts below the folder ends with it.
+    command = ["unshare", "--mount", "--fork", "--kill-child", "debootstrap", "--variant=minbase"]
+    command += [f"--include={','.join(packages)}", suite, str(root)]
+    command += [network.debian_mirror] if network.debian_mirror else []
+    _run(command, network.proxies, follow)
+
+
+def _run(
+    command: Sequence[str], variables: Mapping[str, str], follow: Callable[[str], None]
+) -> None:
+    """Run a program of the host to its end; raises WorldError with its last lines."""
+    wrapped = ["env", *(f"{key}={value}" for key, value in variables.items()), *command]
+    lines: list[str] = []
+    with _process(wrapped) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines = [*lines[-20:], line.rstrip()]
+            follow(line.rstrip())
+    if process.returncode:
+        said = "; ".join(line for line in lines[-3:] if line)
+        raise WorldError(
+            f"{command[0] if command[0] != 'unshare' else 'debootstrap'} failed: {said}",
+            "check the network and the free space, or give an image with --image",
+        )
+
+
+@contextmanager
+def _process(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """Start a program with a time limit; it and its children are gone at the end."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    limit = Timer(SECONDS, _kill, [process])
+    limit.start()
+    try:
+        yield process
+        process.wait()
+    finally:
+        limit.cancel()
+        _kill(process)
+        if process.stdout:
+            process.stdout.close()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,178 @@
+"""Steps in build containers, each committed as a layer that the next build finds again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from time import monotonic
+
+import uv
+
+from agent.intake.network import CA_FILE, CACHE, TOOLS, BuildNetwork
+from tools.base import EngineError, UserError, WorldError
+from tools.engine import Builder, Engine
+from tools.git_url import redacted
+
+SECONDS = 1800.0
+"""How long one image may take."""
+LINES, SHOWN_LINES = 3, 20
+"""How many of a failed step's last lines its error holds, and how many are shown before it."""
+CACHE_VOLUME = "repair-agent-cache"
+VENV = "/opt/venv"
+HINT = "its last lines are above; try another Python, mend the build files, or give --image"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+STEP = {
+    "PATH": f"{VENV}/bin:{TOOLS}:{SYSTEM_PATH}",
+    "VIRTUAL_ENV": VENV,
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "UV_CACHE_DIR": CACHE,
+    "UV_LINK_MODE": "copy",  # the cache is a volume of its own: links would lead out of the image
+    "UV_NO_PROGRESS": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+}
+
+
+class Build:
+    """The making of one image: its time limit, its log, and the volumes that its steps see."""
+
+    def __init__(self, engine: Engine, network: BuildNetwork, say: Callable[[str], None]) -> None:
+        self._engine, self._network, self._say = engine, network, say
+        self._deadline = monotonic() + SECONDS
+        self._lines: list[str] = []
+
+    @property
+    def log(self) -> str:
+        """What was run and said so far, without the values that belong to this machine."""
+        return self._clean("\n".join(self._lines))
+
+    def note(self, line: str) -> None:
+        """Add a remark to the log and show it."""
+        self._lines.append(f"# {line}")
+        self._say(line)
+
+    def open(self, image: str) -> Builder:
+        """Return a build container with uv, the CA bundle and the cache in volumes."""
+        return self._engine.builder(image, {self._tools(image): TOOLS, CACHE_VOLUME: CACHE})
+
+    def layer(
+        self,
+        parent: str,
+        title: str,
+        command: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        key: str | None = None,
+    ) -> str:
+        """Return the layer that a command makes of its parent, from the last time if it is there.
+
+        Layers are told apart by `key` where it is given, else by the command.
+        """
+        content = json.dumps([parent, key or command, sorted((environment or {}).items())])
+        reference = f"repair-agent/layer:{hashlib.sha256(content.encode()).hexdigest()[:24]}"
+        if self._engine.image(reference):
+            self.note(f"{title}: kept from an earlier build")
+            return reference
+        with self.open(parent) as builder:
+            self.run(builder, title, command)
+            builder.commit(reference, labels={}, environment=environment)
+        return reference
+
+    def run(
+        self, builder: Builder, title: str, command: str, *, more: Mapping[str, str] | None = None
+    ) -> str:
+        """Run one command in /testbed or / and return its output; raises WorldError if it fails."""
+        code, text = self.attempt(builder, title, command, more=more)
+        if code:
+            last = [self._clean(line).strip() for line in text.splitlines() if line.strip()]
+            for line in last[-SHOWN_LINES:]:
+                self._say(f"  {line}")
+            said = " | ".join(last[-LINES:]) or "no output"
+            shown = self._clean(command.strip().splitlines()[0][:200])
+            raise WorldError(f"{title}: `{shown}` failed with exit code {code}: {said}", HINT)
+        return text
+
+    def attempt(
+        self, builder: Builder, title: str, command: str, *, more: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Run one command; return its exit code and output, both in the log."""
+        self.note(title)
+        self._lines += [f"$ {line}" for line in command.strip().splitlines()]
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise WorldError(
+                f"{title}: the build took longer than {SECONDS / 60:.0f} minutes", HINT
+            )
+        code, text = builder.run(
+            f"[ -d /testbed ] && cd /testbed; {command}",
+            env={**STEP, **self._network.variables(), **(more or {})},
+            timeout=left,
+        )
+        self._lines += text.splitlines()
+        if code:
+            self._lines.append(f"[exit code {code}]")
+        return code, text
+
+    def _clean(self, text: str) -> str:
+        for secret in self._network.secrets():
+            text = text.replace(secret, "…")
+        return redacted(text)
+
+    def _tools(self, image: str) -> str:
+        """Return the volume that holds uv and the CA bundle, filled when it is new."""
+        bundle = self._bundle()
+        content = metadata.version("uv").encode() + bundle
+        name = f"repair-agent-tools-{hashlib.sha256(content).hexdigest()[:12]}"
+        if name not in self._engine.volumes():
+            self._engine.create_volume(CACHE_VOLUME)
+            self._engine.create_volume(name)
+            files = {"uv": Path(uv.find_uv_bin()).read_bytes(), "ready": b""}
+            files |= {Path(CA_FILE).name: bundle} if bundle else {}
+            try:
+                with self._engine.builder(image, {name: TOOLS}) as builder:
+                    builder.put(TOOLS, packed(files))
+            except BaseException:
+                self._engine.remove_volume(name)
+                raise
+        return name
+
+    def _bundle(self) -> bytes:
+        path = self._network.ca_bundle
+        try:
+            return path.read_bytes() if path else b""
+        except OSError as error:
+            raise UserError(f"cannot read the CA bundle {path}: {error.strerror}") from error
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """Return a tar archive of programs and files, all executable and owned by root."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o755
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def packed_folder(folder: Path, name: str) -> bytes:
+    """Return a tar archive of a folder under another name, all owned by root."""
+
+    def owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = "root"
+        return member
+
+    buffer = io.BytesIO()
+    try:
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            archive.add(folder, name, filter=owned_by_root)
+    except OSError as error:
+        raise EngineError(f"cannot read {folder}: {error.strerror}") from error
+    return buffer.getvalue()

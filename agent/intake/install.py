@@ -1,0 +1,96 @@
+"""How a Python project and what it needs come into an image: shell commands and their order."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent.intake.build import VENV
+from agent.intake.project import Project
+
+BACKENDS = ("setuptools", "setuptools-scm", "wheel", "flit-core", "poetry-core", "hatchling")
+EDITABLE_SINCE = datetime(2023, 2, 1, tzinfo=UTC)
+"""By then every build backend could install in place (PEP 660); those of before cannot."""
+LOCK = "/tmp/lock.txt"
+TESTBED = "/testbed"
+RUNNER = "pytest"
+OURS = ("-e", ".", "/", "file:")
+"""Beginnings of requirement lines that mean the project itself, which is installed in place."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The cut-off date of everything, and the later one of build backends."""
+
+    cutoff: datetime
+
+    @property
+    def options(self) -> str:
+        """The options that make uv resolve as of the date."""
+        later = _stamp(max(self.cutoff, EDITABLE_SINCE))
+        exceptions = " ".join(f"--exclude-newer-package {name}={later}" for name in BACKENDS)
+        return f"--exclude-newer {_stamp(self.cutoff)} {exceptions}"
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def venv(python: str) -> str:
+    """Return the command that makes the environment from the image's interpreter."""
+    found = f'"$(command -v python{python} || command -v python3)"'
+    return f"uv venv {VENV} --python {found}"
+
+
+def resolve(project: Project, moment: Moment) -> tuple[str, ...]:
+    """Return commands that write the lock file, best first; the last leaves test extras out."""
+    runner = f"echo {RUNNER}" if project.tested else "true"
+    extras = [f"--extra {shlex.quote(name)}" for name in project.extras]
+    groups = [f"--group {shlex.quote(name)}" for name in project.groups]
+    files = [shlex.quote(name) for name in project.requirements]
+    manifest = [project.manifest] if project.manifest else []
+    wanted = [*manifest, *files, *extras, *groups]
+    options = f"{moment.options} --python {VENV}/bin/python --no-header --no-annotate -q -o {LOCK}"
+    full = f"{runner} | uv pip compile - {' '.join(wanted)} {options}"
+    plain = f"{runner} | uv pip compile - {' '.join(manifest)} {options}"
+    return (full,) if full == plain else (full, plain)
+
+
+def locked(text: str) -> str:
+    """Return the lock without lines that mean the project's own folder."""
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith((*OURS, "#")))
+
+
+def dependencies(lock: str, moment: Moment) -> str:
+    """Return the command that installs exactly what the lock names."""
+    return (
+        f"cat > {LOCK} <<'END_OF_LOCK'\n{lock}\nEND_OF_LOCK\n"
+        f"uv pip install --no-deps --compile-bytecode {moment.options} -r {LOCK} && rm {LOCK}"
+    )
+
+
+def in_place(project: Project, moment: Moment) -> tuple[str, ...]:
+    """Return commands that install the project in place, best first."""
+    if project.manifest is None:
+        paths = f"{VENV}/lib/python*/site-packages"
+        lines = f"{TESTBED}\\n{TESTBED}/src\\n"
+        return (f"for folder in {paths}; do printf '{lines}' > $folder/testbed.pth; done",)
+    editable = f"uv pip install --no-deps {moment.options} -e ."
+    legacy = (
+        f"uv pip install {moment.options} 'setuptools<60' wheel "
+        f"&& python setup.py develop --no-deps"
+    )
+    return (editable, legacy) if project.manifest == "setup.py" else (editable,)
+
+
+SETTLE = f"""git reset --quiet --hard
+printf '__pycache__/\\n*.py[co]\\n.pytest_cache/\\n' >> .git/info/exclude
+git -c core.quotePath=false ls-files --others --exclude-standard --directory \
+| sed 's/[][*?\\\\]/\\\\&/g; s#^#/#' >> .git/info/exclude
+python -m compileall -q {TESTBED} > /dev/null 2>&1 || true
+rm -rf /tmp/* /root/.cache
+git status --porcelain"""
+"""Brings tracked files back to the commit, names what installing left behind as ignored, and
+compiles what compiles (not every file of a project is meant to), so that runs start faster."""

@@ -1,0 +1,103 @@
+"""What a repository's files tell of how it is installed and tested, without running them."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.intake import python_version
+from agent.intake.python_version import Declared
+
+BUILD_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
+TEST_EXTRAS = ("test", "tests", "testing")
+REQUIREMENT_FILES = (
+    "requirements.txt", "requirements-test.txt", "requirements-tests.txt", "test-requirements.txt",
+    "test_requirements.txt", "requirements_test.txt", "requirements/test.txt",
+    "requirements/tests.txt", "tests/requirements.txt",
+)  # fmt: skip
+SKIPPED_FOLDERS = (".git", ".tox", ".venv", "venv", "node_modules", "build", "dist")
+
+
+@dataclass(frozen=True)
+class Project:
+    """`manifest` is the file that dependencies are read from, None when it cannot be installed.
+
+    `extras` and `groups` are those for tests; `requirements` are files, relative to the folder.
+    """
+
+    declared: Declared
+    manifest: str | None
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+    requirements: tuple[str, ...]
+    tested: bool
+
+
+def examine(folder: Path) -> Project:
+    """Read a repository's build files; a file that cannot be parsed tells nothing."""
+    texts = {
+        name: (folder / name).read_text(encoding="utf-8", errors="replace")
+        for name in BUILD_FILES
+        if (folder / name).is_file()
+    }
+    extras, groups = _test_extras(texts)
+    manifest = _manifest(texts)
+    requirements = [name for name in REQUIREMENT_FILES if (folder / name).is_file()]
+    if manifest:  # its own dependencies are in the manifest; a root file often pins the docs' too
+        requirements = [name for name in requirements if name != "requirements.txt"]
+    return Project(
+        python_version.declared(texts),
+        manifest,
+        extras,
+        groups,
+        tuple(requirements),
+        has_tests(folder),
+    )
+
+
+def has_tests(folder: Path) -> bool:
+    """Tell whether there are files that pytest collects by default."""
+    for path in folder.rglob("*.py"):
+        inside = path.relative_to(folder).parts
+        if re.fullmatch(r"test_.*|.*_test", path.stem) and not set(inside) & set(SKIPPED_FOLDERS):
+            return True
+    return False
+
+
+def _manifest(texts: dict[str, str]) -> str | None:
+    table = _toml(texts.get("pyproject.toml", ""))
+    tool = table.get("tool", {})
+    if "project" in table or "poetry" in tool or "flit" in tool:
+        return "pyproject.toml"
+    if "setup.py" in texts:
+        return "setup.py"
+    if "[metadata]" in texts.get("setup.cfg", ""):
+        return "setup.cfg"
+    return None
+
+
+def _test_extras(texts: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    table = _toml(texts.get("pyproject.toml", ""))
+    optional = table.get("project", {}).get("optional-dependencies", {})
+    groups = table.get("dependency-groups", {})
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(texts.get("setup.cfg", ""))
+    except configparser.Error:
+        parser.clear()
+    section = "options.extras_require"
+    named = {*optional, *(parser.options(section) if parser.has_section(section) else ())}
+    return (
+        tuple(name for name in TEST_EXTRAS if name in named),
+        tuple(name for name in TEST_EXTRAS if name in groups),
+    )
+
+
+def _toml(text: str) -> dict[str, dict[str, dict[str, object]]]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}

@@ -1,0 +1,160 @@
+"""Which Python a project is run with: pure functions over its build files and a date."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from tools.base import UserError
+
+RELEASED = {
+    version: datetime.fromisoformat(day).replace(tzinfo=UTC)
+    for version, day in {
+        "3.6": "2016-12-23",
+        "3.7": "2018-06-27",
+        "3.8": "2019-10-14",
+        "3.9": "2020-10-05",
+        "3.10": "2021-10-04",
+        "3.11": "2022-10-24",
+        "3.12": "2023-10-02",
+        "3.13": "2024-10-07",
+        "3.14": "2025-10-07",
+    }.items()
+}
+"""First releases of the interpreters that are used. Source: their release schedules (PEPs)."""
+SETTLED = timedelta(days=180)
+"""How long packages, test runners first, take to follow a new interpreter."""
+CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
+REQUIRES = re.compile(r"""python_requires\s*=\s*[(\s]*["']([^"']+)["']""")
+CARET = re.compile(r"\^\s*(\d+)((?:\.\d+)*)")
+TILDE = re.compile(r"~\s*(\d+\.\d+(?:\.\d+)*)")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a project says of itself: `requires` as written (empty: nothing), versions tested."""
+
+    requires: str = ""
+    classified: tuple[str, ...] = ()
+
+
+def declared(files: Mapping[str, str]) -> Declared:
+    """Read the texts of pyproject.toml, setup.cfg and setup.py (by name), running none of them."""
+    requires = (
+        _from_pyproject(files.get("pyproject.toml", ""))
+        or _from_setup_cfg(files.get("setup.cfg", ""))
+        or _from_setup_py(files.get("setup.py", ""))
+    )
+    found = {version for text in files.values() for version in CLASSIFIER.findall(text)}
+    return Declared(requires, tuple(sorted(found, key=_order)))
+
+
+def candidates(project: Declared, date: datetime, wanted: str | None = None) -> tuple[str, ...]:
+    """Return the versions to try in order: newest supported at the date, newer, then older ones.
+
+    `wanted` wins over everything. Raises UserError when it is no version, or none fits the project.
+    """
+    if wanted is not None:
+        return (_checked(wanted),)
+    allowed = [version for version in RELEASED if _allows(project.requires, version)]
+    if not allowed:
+        raise UserError(
+            f"the project asks for Python {project.requires}, known are 3.6 to {[*RELEASED][-1]}",
+            "name an image with --image, or a version with `python` in the task file",
+        )
+    supported = _supported(project, allowed, date) or allowed[:1]
+    newer = [version for version in allowed if _order(version) > _order(supported[-1])]
+    older = [version for version in allowed if _order(version) < _order(supported[-1])]
+    return (supported[-1], *newer, *reversed(older))
+
+
+def cutoff(date: datetime, version: str) -> datetime:
+    """Return the moment as of which dependencies are resolved: a runner must know its Python."""
+    return max(date, RELEASED[version] + SETTLED) if version in RELEASED else date
+
+
+def _supported(project: Declared, allowed: list[str], date: datetime) -> list[str]:
+    if project.classified:
+        return [
+            version
+            for version in allowed
+            if version in project.classified and RELEASED[version] <= date
+        ]
+    return [version for version in allowed if RELEASED[version] + SETTLED <= date]
+
+
+def _checked(version: str) -> str:
+    found = re.fullmatch(r"(3\.\d{1,2})(?:\.\d+)?", version.strip())
+    if not found:
+        raise UserError(f"{version!r} is no Python version", "write it like 3.9")
+    return found[1]
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _allows(requires: str, version: str) -> bool:
+    """Tell whether any patch release of a version is allowed; a broken requirement allows all."""
+    try:
+        specifiers = SpecifierSet(requires)
+    except InvalidSpecifier:
+        return True
+    return any(specifiers.contains(f"{version}.{patch}") for patch in (0, 1, 5, 10, 99))
+
+
+def _from_pyproject(text: str) -> str:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return ""
+    requires = _at(table, "project", "requires-python")
+    poetry = _at(table, "tool", "poetry", "dependencies", "python")
+    if isinstance(requires, str):
+        return requires
+    return _plain(poetry) if isinstance(poetry, str) else ""
+
+
+def _at(table: object, *keys: str) -> object:
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
+
+
+def _plain(requirement: str) -> str:
+    """Return poetry's form of a requirement in the standard one: ^3.7 is >=3.7,<4."""
+    text = CARET.sub(lambda found: f">={found[1]}{found[2]},<{int(found[1]) + 1}", requirement)
+    text = TILDE.sub(lambda found: f"~={found[1]}.0", text) if "~=" not in text else text
+    return "" if text.strip() == "*" else text
+
+
+def _from_setup_cfg(text: str) -> str:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return ""
+    return parser.get("options", "python_requires", fallback="").strip()
+
+
+def _from_setup_py(text: str) -> str:
+    """Return a literal `python_requires`, of the call or of a variable with a like name."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):  # Python 2, or something that is no Python at all
+        found = REQUIRES.search(text)
+        return found[1] if found else ""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "python_requires":
+            value = node.value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                return value.value
+    found = REQUIRES.search(text)
+    return found[1] if found else ""

@@ -1,0 +1,119 @@
+"""The order of a build: base, interpreter, dependencies, then the repository installed in place.
+
+What changes least comes first, so that neighbouring commits share every layer but the last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from agent.intake import install
+from agent.intake.base_image import Base
+from agent.intake.build import SYSTEM_PATH, VENV, Build, packed_folder
+from agent.intake.install import TESTBED, Moment
+from agent.intake.project import Project
+from agent.intake.repository import Source
+from tools.engine import Builder, Engine
+
+VERSION = 1
+"""Raised when the steps change, so that images of an older recipe are not taken for new ones."""
+TESTS = "python -m pytest"
+LOG_CHARACTERS = 30_000
+TOOLCHAIN, TEST_COMMAND, LOG = (
+    "repair-agent.toolchain", "repair-agent.test-command", "repair-agent.log",
+)  # fmt: skip
+"""Labels of an image that tell what its record is made of."""
+ENVIRONMENT = {"PATH": f"{VENV}/bin:{SYSTEM_PATH}", "VIRTUAL_ENV": VENV}
+
+
+def image(
+    build: Build, engine: Engine, base: Base, source: Source, project: Project, moment: Moment
+) -> str:
+    """Return the reference of the image for a source, built unless it is there.
+
+    Its labels hold the toolchain, the test command and the log. Raises WorldError, EngineError.
+    """
+    reference = _reference(base, source, moment)
+    if engine.image(reference):
+        build.note(f"{reference}: kept from an earlier build")
+        return reference
+    build.note(f"Python {base.python}, packages as of {moment.cutoff:%Y-%m-%d}")
+    archive = packed_folder(source.folder, TESTBED.strip("/"))
+    interpreter = build.layer(
+        base.reference, "make the environment", install.venv(base.python), environment=ENVIRONMENT
+    )
+    lock = _resolve(build, interpreter, archive, source, project, moment)
+    # Keyed by the lock alone: a neighbouring commit of another day with the same lock shares it.
+    needs = interpreter
+    if lock:
+        command = install.dependencies(lock, moment)
+        needs = build.layer(interpreter, "install the dependencies", command, key=lock)
+    with build.open(needs) as builder:
+        builder.put("/", archive)
+        _install(build, builder, source, project, moment)
+        build.run(builder, "settle the repository", install.SETTLE)
+        labels = _labels(build, builder, project)
+        builder.commit(reference, labels=labels, environment=ENVIRONMENT, workdir=TESTBED)
+    return reference
+
+
+def _reference(base: Base, source: Source, moment: Moment) -> str:
+    content = [VERSION, base.reference, source.commit, source.version, moment.options]
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    name = re.sub(r"[^a-z0-9]+", "-", source.name.lower()).strip("-") or "repository"
+    return f"repair-agent/{name}:{digest}"
+
+
+def _version_of(source: Source) -> dict[str, str]:
+    """Return what fixes a version that is else read from the history, which is not there."""
+    return {"SETUPTOOLS_SCM_PRETEND_VERSION": source.version} if source.version else {}
+
+
+def _resolve(
+    build: Build, parent: str, archive: bytes, source: Source, project: Project, moment: Moment
+) -> str:
+    """Return the exact versions of everything that the project and its tests need."""
+    if not (project.manifest or project.requirements or project.tested):
+        return ""
+    *first, last = install.resolve(project, moment)
+    with build.open(parent) as builder:
+        builder.put("/", archive)
+        title = "resolve the dependencies"
+        for command in first:
+            if build.attempt(builder, title, command, more=_version_of(source))[0] == 0:
+                break
+            build.note("the test extras cannot be resolved; they are left out")
+        else:
+            build.run(builder, title, last, more=_version_of(source))
+        return install.locked(build.run(builder, "read the lock", f"cat {install.LOCK}"))
+
+
+def _install(
+    build: Build, builder: Builder, source: Source, project: Project, moment: Moment
+) -> None:
+    *first, last = install.in_place(project, moment)
+    for command in first:
+        title = f"install {source.name} in place"
+        if build.attempt(builder, title, command, more=_version_of(source))[0] == 0:
+            return
+        build.note("that did not work; the next way is tried")
+    build.run(builder, f"install {source.name} in place", last, more=_version_of(source))
+
+
+def _labels(build: Build, builder: Builder, project: Project) -> dict[str, str]:
+    toolchain = build.run(builder, "ask for the interpreter's version", "python --version").strip()
+    labels = {"repair-agent": "image", TOOLCHAIN: toolchain}
+    if project.tested:
+        build.run(builder, "try the test runner", f"{TESTS} --version")
+        labels[TEST_COMMAND] = TESTS
+    return labels | {LOG: _clipped(build.log)}
+
+
+def _clipped(text: str) -> str:
+    """Return a log short enough for a label, its middle left out."""
+    half = LOG_CHARACTERS // 2
+    if len(text) <= LOG_CHARACTERS:
+        return text
+    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"
