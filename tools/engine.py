@@ -7,11 +7,13 @@ import os
 import select
 import socket
 import struct
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,6 +26,8 @@ from tools.base import EngineError, NetworkError
 
 LABEL = "repair-agent"
 OWNER_LABEL = "repair-agent.owner"
+SEND_SECONDS, LONGEST_WAIT = 120.0, 1e6
+"""How long a container may refuse to take what is sent to it, as a paused one does."""
 NOT_RUNNING = (
     "start it (`sudo systemctl start docker`, or `dockerd` as root), or point DOCKER_HOST at one; "
     "`repair-agent doctor` checks it"
@@ -104,7 +108,7 @@ class Engine:
     """One connection to the Docker engine, safe to share between threads."""
 
     def __init__(self, host: str | None = None) -> None:
-        """Connect to `host` (a DOCKER_HOST such as unix:///var/run/docker.sock), or the usual one."""
+        """Connect to `host` (a DOCKER_HOST, such as unix:///run/docker.sock), or the usual one."""
         with translated("reach the Docker engine"):
             self._api = docker.APIClient(base_url=host, version="auto", timeout=120)
 
@@ -269,9 +273,15 @@ class Engine:
                 state = self._api.inspect_container(name)["State"]
         except EngineError:
             return "its container is gone"
-        if state.get("OOMKilled"):
-            return "its container ran out of memory"
-        return f"its container is {state['Status']} with exit code {state['ExitCode']}"
+        # The engine remembers every kill for want of memory, also of a command that ended long ago.
+        short = ", after memory had run out in it" if state.get("OOMKilled") else ""
+        return f"its container is {state['Status']} with exit code {state['ExitCode']}{short}"
+
+    def described(self, name: str) -> Mapping[str, Any]:
+        """Return the settings that a container was created with, in the engine's own words."""
+        with translated("look at a container"):
+            host: Mapping[str, Any] = self._api.inspect_container(name)["HostConfig"]
+            return host
 
     def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone already is no error."""
@@ -351,7 +361,9 @@ class Attached:
     def __init__(self, stream: Any, state: Callable[[], str]) -> None:
         self._stream = stream  # kept: its response owns the connection
         self._socket = getattr(stream, "_sock", stream)
-        self._socket.settimeout(None)
+        self._socket.settimeout(SEND_SECONDS)
+        self._readable = select.poll()  # `select` refuses descriptors over 1023
+        self._readable.register(self._socket, select.POLLIN)
         self._state = state
         self._raw = bytearray()
         self._errors = b""
@@ -375,8 +387,7 @@ class Attached:
                         return data
                     self._errors = (self._errors + data)[-2000:]
                     continue
-            ready, _, _ = select.select([self._socket], [], [], timeout)
-            if not ready:
+            if not self._readable.poll(min(timeout, LONGEST_WAIT) * 1000):
                 raise TimeoutError
             try:
                 more = self._socket.recv(1 << 20)
@@ -477,28 +488,36 @@ class Builder:
         timer = Timer(timeout, self._engine.remove, [self.name])
         timer.daemon = True
         timer.start()
-        text = ""
-        with translated("run a build step"):
+        started = monotonic()
+        try:
+            execution = self._engine.execute(
+                self.name, ["/bin/sh", "-c", command], workdir=workdir, environment=env or {}
+            )
             try:
-                created = self._api.exec_create(
-                    self.name,
-                    ["/bin/sh", "-c", command],
-                    environment=dict(env or {}),
-                    workdir=workdir,
-                )
-                for data in self._api.exec_start(created["Id"], stream=True):
-                    lines = data.decode("utf-8", "replace")
-                    text = (text + lines)[-1_000_000:]
-                    for line in lines.splitlines() if on_line else ():
-                        assert on_line is not None
-                        on_line(line)
-                if timer.finished.is_set():
-                    raise EngineError(
-                        f"a build step ran longer than {timeout:.0f} s: {command[:200]}"
-                    )
-                return int(self._api.exec_inspect(created["Id"])["ExitCode"]), text
+                text = self._follow(execution, timeout, on_line)
             finally:
-                timer.cancel()
+                execution.output.close()
+            if monotonic() - started >= timeout:
+                raise EngineError(f"a build step ran longer than {timeout:.0f} s: {command[:200]}")
+            while (code := execution.exit_code()) is None:
+                sleep(0.01)  # the engine notes the end of a process a moment after its output's
+            return code, text
+        finally:
+            timer.cancel()
+            timer.join()  # when it fired, the container is gone after this
+
+    def _follow(
+        self, execution: Execution, timeout: float, on_line: Callable[[str], None] | None
+    ) -> str:
+        decoder, text = getincrementaldecoder("utf-8")("replace"), ""
+        # The timer ends the container, and with it the output, before this wait is over.
+        while data := execution.output.receive(timeout + 60, errors=True):
+            more = decoder.decode(data)
+            text = (text + more)[-1_000_000:]
+            for line in more.splitlines() if on_line else ():
+                assert on_line is not None
+                on_line(line)
+        return text
 
     def put(self, folder: str, archive: bytes) -> None:
         """Unpack a tar archive in a folder of the container."""

@@ -11,6 +11,7 @@ from threading import Lock, get_ident
 from typing import Any, Protocol
 
 from tools.base import SandboxLost
+from tools.output import join
 from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 
 GRACE_SECONDS = 30.0
@@ -169,12 +170,3 @@ class Launcher:
             if not data:
                 raise SandboxLost(f"the sandbox died: {self._wire.why_gone()}")
             self._received += data
-
-
-def join(head: bytes, omitted: int, tail: bytes) -> str:
-    """Decode clipped output, saying in its middle how many bytes are missing."""
-    if not omitted:
-        return (head + tail).decode("utf-8", "backslashreplace")
-    start = head.decode("utf-8", "backslashreplace")
-    end = tail.decode("utf-8", "backslashreplace")
-    return f"{start}\n[... {omitted:,} bytes left out ...]\n{end}"

@@ -20,6 +20,7 @@ from tools.launcher import Launcher
 from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 
 PREFIX = "repair-agent-"
+LONGEST_WAIT = 1e6
 OWNER_FILE = "owner"
 """Names the process that made the folder, so that `clean` can tell a leftover."""
 
@@ -79,7 +80,7 @@ class LocalSandbox:
         if process is not None:
             process.stdin.close()
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=15)  # it kills what is left for 10 s
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -117,6 +118,8 @@ class _Pipes:
         assert process.stdin is not None
         assert process.stdout is not None
         self._process, self._in, self._out = process, process.stdin, process.stdout
+        self._readable = select.poll()  # `select` refuses descriptors over 1023
+        self._readable.register(self._out, select.POLLIN)
 
     def send(self, data: bytes) -> None:
         left = memoryview(data)
@@ -127,8 +130,7 @@ class _Pipes:
             return  # the reader says it better, and at once
 
     def receive(self, timeout: float) -> bytes:
-        ready, _, _ = select.select([self._out], [], [], timeout)
-        if not ready:
+        if not self._readable.poll(min(timeout, LONGEST_WAIT) * 1000):
             raise TimeoutError
         return os.read(self._out.fileno(), 1 << 20)
 

@@ -1,0 +1,72 @@
+"""Files of a container through the archives that the engine gives and takes."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import posixpath
+import tarfile
+from collections.abc import Iterator
+
+from tools.engine import Engine
+
+READ_LIMIT = 256 << 20
+LINKS = 40
+
+
+def read_file(engine: Engine, container: str, path: str) -> bytes | None:
+    """Return a file's content, following links; None when it is not there."""
+    for _ in range(LINKS):
+        stream = engine.get(container, path)
+        if stream is None:
+            return None
+        with tarfile.open(fileobj=_Stream(stream), mode="r|") as archive:
+            member = archive.next()
+            if member is None or not member.issym():
+                return _content(archive, member, path)
+            path = posixpath.join(posixpath.dirname(path), member.linkname)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+
+
+def archive_of(name: str, data: bytes) -> bytes:
+    """Return an archive that holds one file."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size, member.mode = len(data), 0o644
+        archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo | None, path: str) -> bytes:
+    if member is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    if member.isdir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if member.size > READ_LIMIT:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+    file = archive.extractfile(member) if member.isfile() else None
+    if file is None:
+        raise PermissionError(errno.EPERM, "Not a regular file", path)
+    return file.read()
+
+
+class _Stream(io.RawIOBase):
+    """An iterator of bytes as a file that tarfile reads."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts, self._rest = parts, b""
+
+    def read(self, size: int = -1) -> bytes:
+        parts = [self._rest]
+        got = len(self._rest)
+        while got < size or size < 0:
+            part = next(self._parts, b"")
+            if not part:
+                break
+            parts.append(part)
+            got += len(part)
+        data = b"".join(parts)
+        self._rest = data[size:] if size >= 0 else b""
+        return data[:size] if size >= 0 else data
