@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from agent.errors import EngineError
 from tools.engine import ContainerInfo, Engine, ImageInfo, owner_lives
@@ -25,6 +27,13 @@ class Cleaned:
     volumes: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     bytes: int = 0
+
+
+def run(*, images: bool, out: TextIO) -> int:
+    """Clean up, say what was removed, and return the exit code."""
+    cleaned = clean(Engine(), images=images, temporary=Path(tempfile.gettempdir()))
+    out.writelines(f"{line}\n" for line in lines(cleaned))
+    return 0
 
 
 def clean(engine: Engine, *, images: bool, temporary: Path) -> Cleaned:

@@ -10,14 +10,19 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
+from agent.config import Config
+from agent.encoding import encode
 from agent.errors import EXIT_WORLD, EngineError
+from agent.redaction import redacted
 from tools.engine import Engine
 
 OLDEST_PYTHON = (3, 11)
 ENOUGH_BYTES = 10 * 10**9
 """Room for the images of a few tasks; less is a warning."""
 KEYS = ("OPENAI_API_KEY", "GITHUB_TOKEN")
+UNLISTED = ("keys", "origins", "path")
 ASKED_IMAGE = "python:3.11-slim"
 
 
@@ -30,6 +35,26 @@ class Finding:
     text: str
     remedy: str = ""
     needed: bool = True
+
+
+def run(config: Config, *, as_json: bool, out: TextIO) -> int:
+    """Examine the machine, print what was found, and return the exit code."""
+    values = {name: value for name, value in vars(config).items() if name not in UNLISTED}
+    shown = redacted(values, home=Path.home(), folder=Path.cwd())
+    findings = examine(
+        runs=Path("runs"),
+        path=config.path,
+        keys=config.keys,
+        settings={
+            name: (value, config.origins.get(name, "the defaults"))
+            for name, value in values.items()
+        },
+    )
+    if as_json:
+        out.write(encode(list[Finding], findings, indent=2).decode())
+    else:
+        out.writelines(f"{line}\n" for line in lines(findings))
+    return exit_code(findings)
 
 
 def examine(

@@ -178,6 +178,12 @@ class TaskFolder:
         with disk():
             (self.path / "failure.json").unlink(missing_ok=True)
 
+    def discard_if_empty(self) -> None:
+        """Remove the folder when nothing was written into it: there was nothing to work on."""
+        with disk():
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
+
     def fail(self, error: BaseException) -> None:
         """Record why the task could not be worked on; it is tried again when the run is resumed."""
         explained = error if isinstance(error, Explained) else None

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from agent.recording import Failure, Log, RecordedTask, Run
+from agent.recording import Failure, Log, RecordedTask, Run, load_run
 from agent.records import Call, End, Event, Header, Matrix, Message, Reproduction, Result, Verdict
 from agent.show.figures import duration, money, several, tokens
+from agent.show.listing import as_json
 from agent.show.visible import one_line, visible
 from tools.base import Observation, ToolCall
 
 COLUMN = 8
 """Characters of a column of results: the longest result has as many."""
+
+
+def lines(path: Path) -> Iterator[str]:
+    """Yield the text of a run, a task, or the latest run of a folder."""
+    return plain(load_run(path))
+
+
+def json_lines(path: Path) -> Iterator[str]:
+    """Yield the same as one JSON object."""
+    yield from as_json(load_run(path)).splitlines()
 
 
 def plain(recorded: Run | RecordedTask) -> Iterator[str]:
