@@ -22,7 +22,9 @@ class Arguments:
     """What the model gives."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=10)]
+    steps: Annotated[
+        tuple[Step, ...], Field(min_length=1, max_length=10, description="The whole list.")
+    ]
 
 
 @dataclass(frozen=True)

@@ -16,20 +16,20 @@ from pydantic import ConfigDict, Field
 from tools.base import ToolError
 from tools.bash import ending
 from tools.clip import clip, clip_lines
+from tools.junit import CaseReport, Result, parse_junit
 from tools.sandbox import Completed, Sandbox
-from tools.test_report import Result, TestReport, parse_junit
 
 TEST_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class TestRun:
+class SuiteReport:
     """What one run of tests did: `reports` in order, empty when nothing structured came back.
 
     `broken` says why there are none; `tampered` why the results cannot be believed.
     """
 
-    reports: tuple[TestReport, ...]
+    reports: tuple[CaseReport, ...]
     completed: Completed
     broken: str = ""
     tampered: str = ""
@@ -59,7 +59,7 @@ class Canaries:
             for name in sorted(bodies)
         )
 
-    def complaint(self, reports: Sequence[TestReport], exit_code: int) -> str:
+    def complaint(self, reports: Sequence[CaseReport], exit_code: int) -> str:
         """Say what is wrong with the canaries' results, "" when they are as they must be."""
         results = {
             r.id.rpartition("::")[2]: r.result for r in reports if r.id.startswith(self.path)
@@ -85,7 +85,7 @@ def run_tests(
     *,
     timeout: float = TEST_SECONDS,
     canaries: Canaries | None = None,
-) -> TestRun:
+) -> SuiteReport:
     """Run test files or ids with the project's test command, `timeout` seconds at most.
 
     A command that is not pytest is given one test at a time and believed by its exit code; no
@@ -113,30 +113,30 @@ def run_tests(
 
 def _structured(
     sandbox: Sandbox, report: str, completed: Completed, canaries: Canaries | None
-) -> TestRun:
+) -> SuiteReport:
     try:
         reports = parse_junit(sandbox.read(report))
     except FileNotFoundError:
         tampered = "it ended with success but without a report" if completed.ok else ""
-        return TestRun((), completed, _why(completed), tampered)
+        return SuiteReport((), completed, _why(completed), tampered)
     except ValueError as error:
-        return TestRun((), completed, str(error), f"the report is damaged: {error}")
+        return SuiteReport((), completed, str(error), f"the report is damaged: {error}")
     if canaries is None:
-        return TestRun(reports, completed)
+        return SuiteReport(reports, completed)
     tampered = canaries.complaint(reports, completed.exit_code)
     mine = tuple(r for r in reports if not r.id.startswith(canaries.path))
-    return TestRun(mine, completed, tampered=tampered)
+    return SuiteReport(mine, completed, tampered=tampered)
 
 
-def _run_plain(sandbox: Sandbox, command: str, tests: Sequence[str], timeout: float) -> TestRun:
+def _run_plain(sandbox: Sandbox, command: str, tests: Sequence[str], timeout: float) -> SuiteReport:
     """Run each path by itself: its exit code is all that is known of it."""
     reports, completed = [], Completed(0, "")
     for test in tests:
         completed = sandbox.run(f"{command} {quote(test)}", timeout=timeout)
         result: Result = "timeout" if completed.timed_out else "pass" if completed.ok else "fail"
         last = completed.output.strip().splitlines()[-1:] or [""]
-        reports.append(TestReport(test, result, completed.seconds, last[0][:500], completed.output))
-    return TestRun(tuple(reports), completed)
+        reports.append(CaseReport(test, result, completed.seconds, last[0][:500], completed.output))
+    return SuiteReport(tuple(reports), completed)
 
 
 def _why(completed: Completed) -> str:
@@ -183,15 +183,14 @@ class RunTests:
         if self.command is None:
             raise ToolError("This repository has no known test command; run a test with bash.")
         run = run_tests(self.sandbox, self.command, arguments.tests, timeout=arguments.timeout)
-        if run.broken:
-            return f"{clip(run.completed.output, 6000)}\n{ending(run.completed, arguments.timeout)}"
+        if run.broken or not run.reports:
+            said = clip(run.completed.output, 6000)
+            return f"No test ran.\n{said}\n{ending(run.completed, arguments.timeout)}"
         return describe(run.reports)
 
 
-def describe(reports: Sequence[TestReport]) -> str:
+def describe(reports: Sequence[CaseReport]) -> str:
     """Return counts and failures of a test run as text."""
-    if not reports:
-        return "No test was collected: is the path right, and does its name begin with test_?"
     wrong = [report for report in reports if report.result not in ("pass", "skip")]
     counts = {
         name: sum(r.result == name for r in reports) for name in ("pass", "fail", "error", "skip")

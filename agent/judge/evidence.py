@@ -17,7 +17,7 @@ MOST_FILES = 8
 
 
 @dataclass(frozen=True)
-class TestFile:
+class CheckFile:
     """A test file of the matrix: `author` None is the project or a writer that saw no patch.
 
     `targets` are what the test command is given: the file, or ids in it. `content` is None for
@@ -40,7 +40,7 @@ def gather(
     candidates: Sequence[Candidate],
     written: dict[str, str],
     authors: Sequence[Candidate],
-) -> list[TestFile]:
+) -> list[CheckFile]:
     """List the files: existing ones near any candidate's change, then reproduction tests.
 
     `sandbox` is clean. `written` maps paths to tests by a writer that saw no patch; `authors` are
@@ -49,7 +49,7 @@ def gather(
     """
     touched = sorted({path for candidate in candidates for path in candidate.files})
     near = tests_near(sandbox, touched, MOST_FILES) if touched else []
-    files = [TestFile(path, (path,)) for path in near]
+    files = [CheckFile(path, (path,)) for path in near]
     files += [_new(renamed(path, "issue"), None, text) for path, text in written.items()]
     for candidate in authors:
         for path, content in candidate.tests.items():
@@ -58,11 +58,11 @@ def gather(
     return files
 
 
-def _new(path: str, author: int | None, content: str) -> TestFile:
-    return TestFile(path, (path,), author, content)
+def _new(path: str, author: int | None, content: str) -> CheckFile:
+    return CheckFile(path, (path,), author, content)
 
 
-def _changed_only(sandbox: Sandbox, original: str, file: TestFile) -> list[TestFile]:
+def _changed_only(sandbox: Sandbox, original: str, file: CheckFile) -> list[CheckFile]:
     """Narrow a changed copy of an existing test file to the tests that differ from it."""
     try:
         before = _tests_of(sandbox.read(original).decode("utf-8", "replace"))

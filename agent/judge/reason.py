@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tools.junit import CaseReport
 from tools.nearby_tests import is_collected
-from tools.test_report import TestReport
 
 _EXCEPTION = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b")
 _BROKEN = ("SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError", "NameError")
@@ -16,7 +16,7 @@ def exceptions_named(text: str) -> frozenset[str]:
     return frozenset(_EXCEPTION.findall(text))
 
 
-def issue_reason(report: TestReport, issue: str) -> str:
+def issue_reason(report: CaseReport, issue: str) -> str:
     """Return why this failure on the clean base shows the issue, "" when it does not.
 
     It is an assertion of the test, or an exception raised from the project's code; where the issue

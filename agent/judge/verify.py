@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from agent.judge.evidence import TestFile
+from agent.judge.evidence import CheckFile
 from agent.judge.reason import issue_reason
 from agent.records import Candidate, Check, Matrix, Outcome, TestResult
-from tools.run_tests import Canaries, TestRun, run_tests
+from tools.junit import CaseReport
+from tools.run_tests import Canaries, SuiteReport, run_tests
 from tools.sandbox import Sandbox
 from tools.sandboxes import Sandboxes
-from tools.test_report import TestReport
 
 BASE = "base"
 BASE_SECONDS = 300.0
@@ -30,7 +30,7 @@ class Row:
     `tampered` and `broken` say why reports are missing or cannot be believed.
     """
 
-    reports: dict[str, TestReport] = field(default_factory=dict)
+    reports: dict[str, CaseReport] = field(default_factory=dict)
     broken: str = ""
     tampered: str = ""
     applies: bool = True
@@ -50,7 +50,7 @@ def verify(
     sandboxes: Sandboxes,
     command: str,
     candidates: Sequence[Candidate],
-    files: Sequence[TestFile],
+    files: Sequence[CheckFile],
     issue: str,
     say: Callable[[str], None],
 ) -> tuple[Matrix, list[Candidate]]:
@@ -86,8 +86,8 @@ def verify(
 
 
 def _first_base_run(
-    sandboxes: Sandboxes, command: str, files: Sequence[TestFile]
-) -> tuple[list[TestFile], Row, list[str]]:
+    sandboxes: Sandboxes, command: str, files: Sequence[CheckFile]
+) -> tuple[list[CheckFile], Row, list[str]]:
     """Run file by file until the time is used up; return the files that ran."""
     kept, reports, notes = [], {}, []
     started = time.monotonic()
@@ -108,7 +108,7 @@ def _first_base_run(
 
 
 def _row(
-    sandboxes: Sandboxes, command: str, files: Sequence[TestFile], candidate: Candidate | None
+    sandboxes: Sandboxes, command: str, files: Sequence[CheckFile], candidate: Candidate | None
 ) -> Row:
     """Run all files in a fresh sandbox with one patch applied, or with none.
 
@@ -131,7 +131,7 @@ def _row(
     return total
 
 
-def _as_row(run: TestRun) -> Row:
+def _as_row(run: SuiteReport) -> Row:
     reports = {report.id: report for report in run.reports}
     return Row(reports, run.broken, run.tampered, timed_out=run.completed.timed_out)
 
@@ -142,14 +142,14 @@ def apply(sandbox: Sandbox, patch: str) -> str:
     return "" if done.ok else f"the patch does not apply: {done.output.strip()[:300]}"
 
 
-def _place(sandbox: Sandbox, files: Sequence[TestFile]) -> None:
+def _place(sandbox: Sandbox, files: Sequence[CheckFile]) -> None:
     for file in files:
         if file.content is not None:
             sandbox.write(file.path, file.content.encode())
 
 
 def _checks(
-    files: Sequence[TestFile], first: Row, second: Row, issue: str
+    files: Sequence[CheckFile], first: Row, second: Row, issue: str
 ) -> tuple[list[Check], list[str]]:
     """Make a check of every test that did the same twice on the clean base."""
     by_path = {file.path: file for file in files}
@@ -172,7 +172,7 @@ def _checks(
     return checks, unstable
 
 
-def _outcome(candidate: str, check: Check, report: TestReport | None, row: Row) -> Outcome:
+def _outcome(candidate: str, check: Check, report: CaseReport | None, row: Row) -> Outcome:
     if row.tampered:
         return Outcome(candidate, check.id, "tampered", message=row.tampered)
     if report is None:

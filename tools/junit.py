@@ -26,7 +26,7 @@ _VARYING = (
 
 
 @dataclass(frozen=True)
-class TestReport:
+class CaseReport:
     """A test's id (`path::Class::name`), result, seconds, one-line message and full text.
 
     `exception` is the type that ended it, `raised_in` the file that raised it, both "" when the
@@ -50,7 +50,7 @@ class TestReport:
         return hashlib.sha256(said.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
-def parse_junit(data: bytes) -> tuple[TestReport, ...]:
+def parse_junit(data: bytes) -> tuple[CaseReport, ...]:
     """Return the tests of a pytest report in the xunit1 form; raises ValueError when damaged.
 
     A test that is reported twice counts with its worse result.
@@ -59,7 +59,7 @@ def parse_junit(data: bytes) -> tuple[TestReport, ...]:
         cases = list(_cases(JUnitXml.fromroot(ElementTree.fromstring(data))))
     except (ElementTree.ParseError, JUnitXmlError, ValueError) as error:
         raise ValueError(f"not a JUnit report: {error}") from error
-    found: dict[str, TestReport] = {}
+    found: dict[str, CaseReport] = {}
     for case in cases:
         report = _report(case)
         known = found.get(report.id)
@@ -76,21 +76,21 @@ def _cases(xml: Any) -> Iterator[Any]:
             yield from _cases(item)
 
 
-def _badness(report: TestReport) -> int:
+def _badness(report: CaseReport) -> int:
     return ("skip", "pass", "fail", "error", "timeout").index(report.result)
 
 
-def _report(case: Any) -> TestReport:
+def _report(case: Any) -> CaseReport:
     identity, seconds = _identity(case), float(case.time or 0)
     for result in case.result:
         text, message = result.text or "", (result.message or "").strip()
         first = message.splitlines()[0] if message else ""
         if isinstance(result, Skipped):
-            return TestReport(identity, "skip", seconds, first[:500])
+            return CaseReport(identity, "skip", seconds, first[:500])
         if isinstance(result, Failure | Error):
             kind: Result = "error" if isinstance(result, Error) else "fail"
             raised = _ENTRY.findall(text)
-            return TestReport(
+            return CaseReport(
                 identity,
                 kind,
                 seconds,
@@ -99,7 +99,7 @@ def _report(case: Any) -> TestReport:
                 _exception(message, text),
                 raised[-1][0] if raised else "",
             )
-    return TestReport(identity, "pass", seconds)
+    return CaseReport(identity, "pass", seconds)
 
 
 def _exception(message: str, text: str) -> str:

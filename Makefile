@@ -1,0 +1,37 @@
+# make test    everything the tests need, then the tests
+# make check   format, lint, types
+# make bench   the bounds that benchmarks hold
+# make demo    a real issue, repaired in a container
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := /bin/bash
+
+.PHONY: test check bench demo engine clean
+
+$(VENV)/.installed: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.11, or give another: make PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	@touch $@
+
+engine:
+	@PYTHON=$(PYTHON) .ci/engine
+
+test: $(VENV)/.installed engine
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed engine
+	@for file in tests/bench/bench_*.py; do $(BIN)/python "$$file" || exit 1; done
+
+demo: $(VENV)/.installed engine
+	$(BIN)/repair-agent solve tests/data/sympy-14774.md -m scripted:tests/data/script-right.json --attempts 2
+
+clean:
+	$(BIN)/repair-agent clean --images

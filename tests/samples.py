@@ -1,0 +1,96 @@
+"""A small real project with a real bug, and records as short as tests need them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.records import Candidate, Check, Matrix, Outcome, TestResult
+from tools.sandbox import Sandbox
+from tools.sandbox_local import LocalSandbox
+
+CALC = '''"""Sums."""
+
+
+def mean(values):
+    """Return the mean."""
+    return sum(values) / len(values)
+'''
+TEST_CALC = """from calc import mean
+
+
+def test_mean():
+    assert mean([1, 3]) == 2
+
+
+def test_known_to_fail():
+    assert mean([1]) == 7
+"""
+ISSUE = """# mean of nothing
+`mean([])` raises ZeroDivisionError, it should return 0.0.
+"""
+REPRODUCTION = """from calc import mean
+
+
+def test_mean_of_nothing():
+    assert mean([]) == 0.0
+"""
+PYTHON_PATH = f"{Path(shutil.which('python3') or '').resolve().parent}:/usr/bin:/bin"
+
+
+def make_project(folder: Path) -> Path:
+    """Write the project and commit it; return its folder."""
+    folder.mkdir(parents=True)
+    (folder / "calc.py").write_text(CALC)
+    (folder / "setup.py").write_text("from setuptools import setup\nsetup(name='calc')\n")
+    (folder / ".gitignore").write_text("__pycache__/\n*.pyc\n")
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_calc.py").write_text(TEST_CALC)
+    (folder / "conftest.py").write_text("")
+    git(folder, "init", "-q", "-b", "main")
+    commit(folder, "first")
+    return folder
+
+
+def git(folder: Path, *words: str) -> str:
+    """Run git in a folder and return what it prints."""
+    who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    done = subprocess.run(
+        ["git", *who, *words], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def commit(folder: Path, message: str) -> str:
+    """Commit everything and return the SHA."""
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", message)
+    return git(folder, "rev-parse", "HEAD")
+
+
+@contextmanager
+def sandbox_of(folder: Path) -> Iterator[Sandbox]:
+    """Open a local sandbox of a folder."""
+    with LocalSandbox(folder, path=PYTHON_PATH) as sandbox:
+        yield sandbox
+
+
+def candidate(
+    identity: str, patch: str = "diff", *, merged: tuple[str, ...] = (), root: str = ""
+) -> Candidate:
+    """Return a candidate of the attempt that its id names."""
+    attempt = int(identity.partition(".")[0])
+    return Candidate(identity, attempt, root or identity, patch, ("a.py",), merged=merged)
+
+
+def matrix(checks: list[Check], results: dict[str, list[TestResult]]) -> Matrix:
+    """Return a matrix whose rows are given as results in the order of the checks."""
+    outcomes = [
+        Outcome(name, check.id, result, digest=result)
+        for name, row in results.items()
+        for check, result in zip(checks, row, strict=True)
+    ]
+    return Matrix(tuple(checks), tuple(outcomes))
