@@ -14,11 +14,7 @@ SCP_FORM = re.compile(r"[\w.+-]+@[\w.-]+:[^\s:/-][^\s]*")
 
 def is_url(text: str) -> bool:
     """Tell whether a repository's name is a URL or git@host:path, and not a path."""
-    return bool(
-        re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/?/", text)
-        or re.match(r"[A-Za-z][A-Za-z0-9+.-]*::", text)
-        or SCP_FORM.fullmatch(text)
-    )
+    return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]*(?:://|::)", text) or SCP_FORM.fullmatch(text))
 
 
 def check(url: str) -> None:

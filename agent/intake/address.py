@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from tools import git_url
 from tools.base import UserError
 
@@ -16,7 +18,7 @@ NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 @dataclass(frozen=True)
 class Release:
-    """A project's release on the package index."""
+    """A project's release on the package index; `project` is its normalised name."""
 
     project: str
     version: str
@@ -49,7 +51,15 @@ def parse(text: str) -> Address:
     if git_url.is_url(text):
         git_url.check(text)
         return Remote(text)
-    return Folder(Path(text).expanduser())
+    return Folder(expanded(text))
+
+
+def expanded(text: str) -> Path:
+    """Return a path with a leading ~ replaced; that of a user who does not exist is left."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def _release(text: str) -> Release:
@@ -59,13 +69,13 @@ def _release(text: str) -> Release:
         raise UserError(
             f"{text} names no release", "write pypi:NAME==VERSION, as in pypi:six==1.17.0"
         )
-    return Release(project, version)
+    return Release(canonicalize_name(project), version)
 
 
 def short_name(address: Address) -> str:
     """Return the last part of the name: `sympy` for https://github.com/sympy/sympy.git."""
     if isinstance(address, Release):
-        return address.project.lower()
+        return address.project
     if isinstance(address, Folder):
         last = address.path.resolve().name
     else:

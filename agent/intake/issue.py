@@ -46,19 +46,26 @@ def read(text: str) -> TaskFile:
             "GitHub issues are not in this version",
             "save the issue as a .md file (first line: its title) and name the code with --repo",
         )
-    path = Path(text).expanduser()
+    path = address.expanded(text)
     if path.suffix in (".md", ".toml"):
         return _from_file(path, text)
-    if path.is_dir():
-        raise UserError(f"{text} is a folder, not a task", FORMS)
-    if path.exists():
-        raise UserError(f"{text} is neither a .md nor a .toml file", FORMS)
+    if _is_there(text, path):
+        fault = "is a folder, not a task" if path.is_dir() else "is neither a .md nor a .toml file"
+        raise UserError(f"{text} {fault}", FORMS)
     if INSTANCE.fullmatch(text):
         raise UserError(
             "SWE-bench instance ids are not in this version",
             "save the issue as a .md file (first line: its title) and name the code with --repo",
         )
-    raise UserError(f"{text!r} is no task that this version knows", FORMS)
+    shown = text if len(text) <= 80 else f"{text[:80]}…"
+    raise UserError(f"{shown!r} is no task that this version knows", FORMS)
+
+
+def _is_there(text: str, path: Path) -> bool:
+    try:
+        return bool(text.strip()) and path.exists()
+    except OSError:  # too long to name a file, such as the issue itself
+        return False
 
 
 def _from_file(path: Path, source: str) -> TaskFile:
