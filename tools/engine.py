@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import struct
+import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from tools.base import EngineError, NetworkError
 
 LABEL = "repair-agent"
 OWNER_LABEL = "repair-agent.owner"
-SEND_SECONDS, LONGEST_WAIT = 120.0, 1e6
+SEND_SECONDS, REMOVE_SECONDS, LONGEST_WAIT = 120.0, 60.0, 1e6
 """How long a container may refuse to take what is sent to it, as a paused one does."""
 NOT_RUNNING = (
     "start it (`sudo systemctl start docker`, or `dockerd` as root), or point DOCKER_HOST at one; "
@@ -291,8 +292,19 @@ class Engine:
             except NotFound:
                 return
             except APIError as error:
-                if error.status_code != 409:  # its removal is under way
+                if error.status_code != 409:
                     raise
+                self._wait_removed(name)  # its removal is under way
+
+    def _wait_removed(self, name: str) -> None:
+        deadline = time.monotonic() + REMOVE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                self._api.inspect_container(name)
+            except NotFound:
+                return
+            time.sleep(0.02)
+        raise EngineError(f"the Docker engine does not finish the removal of {name}")
 
     def execute(
         self, name: str, command: Sequence[str], *, workdir: str, environment: Mapping[str, str]

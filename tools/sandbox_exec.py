@@ -39,7 +39,7 @@ cd -- "$2" 2>/dev/null || { echo "$3"; exit 97; }
 echo 1000 2>/dev/null >/proc/self/oom_score_adj
 exec <"$4"; [ "$4" = /dev/null ] || rm -f "$4"
 if [ -x /bin/bash ]; then shell=/bin/bash; else shell=/bin/sh; fi
-exec "$shell" -c "$1"
+exec "$shell" -c "$1" 2>&1
 """
 WRITE = """
 mkdir -p -- "$1" || { rm -f "$3"; exit 20; }

@@ -17,7 +17,7 @@ def raw(text: str) -> bytes:
 
 
 def nonblocking(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY, 0o666)
 
 
 def open_regular(path: bytes, mode: str) -> "IO[bytes]":

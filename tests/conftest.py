@@ -1,0 +1,67 @@
+"""What tests share: the engine, and the images that sandboxes are opened from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent import config
+from agent.intake import base_image
+from agent.intake.network import BuildNetwork
+from tools.base import WorldError
+from tools.engine import Engine, owner
+
+PYTHONS = ("3.9", "3.11")
+LABELS = {"repair-agent": "test"}
+NO_PYTHON = "rm -rf /usr/bin/python3* /usr/local/bin/python3* /bin/bash /usr/bin/bash"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The Docker engine; without one, tests that need it fail and say what to do."""
+    try:
+        found = Engine(os.environ.get("DOCKER_HOST"))
+    except WorldError as error:
+        pytest.fail(f"{error.message}: {error.hint}", pytrace=False)
+    yield found
+    left = [item.name for item in found.containers() if item.owner == owner()]
+    assert not left, f"tests left containers behind: {left}"
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> BuildNetwork:
+    """How image builds reach the registries from this machine."""
+    found = config.read({}, os.environ, tmp_path_factory.mktemp("nowhere"))
+    bundle = Path(found.ca_bundle) if found.ca_bundle else None
+    return BuildNetwork(found.proxies, bundle, found.index_url)
+
+
+@pytest.fixture(scope="session")
+def python_image(engine: Engine, network: BuildNetwork) -> str:
+    """An image with bash, git, Python 3 and an empty /testbed, made once for each engine."""
+    try:
+        base = base_image.obtain(engine, PYTHONS, network, print)
+    except WorldError as error:
+        pytest.fail(f"{error.message}: {error.hint}", pytrace=False)
+    return _layer(engine, base.reference, "mkdir -p /testbed", "python")
+
+
+@pytest.fixture(scope="session")
+def bare_image(engine: Engine, python_image: str) -> str:
+    """The same image with neither Python nor bash."""
+    return _layer(engine, python_image, NO_PYTHON, "bare")
+
+
+def _layer(engine: Engine, base: str, step: str, kind: str) -> str:
+    found = engine.image(base)
+    assert found is not None
+    reference = f"repair-agent/test:{kind}-{found.digest.removeprefix('sha256:')[:12]}"
+    if engine.image(reference) is None:
+        with engine.builder(base) as builder:
+            code, text = builder.run(step)
+            assert code == 0, text
+            builder.commit(reference, labels=LABELS)
+    return reference
