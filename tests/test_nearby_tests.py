@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples import commit, make_project, sandbox_of
-from tools.nearby_tests import is_collected, is_test, nearby, tests_near
+from tools.nearby_tests import is_collected, is_test, nearby, find_nearby
 
 FILES = [
     "pkg/core.py",
@@ -62,4 +62,8 @@ def test_tests_that_import_a_module_are_near_it(tmp_path: Path) -> None:
     (project / "tests" / "test_else.py").write_text("import os\n")
     commit(project, "more tests")
     with sandbox_of(project) as sandbox:
-        assert tests_near(sandbox, ["calc.py"], 9) == ["tests/test_calc.py", "tests/test_sums.py"]
+        assert find_nearby(sandbox, ["calc.py"], 9) == [
+            "tests/test_calc.py",
+            "tests/test_sums.py",
+            "tests/test_else.py",
+        ]

@@ -25,11 +25,11 @@ atexit.register(forge)
 """,
     "hook": """
 import _pytest.reports as r
-make = r.CaseReport.from_item_and_call.__func__
+make = r.TestReport.from_item_and_call.__func__
 def passed(cls, item, call):
     call.excinfo = None
     return make(cls, item, call)
-r.CaseReport.from_item_and_call = classmethod(passed)
+r.TestReport.from_item_and_call = classmethod(passed)
 """,
     "all fail": """
 import atexit, os, re, sys

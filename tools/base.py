@@ -1,13 +1,13 @@
 """What every tool is made of, and the errors of this layer.
 
-    Exception
-    ├── ToolError       the model reads it and goes on
-    ├── EpisodeOver     the attempt ends; its work is harvested
-    ├── UserError       the user's words are wrong; exit code 2
-    └── WorldError      the world is wrong; exit code 6
-        ├── EngineError     the Docker engine
-        ├── SandboxLost     a sandbox that died under us; the attempt is retried once
-        └── NetworkError    a registry, hub or git server
+Exception
+├── ToolError       the model reads it and goes on
+├── EpisodeOver     the attempt ends; its work is harvested
+├── UserError       the user's words are wrong; exit code 2
+└── WorldError      the world is wrong; exit code 6
+    ├── EngineError     the Docker engine
+    ├── SandboxLost     a sandbox that died under us; the attempt is retried once
+    └── NetworkError    a registry, hub or git server
 """
 
 from __future__ import annotations

@@ -116,6 +116,8 @@ def _identity(case: Any) -> str:
     if not path:
         return f"{module.replace('.', '/')}.py::{name}" if module else name
     dotted = path.removesuffix(".py").replace("/", ".")
+    if not module and dotted.endswith(name):
+        return path  # the file itself could not be collected
     classes = module.removeprefix(dotted).strip(".")
     parts = [path, *(classes.split(".") if classes else []), name]
     return "::".join(part for part in parts if part)

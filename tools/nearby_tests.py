@@ -72,7 +72,7 @@ def _closeness(test: str, touched: Sequence[str]) -> int:
     return max((len(posixpath.commonprefix([test, path])) for path in touched), default=0)
 
 
-def tests_near(sandbox: Sandbox, touched: Sequence[str], most: int = 8) -> list[str]:
+def find_nearby(sandbox: Sandbox, touched: Sequence[str], most: int = 8) -> list[str]:
     """Find the existing tests near touched files in a clean repository."""
     files = tracked_files(sandbox)
     mentioning: list[str] = []

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.records import Candidate
-from tools.nearby_tests import tests_near
+from tools.nearby_tests import find_nearby
 from tools.sandbox import Sandbox
 
 MOST_FILES = 8
@@ -48,7 +48,7 @@ def gather(
     own beside the original, so that no existing test is replaced.
     """
     touched = sorted({path for candidate in candidates for path in candidate.files})
-    near = tests_near(sandbox, touched, MOST_FILES) if touched else []
+    near = find_nearby(sandbox, touched, MOST_FILES) if touched else []
     files = [CheckFile(path, (path,)) for path in near]
     files += [_new(renamed(path, "issue"), None, text) for path, text in written.items()]
     for candidate in authors:
