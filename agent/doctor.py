@@ -46,8 +46,7 @@ def run(config: Config, *, as_json: bool, out: TextIO) -> int:
         path=config.path,
         keys=config.keys,
         settings={
-            name: (value, config.origins.get(name, "the defaults"))
-            for name, value in values.items()
+            name: (value, config.origins.get(name, "the defaults")) for name, value in shown.items()
         },
     )
     if as_json:

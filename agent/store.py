@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
@@ -106,6 +107,13 @@ class RunFolder:
                 predictions.append(encode(dict[str, str], keys))
             finally:
                 predictions.close()
+
+    def discard_if_empty(self) -> None:
+        """Remove the folder when this process made it and no task has anything in it."""
+        with disk():
+            if self.info.resumed or any(child.is_dir() for child in self.path.iterdir()):
+                return
+            shutil.rmtree(self.path)
 
     def close(self) -> None:
         """Let other processes have the folder."""

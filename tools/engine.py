@@ -29,6 +29,7 @@ LABEL = "repair-agent"
 OWNER_LABEL = "repair-agent.owner"
 SEND_SECONDS, REMOVE_SECONDS, LONGEST_WAIT = 120.0, 60.0, 1e6
 """How long a container may refuse to take what is sent to it, as a paused one does."""
+USUAL_SOCKET = "unix:///var/run/docker.sock"
 NOT_RUNNING = (
     "start it (`sudo systemctl start docker`, or `dockerd` as root), or point DOCKER_HOST at one; "
     "`repair-agent doctor` checks it"
@@ -110,6 +111,10 @@ class Engine:
 
     def __init__(self, host: str | None = None) -> None:
         """Connect to `host` (a DOCKER_HOST, such as unix:///run/docker.sock), or the usual one."""
+        socket_file = (host or USUAL_SOCKET).removeprefix("unix://")
+        if socket_file.startswith("/") and not Path(socket_file).exists():
+            # Said here: the SDK says the same less clearly, and leaves a socket open.
+            raise EngineError(f"no Docker engine answers at {socket_file}", NOT_RUNNING)
         with translated("reach the Docker engine"):
             self._api = docker.APIClient(base_url=host, version="auto", timeout=120)
 

@@ -144,7 +144,7 @@ def _screen(block: Block) -> RenderableType:
                 grid.add_row("•", _text(item))
             return grid
         case Table(columns, rows):
-            grid = Grid(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+            grid = Grid(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
             for row in rows:
                 grid.add_row(*map(_text, row))
             return grid

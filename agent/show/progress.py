@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.text import Text
 
@@ -16,6 +16,8 @@ from agent.show.figures import clock, money
 from agent.show.visible import one_line
 
 REDRAWS_PER_SECOND = 4.0
+LONGEST_ACTION = 300
+"""Characters of an action that are shown; more than a line of a wide terminal."""
 
 
 class Watch(Protocol):
@@ -46,7 +48,7 @@ class State:
     usage: Usage = Usage()
 
 
-def view(state: State, seconds: float) -> Text:
+def view(state: State, seconds: float) -> Group:
     """Return two lines that are cut, not wrapped, where the terminal is narrow."""
     parts = [clock(seconds)]
     if state.attempt:
@@ -56,9 +58,15 @@ def view(state: State, seconds: float) -> Text:
     used = state.usage.prompt + state.usage.completion
     if used or state.usage.usd is not None:
         parts += [f"{used:,} tokens", money(state.usage.usd)]
-    head = Text("  ".join(parts), style="bold")
-    tail = Text(one_line(state.action or state.stage, 500), style="dim")
-    return Text("\n", no_wrap=True, overflow="ellipsis").join([head, tail])
+    return Group(
+        Text("  ".join(parts), style="bold", no_wrap=True, overflow="ellipsis"),
+        Text(
+            one_line(state.action or state.stage, LONGEST_ACTION),
+            style="dim",
+            no_wrap=True,
+            overflow="ellipsis",
+        ),
+    )
 
 
 class LiveProgress:
@@ -83,6 +91,7 @@ class LiveProgress:
         self._state = state
         if not self._live.is_started:
             self._live.start()
+        self._live.refresh()
 
     def stage(self, text: str) -> None:
         self._show(replace(self._state, stage=text, action=""))
@@ -117,7 +126,9 @@ class PlainProgress:
 
     def step(self, number: int, last_action: str, usage: Usage) -> None:
         used = f"{usage.prompt + usage.completion:,} tokens, {money(usage.usd)}"
-        self._say(f"{self._attempt} step {number} ({used}): {one_line(last_action, 200)}")
+        self._say(
+            f"{self._attempt} step {number} ({used}): {one_line(last_action, LONGEST_ACTION)}"
+        )
 
     def done(self) -> None:
         self._console.file.flush()

@@ -155,7 +155,7 @@ def _answers(outcomes: Sequence[Outcome | None], leading: Sequence[BehaviourClas
 
 def _patch(chosen: Candidate, result: Result) -> Iterator[Block]:
     yield Heading("Patch")
-    merged = f", and its twins {', '.join(chosen.merged)}" if chosen.merged else ""
+    merged = f", textually the same as {', '.join(chosen.merged)}" if chosen.merged else ""
     where: Words = (Code(result.patch), ", ") if result.patch else ()
     yield Paragraph((*where, f"candidate {chosen.id}{merged}"))
     if not chosen.applies:

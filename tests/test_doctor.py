@@ -1,0 +1,129 @@
+"""The examination: what is found on this machine, and on one where things are missing."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+import shutil
+from pathlib import Path
+
+from agent.config import read
+from agent.doctor import (
+    ENOUGH_BYTES,
+    Finding,
+    base_images,
+    disk,
+    examine,
+    exit_code,
+    free_bytes,
+    lines,
+    run,
+)
+
+NO_ENGINE = "unix:///nonexistent/docker.sock"
+
+
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
+    return {found.name: found for found in findings}
+
+
+def bin_with(folder: Path, *programs: str) -> str:
+    """Return a PATH on which only these programs are found."""
+    for program in programs:
+        found = shutil.which(program)
+        assert found
+        (folder / program).symlink_to(found)
+    return str(folder)
+
+
+def test_a_machine_that_has_everything(tmp_path: Path) -> None:
+    found = by_name(
+        examine(
+            runs=tmp_path / "not" / "yet",
+            path=bin_with(tmp_path, "git"),
+            keys=["GITHUB_TOKEN"],
+            settings={"model": ("scripted:x", "an option")},
+        )
+    )
+    assert found["Python"].text == platform.python_version()
+    assert found["git"].text.startswith("git version ")
+    assert found["Docker engine"].ok
+    assert found["Docker engine"].text[0].isdigit()
+    assert {"base images", "disk for runs"} <= set(found)
+    assert (found["GITHUB_TOKEN"].text, found["OPENAI_API_KEY"].text) == ("set", "not set")
+    assert "scripted" in found["model"].text
+    assert exit_code(found.values()) == 0
+
+
+def test_settings_say_where_they_came_from(tmp_path: Path) -> None:
+    findings = examine(
+        runs=tmp_path,
+        path="",
+        keys=[],
+        settings={"attempts": (2, "repair-agent.toml")},
+        docker_host=NO_ENGINE,
+    )
+    assert "ok      attempts: 2  (from repair-agent.toml)" in list(lines(findings))
+
+
+def test_without_engine_and_git_the_remedy_is_said_and_the_code_is_6(tmp_path: Path) -> None:
+    findings = examine(
+        runs=tmp_path, path=str(tmp_path), keys=[], settings={}, docker_host=NO_ENGINE
+    )
+    found = by_name(findings)
+    assert not found["git"].ok
+    assert not found["Docker engine"].ok
+    assert "base images" not in found
+    text = "\n".join(lines(findings))
+    assert "MISSING git: not found on PATH\n        -> install git" in text
+    assert "MISSING Docker engine: no Docker engine answers at /nonexistent" in text
+    assert "-> start it" in text
+    assert exit_code(findings) == 6
+
+
+def test_a_git_that_does_not_run_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "git").write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
+    (tmp_path / "git").chmod(0o755)
+    findings = examine(
+        runs=tmp_path, path=str(tmp_path), keys=[], settings={}, docker_host=NO_ENGINE
+    )
+    assert by_name(findings)["git"].text.endswith("does not run: broken")
+
+
+def test_little_room_and_no_base_images_are_warnings_only() -> None:
+    little = disk("disk for runs", ENOUGH_BYTES - 1)
+    nothing = base_images(registry=False, debootstrap=None)
+    assert not little.ok
+    assert not nothing.ok
+    assert exit_code([little, nothing]) == 0
+    text = list(lines([little, nothing]))
+    assert text[0] == "warning disk for runs: 10.0 GB free"
+    assert text[1].strip().startswith("-> free some space")
+    assert "debootstrap is not installed" in text[2]
+    assert disk("disk", ENOUGH_BYTES).ok
+    assert base_images(registry=True, debootstrap=None).ok
+
+
+def test_room_is_looked_up_where_a_folder_would_be_made(tmp_path: Path) -> None:
+    expected = shutil.disk_usage(tmp_path).free
+    assert abs(free_bytes(tmp_path / "a" / "b") - expected) < 10**9
+
+
+def test_no_secret_is_printed_in_either_form(tmp_path: Path) -> None:
+    environ = {
+        "OPENAI_API_KEY": "sk-verysecretindeed",
+        "OPENAI_BASE_URL": "https://ada:hunter2@models.example/v1",
+        "HTTPS_PROXY": "http://proxy.corp.example:3128",
+        "PATH": bin_with(tmp_path, "git"),
+    }
+    config = read({}, environ, tmp_path)
+    text, data = io.StringIO(), io.StringIO()
+    codes = {run(config, as_json=False, out=text), run(config, as_json=True, out=data)}
+    assert codes == {0}
+    for printed in (text.getvalue(), data.getvalue()):
+        assert "OPENAI_API_KEY" in printed
+        assert "models.example" in printed
+        for secret in ("verysecret", "hunter2", "corp.example"):
+            assert secret not in printed
+    assert {"name", "ok", "text", "remedy", "needed"} == set(json.loads(data.getvalue())[0])
