@@ -23,6 +23,7 @@ from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 # what a shell has built in, because a fork may be refused when the order is to end a fork bomb;
 # `jobs` makes it collect the orphans that have ended.
 MAIN = """
+trap '' HUP INT QUIT TERM
 while read -r order nonce; do
   if [ "$order" = kill ]; then kill -9 -1; while kill -0 -1; do jobs; done; fi
   jobs; kills=0

@@ -4,7 +4,6 @@ Frames go both ways over standard input and output: a line of JSON, then `size` 
 Nothing is imported once commands run: they may have rewritten the standard library.
 """
 
-import ctypes
 import errno
 import fcntl
 import json
@@ -15,7 +14,7 @@ import sys
 import time
 
 from tools.inside.files import input_of, raw, read_file, write_file
-from tools.inside.processes import ENDED, descendants, kill_all, oom_kills, reap, spawn
+from tools.inside.processes import ENDED, descendants, kill_all, oom_kills, reap, settle, spawn
 
 TYPE_CHECKING = False  # the module `typing` costs a start 5 ms
 if TYPE_CHECKING:
@@ -27,29 +26,23 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 LONGEST_WAIT = 1000000
-PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, F_SETPIPE_SZ = 4, 36, 1031
+F_SETPIPE_SZ = 1031
 # One buffer for all reading: a new megabyte for each read costs more than the read.
 BUFFER = memoryview(bytearray(CHUNK))
 
 
 def start(header: "Header", payload: bytes, output: int) -> int:
-    """Start a command and return its pid; the kernel then kills it first when memory runs out."""
+    """Start a command and return its pid."""
     shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
     environment = dict(os.environb)
     environment.update((raw(name), raw(value)) for name, value in header["env"].items())
     source = input_of(payload)
     try:
         os.chdir(header["cwd"])
-        pid = spawn(shell, [shell, "-c", raw(header["command"])], environment, source, output)
+        return spawn(shell, [shell, "-c", raw(header["command"])], environment, source, output)
     finally:
         os.close(source)
         os.chdir("/")
-    try:
-        with open("/proc/%d/oom_score_adj" % pid, "w") as file:
-            file.write("1000")
-    except OSError:
-        pass  # it has ended already, or may not be offered here
-    return pid
 
 
 class Command:
@@ -255,11 +248,7 @@ class Launcher:
 
 
 def main() -> None:
-    # Code under test runs as the same user: without this it could open our pipes under /proc.
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    if os.getpid() != 1:
-        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    settle()
     try:
         Launcher(sys.argv[1]).serve()
     finally:

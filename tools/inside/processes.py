@@ -4,6 +4,7 @@ This process is PID 1 of a container or a child subreaper on the host: whatever 
 has it as an ancestor, so nothing escapes by leaving its session or losing its parent.
 """
 
+import ctypes
 import errno
 import os
 import signal
@@ -25,9 +26,26 @@ DEFAULT_SIGNALS = (
     signal.SIGCHLD,
 )
 KILL_SECONDS = 10.0
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
 ENDED: "dict[int, int]" = {}
 """Exit codes of children that were collected, by pid; emptied before a command is started."""
+
+OOM_SCORE: "dict[int, bytes]" = {}
+"""The descriptor of this process's own badness when memory runs out, and its usual value."""
+
+
+def settle() -> None:
+    """Take the place above all commands; to be called before the first."""
+    path = "/proc/self/oom_score_adj"
+    with open(path, "rb") as file:
+        usual = file.read()
+    OOM_SCORE[os.open(path, os.O_WRONLY)] = usual
+    # Code under test runs as the same user: without this it could open our pipes under /proc.
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    if os.getpid() != 1:
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def living() -> "dict[int, tuple[int, bytes]]":
@@ -124,8 +142,26 @@ def spawn(
     source: int,
     output: int,
 ) -> int:
-    """Start a shell in a session of its own, its signals as a login would leave them."""
-    streams = ((source, 0), (output, 1), (output, 2))
+    """Start a shell that the kernel kills first when memory runs out.
+
+    It has a session of its own, its signals are as a login would leave them.
+    """
+    # Inherited, because a shell may have children before anyone could mark it from outside.
+    for descriptor in OOM_SCORE:
+        os.pwrite(descriptor, b"1000", 0)
+    try:
+        return start_shell(shell, arguments, environment, ((source, 0), (output, 1), (output, 2)))
+    finally:
+        for descriptor, usual in OOM_SCORE.items():
+            os.pwrite(descriptor, usual, 0)
+
+
+def start_shell(
+    shell: str,
+    arguments: "list[bytes | str]",
+    environment: "Mapping[bytes, bytes]",
+    streams: "tuple[tuple[int, int], ...]",
+) -> int:
     if hasattr(os, "posix_spawn"):
         try:
             actions = [(os.POSIX_SPAWN_DUP2, old, new) for old, new in streams]
