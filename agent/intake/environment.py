@@ -49,8 +49,6 @@ def prepare(
     started = monotonic()
     network = network or BuildNetwork()
     build = Build(engine, network, say)
-    for note in source.notes:
-        build.note(note)
     if image:
         reference, labels = _given(build, engine, image, source)
         return _record(engine, reference, "given", labels, task, started)

@@ -15,6 +15,8 @@ EDITABLE_SINCE = datetime(2023, 2, 1, tzinfo=UTC)
 LOCK = "/tmp/lock.txt"
 TESTBED = "/testbed"
 RUNNER = "pytest"
+SEEDS = ("pip", "setuptools")
+"""What every new environment held before Python 3.12; tests and old packages count on it."""
 OURS = ("-e", ".", "/", "file:")
 """Beginnings of requirement lines that mean the project itself, which is installed in place."""
 
@@ -28,9 +30,14 @@ class Moment:
     @property
     def options(self) -> str:
         """The options that make uv resolve as of the date."""
+        return f"--exclude-newer {_stamp(self.cutoff)}"
+
+    @property
+    def backend_options(self) -> str:
+        """The same, but for build backends, which must know how to install in place."""
         later = _stamp(max(self.cutoff, EDITABLE_SINCE))
         exceptions = " ".join(f"--exclude-newer-package {name}={later}" for name in BACKENDS)
-        return f"--exclude-newer {_stamp(self.cutoff)} {exceptions}"
+        return f"{self.options} {exceptions}"
 
 
 def _stamp(moment: datetime) -> str:
@@ -43,9 +50,10 @@ def venv(python: str) -> str:
     return f"uv venv {VENV} --python {found}"
 
 
-def resolve(project: Project, moment: Moment) -> tuple[str, ...]:
+def resolve(project: Project, moment: Moment, python: str) -> tuple[str, ...]:
     """Return commands that write the lock file, best first; the last leaves test extras out."""
-    runner = f"echo {RUNNER}" if project.tested else "true"
+    given = [*([RUNNER] if project.tested else []), *(SEEDS if _seeded(python) else ())]
+    runner = f"printf '%s\\n' {' '.join(given)}" if given else "true"
     extras = [f"--extra {shlex.quote(name)}" for name in project.extras]
     groups = [f"--group {shlex.quote(name)}" for name in project.groups]
     files = [shlex.quote(name) for name in project.requirements]
@@ -55,6 +63,10 @@ def resolve(project: Project, moment: Moment) -> tuple[str, ...]:
     full = f"{runner} | uv pip compile - {' '.join(wanted)} {options}"
     plain = f"{runner} | uv pip compile - {' '.join(manifest)} {options}"
     return (full,) if full == plain else (full, plain)
+
+
+def _seeded(python: str) -> bool:
+    return tuple(map(int, python.split("."))) < (3, 12)
 
 
 def locked(text: str) -> str:
@@ -77,9 +89,9 @@ def in_place(project: Project, moment: Moment) -> tuple[str, ...]:
         paths = f"{VENV}/lib/python*/site-packages"
         lines = f"{TESTBED}\\n{TESTBED}/src\\n"
         return (f"for folder in {paths}; do printf '{lines}' > $folder/testbed.pth; done",)
-    editable = f"uv pip install --no-deps {moment.options} -e ."
+    editable = f"uv pip install --no-deps {moment.backend_options} -e ."
     legacy = (
-        f"uv pip install {moment.options} 'setuptools<60' wheel "
+        f"uv pip install {moment.backend_options} 'setuptools<60' wheel "
         f"&& python setup.py develop --no-deps"
     )
     return (editable, legacy) if project.manifest == "setup.py" else (editable,)

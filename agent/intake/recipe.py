@@ -44,7 +44,7 @@ def image(
     interpreter = build.layer(
         base.reference, "make the environment", install.venv(base.python), environment=ENVIRONMENT
     )
-    lock = _resolve(build, interpreter, archive, source, project, moment)
+    lock = _resolve(build, interpreter, archive, source, project, moment, base.python)
     # Keyed by the lock alone: a neighbouring commit of another day with the same lock shares it.
     needs = interpreter
     if lock:
@@ -72,12 +72,16 @@ def _version_of(source: Source) -> dict[str, str]:
 
 
 def _resolve(
-    build: Build, parent: str, archive: bytes, source: Source, project: Project, moment: Moment
+    build: Build,
+    parent: str,
+    archive: bytes,
+    source: Source,
+    project: Project,
+    moment: Moment,
+    python: str,
 ) -> str:
     """Return the exact versions of everything that the project and its tests need."""
-    if not (project.manifest or project.requirements or project.tested):
-        return ""
-    *first, last = install.resolve(project, moment)
+    *first, last = install.resolve(project, moment, python)
     with build.open(parent) as builder:
         builder.put("/", archive)
         title = "resolve the dependencies"
