@@ -1,0 +1,170 @@
+"""The rules of the house that a program can check: who imports whom, and how large things are."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+PACKAGES = ("agent", "tools", "prompts")
+FILE_LINES, FUNCTION_LINES = 300, 50
+DOORS = {
+    "docker": "tools/engine.py",
+    "git": "tools/git.py",
+    "openai": None,
+    "swebench": None,
+    "ray": None,
+}
+"""Vendors, each imported in one file; None where any file may be the one."""
+LATE_IMPORTS = {
+    "agent/cli.py",  # a command's help must not pay for what the command needs
+    "tools/git.py",  # GitPython looks for the program git when it is imported
+}
+INSIDE = "tools/inside/"
+"""Programs that run in a sandbox: their environment and their Python are not ours."""
+
+
+def sources() -> list[str]:
+    found = [file for package in PACKAGES for file in (PROJECT / package).rglob("*.py")]
+    return sorted(str(file.relative_to(PROJECT)) for file in found)
+
+
+def tree(path: str) -> ast.Module:
+    return ast.parse((PROJECT / path).read_text(encoding="utf-8"), path)
+
+
+def module(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Return the modules, or names in modules, that an import statement names."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        return [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []
+
+
+def imports(path: str) -> set[str]:
+    return {name for node in ast.walk(tree(path)) for name in imported(node)}
+
+
+def test_there_are_sources() -> None:
+    assert {"agent/records.py", "tools/engine.py", "tools/inside/launcher.py"} <= set(sources())
+
+
+@pytest.mark.parametrize("package", ["tools", "prompts"])
+def test_imports_go_down_only(package: str) -> None:
+    upward = {
+        path: name
+        for path in sources()
+        if path.startswith(f"{package}/")
+        for name in imports(path)
+        if name.split(".")[0] == "agent" or (package == "prompts" and name.startswith("tools"))
+    }
+    assert not upward
+
+
+@pytest.mark.parametrize("vendor", DOORS)
+def test_every_vendor_has_one_door(vendor: str) -> None:
+    users = {p for p in sources() if vendor in {name.split(".")[0] for name in imports(p)}}
+
+    assert len(users) <= 1
+    if DOORS[vendor]:
+        assert users == {DOORS[vendor]}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    modules = {module(path): path for path in sources()}
+    edges = {name: imports(path) & set(modules) - {name} for name, path in modules.items()}
+    # A package's own file is imported before any module in it, but these files import nothing.
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, f"import cycle: {' -> '.join((*way, name))}"
+        if name not in done:
+            for other in sorted(edges[name]):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in modules:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", sources())
+def test_imports_stand_at_the_top(path: str) -> None:
+    functions = [
+        node
+        for node in ast.walk(tree(path))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    late = [name for f in functions for node in ast.walk(f) for name in imported(node)]
+
+    assert not late or path in LATE_IMPORTS
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    readers = set()
+    for path in sources():
+        text = {
+            node.attr
+            for node in ast.walk(tree(path))
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "os"
+        }
+        text |= {name.removeprefix("os.") for name in imports(path) if name.startswith("os.")}
+        if text & {"environ", "environb", "getenv", "putenv", "unsetenv"}:
+            readers.add(path)
+
+    assert {path for path in readers if not path.startswith(INSIDE)} <= {"agent/config.py"}
+
+
+def test_packaging_lists_every_package() -> None:
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {
+        str(file.parent.relative_to(PROJECT)).replace("/", ".")
+        for package in PACKAGES
+        for file in (PROJECT / package).rglob("__init__.py")
+    }
+
+    assert set(settings["tool"]["setuptools"]["packages"]) == folders
+    for path in sources():
+        assert module(path).rpartition(".")[0] in folders or module(path) in folders
+
+
+@pytest.mark.parametrize("path", sources())
+def test_files_and_functions_are_small(path: str) -> None:
+    lines = (PROJECT / path).read_text(encoding="utf-8").splitlines()
+
+    assert len([line for line in lines if line.strip()]) <= FILE_LINES
+    assert not list(long_functions(path))
+
+
+def long_functions(path: str) -> Iterator[str]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert node.end_lineno is not None
+            # From the first statement: a command's options are a table, not code to follow.
+            length = node.end_lineno - node.body[0].lineno + 1
+            if length > FUNCTION_LINES:
+                yield f"{node.name}: {length} lines"
+
+
+def test_no_package_can_be_run_as_a_module() -> None:
+    """A target repository may have an `agent/` of its own: `python -m agent` must mean that."""
+    assert not [path for path in sources() if path.endswith("__main__.py")]
+
+
+@pytest.mark.parametrize("path", [path for path in sources() if path.startswith(INSIDE)])
+def test_programs_inside_keep_to_an_old_python(path: str) -> None:
+    text = (PROJECT / path).read_text(encoding="utf-8")
+
+    ast.parse(text, path, feature_version=(3, 6))
+    assert "__future__" not in imports(path)  # its annotations came with 3.7
