@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from agent.encoding import Line, complete_lines, encode
+from agent.encoding import as_json, complete_lines, line_of
 from agent.errors import from_os_error
 from agent.records import Event
 
@@ -85,7 +85,7 @@ class EventLog:
 
     def append(self, event: Event) -> None:
         """Append one event; a kill loses at most this line. Raises WorldError for a full disk."""
-        self._lines.append(encode(Line, event))
+        self._lines.append(as_json(line_of(event)))
 
     def close(self) -> None:
         """Close the file."""

@@ -3,74 +3,85 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
-from pydantic import (
-    Discriminator,
-    SerializerFunctionWrapHandler,
-    Tag,
-    ValidationError,
-    WrapSerializer,
-)
+from pydantic import ValidationError
 
 from agent.errors import UserError
-from agent.records import Call, End, Header, Message, adapter
+from agent.records import Call, End, Event, Header, Message, adapter
 from tools.base import Observation
 
-KINDS: dict[type[Any], str] = {
-    Header: "header",
-    Message: "message",
-    Call: "call",
-    Observation: "observation",
-    End: "end",
+KINDS: dict[str, type[Any]] = {
+    "header": Header,
+    "message": Message,
+    "call": Call,
+    "observation": Observation,
+    "end": End,
 }
+NAMES = {kind: name for name, kind in KINDS.items()}
 
 
-def _kind(value: Any) -> Any:
-    return value.get("kind") if isinstance(value, dict) else KINDS.get(type(value))
+def line_of(event: Event) -> dict[str, Any]:
+    """Return an event as a line of a log holds it: its kind, then its fields.
+
+    The kind is added here and not by a callback of the converter, in which an exception that a
+    signal raises would be lost.
+    """
+    kind: Any = type(event)
+    return {"kind": NAMES[kind], **adapter(kind).dump_python(event)}
 
 
-def _first(kind: str) -> WrapSerializer:
-    def put_first(value: Any, rest: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {"kind": kind, **rest(value)}
-
-    return WrapSerializer(put_first)
-
-
-Line = Annotated[
-    Annotated[Header, Tag("header"), _first("header")]
-    | Annotated[Message, Tag("message"), _first("message")]
-    | Annotated[Call, Tag("call"), _first("call")]
-    | Annotated[Observation, Tag("observation"), _first("observation")]
-    | Annotated[End, Tag("end"), _first("end")],
-    Discriminator(_kind),
-]
-"""An event as a line of a log: its fields, and before them its kind."""
+def event_of(line: bytes, origin: str) -> Event:
+    """Return the event of a log's line; raises UserError that names `origin`."""
+    fields = decode(dict[str, Any], line, origin)
+    kind = fields.pop("kind", None)
+    if kind not in KINDS:
+        raise _unreadable(origin, f"{kind!r} is no kind of event")
+    event: Event = _checked(KINDS[kind], fields, origin)
+    return event
 
 
 def encode(kind: Any, value: Any, *, indent: int | None = None) -> bytes:
     """Return a record as UTF-8 JSON that `decode` gives back equal, lone surrogates included."""
-    return as_json(adapter(kind).dump_python(value, mode="json"), indent=indent)
+    return as_json(adapter(kind).dump_python(value), indent=indent)
 
 
 def as_json(plain: Any, *, indent: int | None = None) -> bytes:
     """Return plain values as UTF-8 JSON that ends in a line feed."""
     separators = None if indent else (",", ":")
-    text = json.dumps(plain, ensure_ascii=False, indent=indent, separators=separators)
+    text = json.dumps(
+        plain, ensure_ascii=False, indent=indent, separators=separators, default=_as_text
+    )
     # A lone surrogate has no UTF-8; backslashreplace writes the escape that JSON has for it.
     return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def decode(kind: Any, data: bytes, origin: str) -> Any:
     """Return the record that `data` holds; raises UserError that names `origin`."""
     try:
-        return adapter(kind).validate_python(json.loads(data))
+        plain = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(origin, f"not JSON ({error})") from error
+    return _checked(kind, plain, origin)
+
+
+def _checked(kind: Any, plain: Any, origin: str) -> Any:
+    try:
+        return adapter(kind).validate_python(plain)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "it"
         raise _unreadable(origin, f"{place}: {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise _unreadable(origin, f"not JSON ({error})") from error
 
 
 def _unreadable(origin: str, reason: str) -> UserError:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent.encoding import Line, complete_lines, decode
+from agent.encoding import complete_lines, decode, event_of
 from agent.errors import UserError, from_os_error
 from agent.records import (
     FORMAT,
@@ -71,7 +71,7 @@ class Log:
     """
 
     number: int
-    events: tuple[Line, ...]
+    events: tuple[Event, ...]
     restarts: int = 0
 
     @property
@@ -95,7 +95,7 @@ class RecordedTask:
     reproduction: Reproduction | None = None
     attempts: tuple[Attempt, ...] = ()
     logs: tuple[Log, ...] = ()
-    shared: tuple[Line, ...] = ()
+    shared: tuple[Event, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     matrix: Matrix | None = None
     verdict: Verdict | None = None
@@ -135,9 +135,7 @@ def read_record(path: Path, kind: Any) -> Any:
 def read_events(path: Path) -> tuple[Event, ...]:
     """Return the events of a log, without a line that was cut; () when there is no log."""
     lines = complete_lines(read_bytes(path) or b"").split(b"\n")[:-1]
-    return tuple(
-        decode(Line, line, f"{path} line {number}") for number, line in enumerate(lines, 1)
-    )
+    return tuple(event_of(line, f"{path} line {number}") for number, line in enumerate(lines, 1))
 
 
 def read_info(folder: Path) -> RunInfo | None:

@@ -137,15 +137,16 @@ class Engine:
         """Return the bytes of all layers, volumes and containers' own files."""
         with translated("ask the engine what its data weigh"):
             usage = self._api.df()
-        containers = sum(item.get("SizeRw", 0) for item in usage["Containers"] or ())
-        volumes = sum(max(0, item["UsageData"]["Size"]) for item in usage["Volumes"] or ())
-        return int(usage["LayersSize"]) + containers + volumes
+        sizes = [int(usage.get("LayersSize") or 0)]
+        sizes += [item.get("SizeRw", 0) for item in usage["Containers"] or ()]
+        sizes += [max(0, item["UsageData"]["Size"]) for item in usage["Volumes"] or ()]
+        return sum(sizes)
 
     def registry_answers(self, reference: str) -> bool:
         """Tell whether a registry describes this image to the engine; nothing is pulled."""
         try:
             with translated(f"ask a registry for {reference}"):
-                self._api.inspect_distribution(reference)
+                self._api.inspect_distribution(reference)  # type: ignore[no-untyped-call]
         except EngineError:
             return False
         return True
@@ -165,6 +166,12 @@ class Engine:
         with translated("list images"):
             found = self._api.images(filters={"label": LABEL})
             return [_image_info(self._api.inspect_image(image["Id"])) for image in found]
+
+    def told_of_image(self, reference: str) -> str:
+        """Return as JSON everything that the engine tells of an image, its history included."""
+        with translated(f"look at the image {reference}"):
+            history = self._api.history(reference)
+            return json.dumps([self._api.inspect_image(reference), history])
 
     def pull(self, reference: str) -> ImageInfo:
         """Pull an image; raises NetworkError when no registry gives it."""

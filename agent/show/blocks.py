@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -129,7 +128,7 @@ def _lines(patch: str) -> str:
 
 def screen(blocks: Sequence[Block]) -> RenderableType:
     """Return the page for a terminal of any width."""
-    return Group(*(Padding(_screen(block), (0, 0, 1, 0)) for block in blocks))
+    return Group(*(part for block in blocks for part in (_screen(block), Text(""))))
 
 
 def _screen(block: Block) -> RenderableType:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import encoding
+from agent.encoding import line_of
 from agent.recording import Failure, RecordedTask, Run, RunInfo, load_run, read_record, runs_in
 from agent.records import Result, adapter
 from agent.show.figures import duration, money, several
@@ -48,10 +49,21 @@ def as_json(recorded: Run | RecordedTask) -> str:
     """
     if isinstance(recorded, RecordedTask):
         return encoding.as_json(_task(recorded), indent=2).decode()
-    info = adapter(RunInfo | None).dump_python(recorded.info, mode="json")
+    info = adapter(RunInfo | None).dump_python(recorded.info)
     both = {"run": info, "tasks": [_task(task) for task in recorded.tasks()]}
     return encoding.as_json(both, indent=2).decode()
 
 
-def _task(task: RecordedTask) -> Any:
-    return adapter(RecordedTask).dump_python(task, mode="json", exclude={"attempts", "folder"})
+def _task(task: RecordedTask) -> dict[str, Any]:
+    built = {"attempts", "folder", "logs", "shared"}
+    plain: dict[str, Any] = adapter(RecordedTask).dump_python(task, exclude=built)
+    plain["shared"] = [line_of(event) for event in task.shared]
+    plain["logs"] = [
+        {
+            "number": log.number,
+            "restarts": log.restarts,
+            "events": [line_of(event) for event in log.events],
+        }
+        for log in task.logs
+    ]
+    return plain

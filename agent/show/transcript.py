@@ -114,7 +114,7 @@ def _steps(prefix: str, events: tuple[Event, ...]) -> Iterator[str]:
                 seen[event.call_id] = event.text
                 yield from _observed(here, names.get(event.call_id, "tool"), event)
             case End():
-                yield from _prefixed(f"{prefix} end", f"{event.reason} {event.detail}".strip())
+                yield from _prefixed(f"{prefix} end", _reason(event))
                 yield f"{prefix} used: {_used(event)}"
 
 
@@ -163,6 +163,10 @@ def _observed(here: str, name: str, observation: Observation) -> Iterator[str]:
     verb = "refused" if observation.error else "gave"
     yield from _prefixed(f"{here} {one_line(name)} {verb}", observation.text)
     yield f"{here} {one_line(name)} took: {duration(observation.seconds)}"
+
+
+def _reason(end: End) -> str:
+    return f"{end.reason}, {end.detail}" if end.detail else end.reason
 
 
 def _used(end: End) -> str:

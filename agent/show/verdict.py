@@ -29,7 +29,7 @@ STATUS: dict[Status, str] = {
     "no_patch": "no patch",
 }
 NO_TESTS = (
-    "The repository has no tests that were found: nothing shows that the patch keeps what worked."
+    "The repository has no tests that could be run: nothing shows that the patch keeps what worked."
 )
 NOT_CALIBRATED = (
     " It follows from the share of the samples that behave like this patch and from the checks; "

@@ -1,0 +1,80 @@
+"""A short recorded attempt, and a run folder to put it in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agent.records import (
+    Call,
+    Comment,
+    Counts,
+    End,
+    Event,
+    Header,
+    Message,
+    Result,
+    Sampling,
+    Task,
+    Usage,
+)
+from agent.store import RunFolder, versions
+from tools.base import Observation, ToolCall
+
+HEADER = Header(1, "free", "scripted:fix", 0, 0.0, "repair-agent/sympy:1", [{"name": "bash"}])
+PATCH = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n"
+TASK = Task(
+    "sympy__sympy-14774",
+    "issue.md",
+    "pypi:sympy==1.1.1",
+    "a" * 40,
+    "Latex of acsc",
+    "does not follow\r\n`inv_trig_style`",
+    (Comment("ada", datetime(2018, 6, 5, 11, 0, tzinfo=UTC), "me too"), Comment("bob", None, "+1")),
+    datetime(2018, 6, 5, 10, 54, tzinfo=UTC),
+)
+
+
+def result(task_id: str = TASK.id, patch: str | None = None) -> Result:
+    return Result(
+        task_id,
+        "verified",
+        patch,
+        0.5,
+        0.0,
+        1,
+        1,
+        1,
+        Counts(100, 20, 5),
+        0.25,
+        2.0,
+        "scripted",
+        "i",
+    )
+
+
+def opened(path: Path, **config: Any) -> RunFolder:
+    return RunFolder.open(path, versions=versions("20.10"), config=config)
+
+
+CALL = ToolCall("t1", "bash", '{"command": "ls"}')
+EVENTS: tuple[Event, ...] = (
+    HEADER,
+    Message("m0", "user", "repair this"),
+    Call(
+        "c1",
+        "attempt-1",
+        ("m0",),
+        {"m0": "[elided]"},
+        Sampling(1, 0.2, 3),
+        "d" * 64,
+        (Message("", "assistant", "I look", (CALL,), opaque={"reasoning": [{"id": 1}]}),),
+        Usage(100, 20, 5, 0.25),
+        1.5,
+    ),
+    Message("m1", "assistant", "I look", (CALL,)),
+    Observation("t1", "setup.py\nsympy\n", seconds=0.5),
+    Message("m2", "tool", "setup.py\nsympy\n", tool_call_id="t1"),
+    End("submitted", "", Usage(100, 20, 5, 0.25), 2.0),
+)
