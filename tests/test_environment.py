@@ -20,6 +20,7 @@ from tools.base import UserError, WorldError
 from tools.engine import Engine
 from tools.sandbox_docker import DockerSandbox
 
+PYTHON = "3.9"  # one base image for all of these tests
 MARK = "marker-of-this-machine.example"
 NOT_GREEN = {
     "test_issue_8470",
@@ -92,20 +93,22 @@ def test_a_build_is_kept_shared_and_clean(
 ) -> None:
     commit(tmp_path / "tiny", "one", PROJECT)
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
-    image = prepare(task(source), source, engine=engine, network=marked, say=print)
+    image = prepare(task(source), source, engine=engine, network=marked, python=PYTHON, say=print)
     images.append(image.reference)
     assert_runs(engine, image, source)
     assert_unmarked(engine, image)
 
     started = monotonic()
-    again = prepare(task(source, "make"), source, engine=engine, network=marked, say=print)
+    again = prepare(
+        task(source, "make"), source, engine=engine, network=marked, python=PYTHON, say=print
+    )
     assert monotonic() - started < 3
     assert replace(again, seconds=image.seconds, test_command=image.test_command) == image
     assert again.test_command == "make"
 
     commit(tmp_path / "tiny", "two", {"tiny.py": "def two():\n    return 1 + 1\n"})
     later = fetch(str(tmp_path / "tiny"), None, tmp_path / "two")
-    neighbour = prepare(task(later), later, engine=engine, network=marked, say=print)
+    neighbour = prepare(task(later), later, engine=engine, network=marked, python=PYTHON, say=print)
     images.append(neighbour.reference)
     assert neighbour.reference != image.reference
     assert "install the dependencies: kept from an earlier build" in neighbour.log
@@ -151,7 +154,7 @@ def test_a_repository_without_build_files_or_tests_is_importable(
 ) -> None:
     commit(tmp_path / "plain", "one", {"src/plain.py": "x = 1\n", "README": "hello\n"})
     source = fetch(str(tmp_path / "plain"), None, tmp_path / "one")
-    image = prepare(task(source), source, engine=engine, network=network, say=print)
+    image = prepare(task(source), source, engine=engine, network=network, python=PYTHON, say=print)
     images.append(image.reference)
     assert image.test_command is None
     with DockerSandbox(engine, image.reference) as sandbox:
@@ -169,7 +172,9 @@ def test_a_build_that_cannot_succeed_says_what_failed(
     source = fetch(str(tmp_path / "bad"), None, tmp_path / "one")
     shown: list[str] = []
     with pytest.raises(WorldError) as caught:
-        prepare(task(source), source, engine=engine, network=network, say=shown.append)
+        prepare(
+            task(source), source, engine=engine, network=network, python=PYTHON, say=shown.append
+        )
     assert "uv pip compile" in caught.value.message
     assert "six" in caught.value.message
     assert "\n" not in caught.value.message
@@ -226,7 +231,7 @@ def test_a_missing_ca_bundle_is_the_users_error(
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     wrong = replace(network, ca_bundle=tmp_path / "none.pem")
     with pytest.raises(UserError, match="cannot read the CA bundle"):
-        prepare(task(source), source, engine=engine, network=wrong, say=print)
+        prepare(task(source), source, engine=engine, network=wrong, python=PYTHON, say=print)
 
 
 def test_local_runs_with_the_hosts_python(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from time import monotonic
@@ -57,9 +58,21 @@ class Build:
         self._lines.append(f"# {line}")
         self._say(line)
 
-    def open(self, image: str) -> Builder:
-        """Return a build container with uv, the CA bundle and the cache in volumes."""
-        return self._engine.builder(image, {self._tools(image): TOOLS, CACHE_VOLUME: CACHE})
+    @contextmanager
+    def open(self, image: str) -> Iterator[Builder]:
+        """Give a build container with uv, the CA bundle and the cache in volumes."""
+        bundle = self._bundle()
+        content = metadata.version("uv").encode() + bundle
+        tools = f"repair-agent-tools-{hashlib.sha256(content).hexdigest()[:12]}"
+        for name in (tools, CACHE_VOLUME):
+            self._engine.create_volume(name)
+        with self._engine.builder(image, {tools: TOOLS, CACHE_VOLUME: CACHE}) as builder:
+            # The mark is the last to be written: a volume without it was left half-filled.
+            if builder.run(f"test -e {TOOLS}/ready")[0]:
+                program = Path(uv.find_uv_bin()).read_bytes()
+                authorities = {Path(CA_FILE).name: bundle} if bundle else {}
+                builder.put(TOOLS, packed({"uv": program, **authorities, "ready": b""}))
+            yield builder
 
     def layer(
         self,
@@ -123,24 +136,6 @@ class Build:
         for secret in self._network.secrets():
             text = text.replace(secret, "…")
         return redacted(text)
-
-    def _tools(self, image: str) -> str:
-        """Return the volume that holds uv and the CA bundle, filled when it is new."""
-        bundle = self._bundle()
-        content = metadata.version("uv").encode() + bundle
-        name = f"repair-agent-tools-{hashlib.sha256(content).hexdigest()[:12]}"
-        if name not in self._engine.volumes():
-            self._engine.create_volume(CACHE_VOLUME)
-            self._engine.create_volume(name)
-            files = {"uv": Path(uv.find_uv_bin()).read_bytes(), "ready": b""}
-            files |= {Path(CA_FILE).name: bundle} if bundle else {}
-            try:
-                with self._engine.builder(image, {name: TOOLS}) as builder:
-                    builder.put(TOOLS, packed(files))
-            except BaseException:
-                self._engine.remove_volume(name)
-                raise
-        return name
 
     def _bundle(self) -> bytes:
         path = self._network.ca_bundle

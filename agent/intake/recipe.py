@@ -25,6 +25,7 @@ TOOLCHAIN, TEST_COMMAND, LOG = (
     "repair-agent.toolchain", "repair-agent.test-command", "repair-agent.log",
 )  # fmt: skip
 """Labels of an image that tell what its record is made of."""
+PRETENDED = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "POETRY_DYNAMIC_VERSIONING_BYPASS")
 ENVIRONMENT = {"PATH": f"{VENV}/bin:{SYSTEM_PATH}", "VIRTUAL_ENV": VENV}
 
 
@@ -68,7 +69,7 @@ def _reference(base: Base, source: Source, moment: Moment) -> str:
 
 def _version_of(source: Source) -> dict[str, str]:
     """Return what fixes a version that is else read from the history, which is not there."""
-    return {"SETUPTOOLS_SCM_PRETEND_VERSION": source.version} if source.version else {}
+    return dict.fromkeys(PRETENDED, source.version) if source.version else {}
 
 
 def _resolve(

@@ -1,0 +1,57 @@
+"""What is said when no base image can be made; nothing is left behind then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from agent.intake import base_image
+from agent.intake.network import BuildNetwork
+from tools.base import WorldError
+from tools.engine import Engine
+
+NOWHERE = BuildNetwork(debian_mirror="http://127.0.0.1:9/debian")
+
+
+def test_a_mirror_that_does_not_answer_is_said_and_leaves_nothing(engine: Engine) -> None:
+    before = set(Path(tempfile.gettempdir()).glob("repair-agent-base-*"))
+    with pytest.raises(WorldError, match="debootstrap") as caught:
+        base_image.debian(engine, "bullseye", NOWHERE, print)
+    assert "\n" not in caught.value.message
+    assert "--image" in caught.value.hint
+    assert set(Path(tempfile.gettempdir()).glob("repair-agent-base-*")) <= before
+
+
+def test_a_machine_without_debootstrap_is_told_to_install_it(tmp_path: Path) -> None:
+    program = (
+        "from agent.intake import base_image\n"
+        "from agent.intake.network import BuildNetwork\n"
+        "from tools.base import WorldError\n"
+        "from tools.engine import Engine\n"
+        "network = BuildNetwork(debian_mirror='http://127.0.0.1:9/debian')\n"
+        "try:\n"
+        "    base_image.debian(Engine(), 'bullseye', network, print)\n"
+        "except WorldError as error:\n"
+        "    print(error.message, '|', error.hint)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    message, _, hint = done.stdout.partition(" | ")
+    assert "debootstrap" in message
+    assert "--image" in hint
+
+
+def test_versions_that_nobody_ships_are_said(engine: Engine) -> None:
+    with pytest.raises(WorldError, match=r"no Debian release ships Python 3\.99") as caught:
+        base_image.obtain(engine, ("3.99",), NOWHERE, print)
+    assert "3.9, 3.11, 3.13" in caught.value.hint
