@@ -17,7 +17,7 @@ from agent.intake.network import BuildNetwork
 from agent.intake.repository import Source, fetch
 from agent.records import Image, Task
 from tools.base import UserError, WorldError
-from tools.engine import Engine
+from tools.engine import Engine, owner
 from tools.sandbox_docker import DockerSandbox
 
 PYTHON = "3.9"  # one base image for all of these tests
@@ -180,7 +180,7 @@ def test_a_build_that_cannot_succeed_says_what_failed(
     assert "\n" not in caught.value.message
     assert "--image" in caught.value.hint
     assert any("six" in line for line in shown)
-    assert not [item for item in engine.containers() if item.name.startswith("repair-agent-build")]
+    assert not [item for item in engine.containers() if item.owner == owner()]
 
 
 def test_a_given_image_gets_the_repository_when_it_has_none(
