@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from agent.errors import EngineError
+from agent.config import Config
 from tools.engine import ContainerInfo, Engine, ImageInfo, owner_lives
 from tools.sandbox_local import OWNER_FILE, PREFIX
 
@@ -29,9 +30,11 @@ class Cleaned:
     bytes: int = 0
 
 
-def run(*, images: bool, out: TextIO) -> int:
+def run(config: Config, *, images: bool, out: TextIO) -> int:
     """Clean up, say what was removed, and return the exit code."""
-    cleaned = clean(Engine(), images=images, temporary=Path(tempfile.gettempdir()))
+    cleaned = clean(
+        Engine(config.docker_host), images=images, temporary=Path(tempfile.gettempdir())
+    )
     out.writelines(f"{line}\n" for line in lines(cleaned))
     return 0
 

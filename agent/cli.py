@@ -78,8 +78,9 @@ def solve(
     later = {"--at-issue-time": at_issue_time, "--dataset": dataset, "--mirror": mirror}
     later |= {"--apply": apply, "--pr": pr, "--base-url": base_url}
     _refuse_later(later)
+    from agent.encoding import encode
     from agent.intake.issue import read
-    from agent.records import Result, adapter
+    from agent.records import Result
     from agent.start import EXIT_CODES, run_solve
 
     issue = read(task)
@@ -102,7 +103,7 @@ def solve(
     issue = _with_options(issue, repo, ref, config)
     result = run_solve(issue, config, output, _console())
     if as_json:
-        sys.stdout.write(adapter(Result).dump_json(result).decode() + "\n")
+        sys.stdout.write(encode(Result, result).decode() + "\n")
     return EXIT_CODES[result.status]
 
 
@@ -155,7 +156,7 @@ def clean(
     """
     from agent.clean import run
 
-    return run(images=images, out=sys.stdout)
+    return run(_config({}), images=images, out=sys.stdout)
 
 
 def _not_yet(name: str, example: str, text: str) -> None:

@@ -18,7 +18,15 @@ PREFIX = "REPAIR_AGENT_"
 PROJECT_FILE = "repair-agent.toml"
 # People stand inside repositories they do not trust: nothing that decides where code, keys or
 # traffic go is read from there.
-FROM_PROJECT = {"attempts", "planner", "max_steps", "max_usd", "max_tokens", "time_limit", "test_command"}
+FROM_PROJECT = {
+    "attempts",
+    "planner",
+    "max_steps",
+    "max_usd",
+    "max_tokens",
+    "time_limit",
+    "test_command",
+}
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 CA_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
@@ -48,12 +56,13 @@ class Config:
     ca_bundle: str | None = None  # certificates of image builds
     proxies: dict[str, str] = field(default_factory=dict)  # proxies of image builds
     keys: dict[str, str] = field(default_factory=dict, repr=False)  # secrets, by variable name
+    docker_host: str | None = None  # where the Docker engine answers
     path: str = os.defpath  # PATH of local sandboxes
     origins: dict[str, str] = field(default_factory=dict, repr=False)
 
     def shown(self) -> dict[str, Any]:
         """Return the settings that a run folder may hold: no secrets, no hosts."""
-        secret = {"keys", "origins", "path", "index_url", "proxies", "ca_bundle"}
+        secret = {"keys", "origins", "path", "index_url", "proxies", "ca_bundle", "docker_host"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in secret}
 
 
@@ -88,7 +97,9 @@ def _checked(name: str, value: Any, origin: str) -> Any:
         checked = TypeAdapter(kinds[name]).validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise UserError(f"{origin} sets {name} to {value!r}: {reason}", "give another value") from error
+        raise UserError(
+            f"{origin} sets {name} to {value!r}: {reason}", "give another value"
+        ) from error
     if name in ("attempts", "max_steps", "max_tokens") and isinstance(checked, int) and checked < 1:
         raise UserError(f"{origin} sets {name} to {checked}: it must be at least 1", "give more")
     if name in ("time_limit", "max_usd", "cpus", "memory_gb") and not checked > 0:
@@ -107,6 +118,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         "base_url": environ.get("OPENAI_BASE_URL"),
         "ca_bundle": next((environ[n] for n in CA_BUNDLES if environ.get(n)), None),
         "index_url": next((environ[n] for n in INDEXES if environ.get(n)), None),
+        "docker_host": environ.get("DOCKER_HOST"),
         "path": environ.get("PATH"),
     }
     return {name: value for name, value in found.items() if value}

@@ -45,6 +45,7 @@ def run(config: Config, *, as_json: bool, out: TextIO) -> int:
         runs=Path("runs"),
         path=config.path,
         keys=config.keys,
+        docker_host=config.docker_host,
         settings={
             name: (value, config.origins.get(name, "the defaults")) for name, value in shown.items()
         },

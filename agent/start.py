@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,6 +48,8 @@ def choose_model(config: Config) -> Model:
 def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Console) -> Result:
     """Solve one task in a run folder, show how it goes, and return the result."""
     model = choose_model(config)
+    if config.planner == "guided":
+        raise UserError("the guided planner is not in this version", "use --planner free or auto")
     path = output or Path("runs") / new_run_id(datetime.now(UTC))
     with RunFolder.open(path, versions=versions(None), config=config.shown()) as run:
         folder = run.task(issue.id)
@@ -57,35 +58,22 @@ def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Con
             console.print(f"{folder.path} is finished already; choose another -o to solve it again")
             show(folder, console)
             return finished
-        result = _with_failures_recorded(
-            folder, lambda: _watched(issue, config, model, folder, console)
-        )
+        watch = progress(console)
+        try:
+            result = solve(issue, config, model, folder, watch)
+        except Interrupted:
+            raise
+        except UserError:  # there was nothing to work on, so nothing is left behind
+            folder.discard_if_empty()
+            run.discard_if_empty()
+            raise
+        except Exception as error:  # the one place where a task's failure is recorded
+            folder.fail(error)
+            raise
+        finally:
+            watch.done()
         show(folder, console)
         return result
-
-
-def _watched(
-    issue: TaskFile, config: Config, model: Model, folder: TaskFolder, console: Console
-) -> Result:
-    watch = progress(console)
-    try:
-        return solve(issue, config, model, folder, watch)
-    finally:
-        watch.done()
-
-
-def _with_failures_recorded(folder: TaskFolder, work: Callable[[], Result]) -> Result:
-    """Do the work; what goes wrong is recorded here, the one place for it, and travels on."""
-    try:
-        return work()
-    except Interrupted:
-        raise
-    except UserError:
-        folder.discard_if_empty()
-        raise
-    except Exception as error:
-        folder.fail(error)
-        raise
 
 
 def show(folder: TaskFolder, console: Console) -> None:
@@ -102,4 +90,6 @@ def show(folder: TaskFolder, console: Console) -> None:
                 result=known.result,
             )
         )
-        console.print(f"Everything is in {folder.path}; read it with: repair-agent inspect {folder.path}")
+        console.print(
+            f"Everything is in {folder.path}; read it with: repair-agent inspect {folder.path}"
+        )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ REPRODUCTION = """from calc import mean
 def test_mean_of_nothing():
     assert mean([]) == 0.0
 """
-PYTHON_PATH = f"{Path(shutil.which('python3') or '').resolve().parent}:/usr/bin:/bin"
+PYTHON_PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 
 
 def make_project(folder: Path) -> Path:
@@ -58,8 +59,14 @@ def make_project(folder: Path) -> Path:
 def git(folder: Path, *words: str) -> str:
     """Run git in a folder and return what it prints."""
     who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    when = {"GIT_AUTHOR_DATE": "2024-05-01T12:00:00Z", "GIT_COMMITTER_DATE": "2024-05-01T12:00:00Z"}
     done = subprocess.run(
-        ["git", *who, *words], cwd=folder, check=True, capture_output=True, text=True
+        ["git", *who, *words],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ) | when,  # the same project has the same SHA, and so one image
     )
     return done.stdout.strip()
 

@@ -39,9 +39,10 @@ def open_workplace(
     """
     if issue.repository is None:
         raise UserError(
-            f"{issue.source} names no repository", "give one with --repo PATH|URL|pypi:NAME==VERSION"
+            f"{issue.source} names no repository",
+            "give one with --repo PATH|URL|pypi:NAME==VERSION",
         )
-    engine = Engine() if config.sandbox == "docker" else None
+    engine = Engine(config.docker_host) if config.sandbox == "docker" else None
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         say(f"fetching {issue.repository}")
         source = fetch(
@@ -51,7 +52,7 @@ def open_workplace(
             say(note)
         task = as_task(issue, source)
         if engine is None:
-            image = environment.local(source, task, say)
+            image = environment.local(source, task, say, path=config.path)
             yield Workplace(task, image, LocalSandboxes(source.folder, config.path))
             return
         image = environment.prepare(

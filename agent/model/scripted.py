@@ -83,7 +83,7 @@ def load(path: Path) -> ScriptedModel:
     if path.is_dir():
         recorded = load_task(path)
         conversations = {
-            f"attempt-{one.attempt.number}": [call.replies[0] for call in one.attempt.calls]
+            f"attempt-{one.number}": [call.replies[0] for call in one.calls]
             for one in recorded.attempts
         }
         for event in recorded.shared:

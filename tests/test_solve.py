@@ -1,0 +1,246 @@
+"""From issue to verdict in local sandboxes, with scripts; the container's turn is test_repair.py."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from agent.config import Config
+from agent.errors import SandboxLost, UserError
+from agent.intake.issue import TaskFile, read
+from agent.recording import read_task
+from agent.records import Result
+from agent.start import run_solve
+from tests.samples import CALC, ISSUE, PYTHON_PATH, REPRODUCTION, commit, make_project
+
+OLD = "    return sum(values) / len(values)"
+NEW = "    return sum(values) / len(values) if values else 0.0"
+WROTE = {"reproduce": [f"Here:\n```python\n{REPRODUCTION}```"]}
+
+
+def act(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"tool_calls": [{"name": name, "arguments": arguments}]}
+
+
+MEND = act("edit", path="calc.py", old=OLD, new=NEW)
+SUBMIT = act("submit", summary="done")
+RIGHT = [act("read", path="calc.py"), MEND, act("run_tests", tests=["tests"]), SUBMIT]
+
+
+class Bench:
+    """One project, one issue, and a folder for runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.project = make_project(folder / "project")
+        (folder / "mean.md").write_text(ISSUE)
+        self.runs = 0
+
+    def issue(self) -> TaskFile:
+        return replace(read(str(self.folder / "mean.md")), repository=str(self.project))
+
+    def solve(self, script: dict[str, Any], output: Path | None = None, **more: Any) -> Result:
+        self.runs += 1
+        path = self.folder / f"script-{self.runs}.json"
+        path.write_text(json.dumps(script))
+        attempts = sum(name.startswith("attempt") for name in script) or 1
+        settings = {"attempts": attempts, "sandbox": "local", "path": PYTHON_PATH} | more
+        config = Config(model=f"scripted:{path}", **settings)
+        self.output = output or self.folder / f"run-{self.runs}"
+        with Path("/dev/null").open("w") as sink:
+            return run_solve(self.issue(), config, self.output, Console(file=sink))
+
+    @property
+    def task(self) -> Path:
+        return next(path for path in self.output.iterdir() if path.is_dir())
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_right_patch_is_verified_and_everything_is_on_disk(bench: Bench) -> None:
+    result = bench.solve({**WROTE, "attempt-1": RIGHT})
+    assert result.status == "verified"
+    assert result.patch is not None
+    assert "if values else 0.0" in Path(result.patch).read_text()
+    names = {path.name for path in bench.task.iterdir()}
+    assert names >= {
+        "task.json",
+        "image.json",
+        "attempt-1.jsonl",
+        "shared.jsonl",
+        "candidate-1.1.patch",
+        "matrix.json",
+        "verdict.json",
+        "verdict.md",
+        "result.json",
+    }
+    prediction = json.loads((bench.output / "predictions.jsonl").read_text())
+    assert set(prediction) == {"instance_id", "model_name_or_path", "model_patch"}
+    assert prediction["model_patch"] == Path(result.patch).read_text()
+    recorded = read_task(bench.task)
+    assert [attempt.end for attempt in recorded.attempts] == ["submitted"]
+    assert recorded.matrix is not None
+    known_bad = [check for check in recorded.matrix.checks if check.base == "fail"]
+    assert {check.issue for check in known_bad} == {True, False}
+
+
+def test_a_wrong_patch_is_unverified(bench: Bench) -> None:
+    wrong = act("edit", path="calc.py", old=OLD, new=OLD + " * 1")
+    assert bench.solve({**WROTE, "attempt-1": [wrong, SUBMIT]}).status == "unverified"
+
+
+def test_a_patch_that_breaks_a_passing_test_is_unverified(bench: Bench) -> None:
+    zero = act("edit", path="calc.py", old=OLD, new="    return 0.0")
+    assert bench.solve({**WROTE, "attempt-1": [zero, SUBMIT]}).status == "unverified"
+
+
+def test_the_better_of_two_attempts_wins(bench: Bench) -> None:
+    zero = act("edit", path="calc.py", old=OLD, new="    return 0.0")
+    script = {**WROTE, "attempt-1": [zero, SUBMIT], "attempt-2": RIGHT}
+    result = bench.solve(script)
+    assert (result.status, result.classes) == ("verified", 2)
+    assert result.patch is not None
+    assert result.patch.endswith("candidate-2.1.patch")
+
+
+def test_two_answers_that_both_pass_and_share_no_majority_disagree(bench: Bench) -> None:
+    def returning(value: str) -> list[dict[str, Any]]:
+        new = NEW.replace("0.0", value)
+        test = REPRODUCTION.replace("== 0.0", f"is {value}" if value == "False" else f"== {value}")
+        kind = (
+            f"def test_kind():\n    from calc import mean\n    assert repr(mean([])) == {value!r}\n"
+        )
+        name = f"tests/test_kind_{value.strip('-.').replace('.', '_')}.py"
+        return [
+            act("edit", path="calc.py", old=OLD, new=new),
+            act("edit", path=name, old="", new=test + kind),
+            SUBMIT,
+        ]
+
+    script = {
+        **WROTE,
+        "attempt-1": returning("0.0"),
+        "attempt-2": returning("0"),
+        "attempt-3": returning("False"),
+    }
+    strict = "def test_zero():\n    from calc import mean\n    assert mean([]) == 0\n"
+    script["reproduce"] = [f"```python\n{strict}```"]
+    result = bench.solve(script)
+    assert result.classes == 3
+    assert result.status in ("disagree", "unverified")
+    assert result.entropy == pytest.approx(1.585, abs=0.01)
+
+
+def test_without_any_change_there_is_no_patch(bench: Bench) -> None:
+    result = bench.solve({**WROTE, "attempt-1": [act("bash", command="ls"), SUBMIT]})
+    assert (result.status, result.patch, result.confidence) == ("no_patch", None, None)
+    assert json.loads((bench.output / "predictions.jsonl").read_text())["model_patch"] == ""
+
+
+def test_an_attempt_that_reaches_its_limit_is_harvested(bench: Bench) -> None:
+    more = [act("bash", command="true")] * 10
+    result = bench.solve({**WROTE, "attempt-1": [MEND, *more]}, max_steps=3)
+    assert result.status == "verified"
+    assert read_task(bench.task).attempts[0].end == "steps"
+
+
+def test_replies_without_a_call_are_nudged_and_then_end_the_attempt(bench: Bench) -> None:
+    result = bench.solve({**WROTE, "attempt-1": [MEND, "hm", "hm", "hm", "hm"]})
+    attempt = read_task(bench.task).attempts[0]
+    assert attempt.end == "format"
+    assert sum("called no tool" in message.content for message in attempt.messages) == 2
+    assert result.status == "verified"
+
+
+def test_an_attempts_own_test_judges_others_but_not_itself(bench: Bench) -> None:
+    test = act("edit", path="tests/test_nothing.py", old="", new=REPRODUCTION)
+    alone = bench.solve({"attempt-1": [test, MEND, SUBMIT]})
+    assert alone.status == "unverified"
+    other = act("edit", path="calc.py", old=OLD, new=NEW.replace(" else 0.0", " else 0 * 1.0"))
+    both = bench.solve({"attempt-1": [test, MEND, SUBMIT], "attempt-2": [other, SUBMIT]})
+    assert (both.status, both.classes) == ("verified", 1)
+    assert both.patch is not None
+    assert both.patch.endswith("candidate-2.1.patch")
+
+
+def test_a_changed_existing_test_file_speaks_only_with_what_it_changed(bench: Bench) -> None:
+    added = act(
+        "bash", command=f"cat >> tests/test_calc.py <<'EOF'\n\n{REPRODUCTION}EOF", timeout=10
+    )
+    script = {"attempt-1": [added, SUBMIT], "attempt-2": RIGHT}
+    assert bench.solve(script).status == "verified"
+    matrix = read_task(bench.task).matrix
+    assert matrix is not None
+    written = [check.id for check in matrix.checks if check.origin == "reproduction"]
+    assert len(written) == 1
+    assert written[0].endswith("::test_mean_of_nothing")
+
+
+def test_a_repository_without_tests_is_said(bench: Bench) -> None:
+    for path in ("tests/test_calc.py", "conftest.py"):
+        (bench.project / path).unlink()
+    commit(bench.project, "no tests")
+    result = bench.solve({**WROTE, "attempt-1": RIGHT})
+    assert result.status in ("unverified", "verified")
+    text = (bench.task / "verdict.md").read_text()
+    assert "no test" in text.lower()
+
+
+def test_a_finished_task_is_not_solved_again(bench: Bench) -> None:
+    first = bench.solve({**WROTE, "attempt-1": RIGHT})
+    before = (bench.task / "result.json").read_bytes()
+    again = bench.solve({"attempt-1": []}, bench.output)
+    assert again == first
+    assert (bench.task / "result.json").read_bytes() == before
+
+
+def test_a_resumed_task_keeps_its_finished_attempts(bench: Bench) -> None:
+    script = {**WROTE, "attempt-1": RIGHT, "attempt-2": [MEND, SUBMIT]}
+    first = bench.solve(script)
+    (bench.task / "result.json").unlink()
+    log = (bench.task / "attempt-1.jsonl").read_bytes()
+    (bench.task / "attempt-2.jsonl").write_bytes(b'{"kind": "message", "torn')
+    again = bench.solve(script, bench.output)
+    assert again.status == first.status == "verified"
+    assert (bench.task / "attempt-1.jsonl").read_bytes() == log
+    assert read_task(bench.task).attempts[1].end == "submitted"
+    assert len((bench.output / "predictions.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_recorded_run_can_be_the_script_of_another(bench: Bench) -> None:
+    first = bench.solve({**WROTE, "attempt-1": RIGHT, "attempt-2": [MEND, SUBMIT]})
+    recorded = bench.task
+    config = Config(model=f"scripted:{recorded}", attempts=2, sandbox="local", path=PYTHON_PATH)
+    with Path("/dev/null").open("w") as sink:
+        again = run_solve(bench.issue(), config, bench.folder / "again", Console(file=sink))
+    assert again.status == first.status
+    assert (bench.folder / "again" / recorded.name / "candidate-1.1.patch").read_text() == (
+        recorded / "candidate-1.1.patch"
+    ).read_text()
+
+
+def test_a_sandbox_that_dies_is_tried_again_once(bench: Bench) -> None:
+    suicide = act("bash", command="kill -9 $PPID", timeout=10)
+    with pytest.raises(SandboxLost):
+        bench.solve({**WROTE, "attempt-1": [MEND, suicide, SUBMIT]})
+    failure = json.loads((bench.task / "failure.json").read_text())
+    assert failure["error"] == "SandboxLost"
+    assert not (bench.task / "result.json").exists()
+    headers = (bench.task / "attempt-1.jsonl").read_text().count('"kind":"header"')
+    assert headers == 2
+
+
+def test_words_that_are_wrong_leave_nothing_behind(bench: Bench, tmp_path: Path) -> None:
+    issue = replace(bench.issue(), repository=str(tmp_path / "nowhere"))
+    (tmp_path / "s.json").write_text('{"attempt-1": []}')
+    config = Config(model=f"scripted:{tmp_path / 's.json'}", sandbox="local", path=PYTHON_PATH)
+    with Path("/dev/null").open("w") as sink, pytest.raises(UserError, match="nowhere"):
+        run_solve(issue, config, tmp_path / "out", Console(file=sink))
+    assert not (tmp_path / "out").exists()
+    assert (bench.project / "calc.py").read_text() == CALC
