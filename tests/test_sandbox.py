@@ -167,7 +167,9 @@ def test_a_command_reads_its_input(sandbox: Sandbox) -> None:
 
 
 def test_a_command_without_input_does_not_wait_for_it(sandbox: Sandbox) -> None:
-    assert sandbox.run("cat", timeout=10) == Completed(0, "", seconds=pytest.approx(0, abs=5))
+    done = sandbox.run("cat", timeout=10)
+
+    assert (done.exit_code, done.output, done.timed_out) == (0, "", False)
 
 
 def test_input_that_nobody_reads_is_no_trouble(sandbox: Sandbox) -> None:

@@ -4,64 +4,42 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import socket
-import struct
 import time
-from codecs import getincrementaldecoder
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Timer
-from time import monotonic, sleep
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import HostConfig, LogConfig, Mount, Ulimit
 
+from tools.attached import Attached, Execution
 from tools.base import EngineError, NetworkError
+from tools.builder import Builder
+from tools.container import LABEL, OWNER_LABEL, ContainerInfo, ImageInfo, Limits
+from tools.owner import owner, owner_lives
 
-LABEL = "repair-agent"
-OWNER_LABEL = "repair-agent.owner"
-SEND_SECONDS, REMOVE_SECONDS, LONGEST_WAIT = 120.0, 60.0, 1e6
-"""How long a container may refuse to take what is sent to it, as a paused one does."""
+__all__ = [
+    "LABEL",
+    "Attached",
+    "Builder",
+    "ContainerInfo",
+    "Engine",
+    "Execution",
+    "ImageInfo",
+    "Limits",
+    "owner",
+    "owner_lives",
+]
+
+REMOVE_SECONDS = 60.0
 USUAL_SOCKET = "unix:///var/run/docker.sock"
 NOT_RUNNING = (
     "start it (`sudo systemctl start docker`, or `dockerd` as root), or point DOCKER_HOST at one; "
     "`repair-agent doctor` checks it"
 )
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one sandbox may use: bytes of memory, number of processes, number of CPUs."""
-
-    memory: int = 4 << 30
-    processes: int = 512
-    cpus: float = 2.0
-
-
-@dataclass(frozen=True)
-class ImageInfo:
-    """An image the engine has: its tags, digest (sha256:…), bytes, labels, environment."""
-
-    tags: tuple[str, ...]
-    digest: str
-    size: int
-    labels: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ContainerInfo:
-    """A container that carries our label: `owner` is host:pid:start of the process that made it."""
-
-    name: str
-    owner: str
 
 
 @contextmanager
@@ -87,25 +65,6 @@ def plain(error: Exception) -> str:
     return str(cause).splitlines()[0] if str(cause) else type(cause).__name__
 
 
-def owner() -> str:
-    """Name this process so that another one can tell whether it still lives."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
-
-
-def owner_lives(name: str) -> bool:
-    """Tell whether the process that `owner` named is alive; one on another host counts as alive."""
-    host, _, rest = name.rpartition(":")[0].rpartition(":")
-    started = name.rpartition(":")[2]
-    return host != socket.gethostname() or (rest.isdigit() and _started(int(rest)) == started)
-
-
-def _started(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return "gone"
-
-
 class Engine:
     """One connection to the Docker engine, safe to share between threads."""
 
@@ -116,7 +75,7 @@ class Engine:
             # Said here: the SDK says the same less clearly, and leaves a socket open.
             raise EngineError(f"no Docker engine answers at {socket_file}", NOT_RUNNING)
         with translated("reach the Docker engine"):
-            self._api = docker.APIClient(base_url=host, version="auto", timeout=120)
+            self._api: Any = docker.APIClient(base_url=host, version="auto", timeout=120)
 
     def version(self) -> str:
         """Return the engine's version."""
@@ -146,7 +105,7 @@ class Engine:
         """Tell whether a registry describes this image to the engine; nothing is pulled."""
         try:
             with translated(f"ask a registry for {reference}"):
-                self._api.inspect_distribution(reference)  # type: ignore[no-untyped-call]
+                self._api.inspect_distribution(reference)
         except EngineError:
             return False
         return True
@@ -184,10 +143,7 @@ class Engine:
             raise NetworkError(
                 error.message, "build the image, or load it into the engine"
             ) from error
-        found = self.image(reference)
-        if found is None:
-            raise NetworkError(f"pulled {reference}, but the engine does not have it")
-        return found
+        return self._made(reference, NetworkError(f"{reference} was pulled, but is not there"))
 
     def import_rootfs(self, archive: Path, reference: str, labels: Mapping[str, str]) -> ImageInfo:
         """Make an image of a root file system's tar archive."""
@@ -201,15 +157,40 @@ class Engine:
             for line in answer.text.splitlines():
                 if "error" in json.loads(line):
                     raise EngineError(f"cannot import {reference}: {json.loads(line)['error']}")
+        return self._made(reference, EngineError(f"{reference} was made, but is not there"))
+
+    def _made(self, reference: str, otherwise: Exception) -> ImageInfo:
         found = self.image(reference)
         if found is None:
-            raise EngineError(f"imported {reference}, but the engine does not have it")
+            raise otherwise
         return found
 
     def remove_image(self, reference: str) -> None:
         """Remove a tag, and its layers when nothing else needs them."""
         with translated(f"remove the image {reference}"):
             self._api.remove_image(reference)
+
+    def commit(
+        self,
+        name: str,
+        reference: str,
+        *,
+        labels: Mapping[str, str],
+        environment: Mapping[str, str],
+        workdir: str,
+    ) -> ImageInfo:
+        """Make an image of a container as it stands."""
+        repository, _, tag = reference.rpartition(":")
+        config = {
+            "Labels": {**labels, LABEL: labels.get(LABEL, "layer"), OWNER_LABEL: ""},
+            "Env": [f"{key}={value}" for key, value in environment.items()],
+            "WorkingDir": workdir,
+            "Cmd": ["/bin/sh"],
+            "Entrypoint": [],
+        }
+        with translated(f"commit {reference}"):
+            self._api.commit(name, repository, tag, conf=config)
+        return self._made(reference, EngineError(f"{reference} was made, but is not there"))
 
     # --- containers ---
 
@@ -229,7 +210,6 @@ class Engine:
         command: Sequence[str],
         *,
         limits: Limits,
-        init: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Create a clean-room container: no network, no capabilities, no mounts, nothing logged."""
@@ -245,7 +225,6 @@ class Engine:
             ulimits=[Ulimit(name="core", soft=0, hard=0)],
             log_config=LogConfig(type="none"),
             auto_remove=True,
-            init=init or None,
         )
         with translated(f"create a container from {image}"):
             try:
@@ -265,6 +244,25 @@ class Engine:
                 raise EngineError(
                     f"the engine has no image {image}", "build or pull it first"
                 ) from error
+
+    def create_build(self, image: str, name: str, volumes: Mapping[str, str]) -> None:
+        """Create a container with a network that does nothing by itself; see `builder`."""
+        host = HostConfig(
+            version=self._api._version,
+            mounts=[Mount(target, source) for source, target in volumes.items()],
+            log_config=LogConfig(type="none"),
+            network_mode="bridge",
+        )
+        with translated(f"create a build container from {image}"):
+            self._api.create_container(
+                image,
+                entrypoint=["/bin/sh", "-c", "exec sleep 86400"],
+                command=[],
+                name=name,
+                host_config=host,
+                labels={LABEL: "build", OWNER_LABEL: owner()},
+                use_config_proxy=False,
+            )
 
     def attach(self, name: str) -> Attached:
         """Connect to a created container's main process, before it is started."""
@@ -327,7 +325,13 @@ class Engine:
                 name, list(command), workdir=workdir, environment=dict(environment)
             )
             stream = self._api.exec_start(created["Id"], socket=True)
-        return Execution(Attached(stream, lambda: self.state(name)), self._api, created["Id"])
+
+        def exit_code() -> int | None:
+            with translated("look at a command"):
+                code: int | None = self._api.exec_inspect(created["Id"])["ExitCode"]
+                return code
+
+        return Execution(Attached(stream, lambda: self.state(name)), exit_code)
 
     def get(self, name: str, path: str) -> Iterator[bytes] | None:
         """Return a file or folder of a container as a tar stream, None when it is not there."""
@@ -348,7 +352,7 @@ class Engine:
 
         `volumes` maps names of the engine's volumes to folders inside; they are in no layer.
         """
-        return Builder(self, self._api, image, dict(volumes or {}))
+        return Builder(self, image, dict(volumes or {}))
 
     def volumes(self) -> list[str]:
         """Return the names of the volumes that carry our label."""
@@ -377,200 +381,3 @@ def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
         config.get("Labels") or {},
         environment,
     )
-
-
-class Attached:
-    """A wire to a process in a container: what it writes to standard output comes to us."""
-
-    def __init__(self, stream: Any, state: Callable[[], str]) -> None:
-        self._stream = stream  # kept: its response owns the connection
-        self._socket = getattr(stream, "_sock", stream)
-        self._socket.settimeout(SEND_SECONDS)
-        self._readable = select.poll()  # `select` refuses descriptors over 1023
-        self._readable.register(self._socket, select.POLLIN)
-        self._state = state
-        self._raw = bytearray()
-        self._errors = b""
-
-    def send(self, data: bytes) -> None:
-        """Send bytes; a broken connection is noticed by the next `receive`."""
-        try:
-            self._socket.sendall(data)
-        except OSError:
-            return
-
-    def receive(self, timeout: float, *, errors: bool = False) -> bytes:
-        """Return the next bytes, b"" at the end; `errors` lets standard error through too."""
-        while True:
-            if len(self._raw) >= 8:
-                kind, size = struct.unpack(">BxxxL", self._raw[:8])
-                if len(self._raw) >= 8 + size:
-                    data = bytes(self._raw[8 : 8 + size])
-                    del self._raw[: 8 + size]
-                    if kind == 1 or errors:
-                        return data
-                    self._errors = (self._errors + data)[-2000:]
-                    continue
-            if not self._readable.poll(min(timeout, LONGEST_WAIT) * 1000):
-                raise TimeoutError
-            try:
-                more = self._socket.recv(1 << 20)
-            except OSError:
-                more = b""
-            if not more:
-                return b""
-            self._raw += more
-
-    def why_gone(self) -> str:
-        """Say what is known of why the process went away."""
-        last = self._errors.decode("utf-8", "replace").strip().splitlines()
-        return f"{self._state()}{': ' + last[-1] if last else ''}"
-
-    def close(self) -> None:
-        """Close the connection; the engine then closes the process's standard input."""
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # already closed at the other end
-        finally:
-            self._stream.close()
-            self._socket.close()
-
-
-class Execution:
-    """One process started by the engine in a running container."""
-
-    def __init__(self, output: Attached, api: docker.APIClient, identity: str) -> None:
-        self.output = output
-        self._api = api
-        self._id = identity
-
-    def exit_code(self) -> int | None:
-        """Return its exit code, None while it runs."""
-        with translated("look at a command"):
-            code: int | None = self._api.exec_inspect(self._id)["ExitCode"]
-            return code
-
-
-class Builder:
-    """A build container: steps run in it with a network, then it is committed.
-
-    What a step gets as `env` is the step's alone: it is neither in the image nor in its history.
-    """
-
-    def __init__(
-        self, engine: Engine, api: docker.APIClient, image: str, volumes: dict[str, str]
-    ) -> None:
-        self._engine, self._api, self._image, self._volumes = engine, api, image, volumes
-        self.name = f"repair-agent-build-{os.urandom(6).hex()}"
-
-    def __enter__(self) -> Self:
-        mounts = [Mount(target, source) for source, target in self._volumes.items()]
-        with translated(f"create a build container from {self._image}"):
-            try:
-                self._api.create_container(
-                    self._image,
-                    entrypoint=["/bin/sh", "-c", "exec sleep 86400"],
-                    command=[],
-                    name=self.name,
-                    host_config=HostConfig(
-                        version=self._api._version,
-                        mounts=mounts,
-                        log_config=LogConfig(type="none"),
-                        network_mode="bridge",
-                    ),
-                    labels={LABEL: "build", OWNER_LABEL: owner()},
-                    use_config_proxy=False,
-                )
-                self._api.start(self.name)
-            except BaseException:
-                self._engine.remove(self.name)
-                raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._engine.remove(self.name)
-
-    def run(
-        self,
-        command: str,
-        *,
-        env: Mapping[str, str] | None = None,
-        timeout: float = 1800.0,
-        on_line: Callable[[str], None] | None = None,
-        workdir: str = "/",
-    ) -> tuple[int, str]:
-        """Run one step with /bin/sh; return its exit code and its last 1 MB of output.
-
-        A step over `timeout` seconds is killed together with the container: EngineError.
-        """
-        timer = Timer(timeout, self._engine.remove, [self.name])
-        timer.daemon = True
-        timer.start()
-        started = monotonic()
-        try:
-            execution = self._engine.execute(
-                self.name, ["/bin/sh", "-c", command], workdir=workdir, environment=env or {}
-            )
-            try:
-                text = self._follow(execution, timeout, on_line)
-            finally:
-                execution.output.close()
-            if monotonic() - started >= timeout:
-                raise EngineError(f"a build step ran longer than {timeout:.0f} s: {command[:200]}")
-            while (code := execution.exit_code()) is None:
-                sleep(0.01)  # the engine notes the end of a process a moment after its output's
-            return code, text
-        finally:
-            timer.cancel()
-            timer.join()  # when it fired, the container is gone after this
-
-    def _follow(
-        self, execution: Execution, timeout: float, on_line: Callable[[str], None] | None
-    ) -> str:
-        decoder, text = getincrementaldecoder("utf-8")("replace"), ""
-        # The timer ends the container, and with it the output, before this wait is over.
-        while data := execution.output.receive(timeout + 60, errors=True):
-            more = decoder.decode(data)
-            text = (text + more)[-1_000_000:]
-            for line in more.splitlines() if on_line else ():
-                assert on_line is not None
-                on_line(line)
-        return text
-
-    def put(self, folder: str, archive: bytes) -> None:
-        """Unpack a tar archive in a folder of the container."""
-        self._engine.put(self.name, folder, archive)
-
-    def read(self, path: str) -> Iterator[bytes] | None:
-        """Return a file as a tar stream, None when it is not there."""
-        return self._engine.get(self.name, path)
-
-    def commit(
-        self,
-        reference: str,
-        *,
-        labels: Mapping[str, str],
-        environment: Mapping[str, str] | None = None,
-        workdir: str = "/",
-    ) -> ImageInfo:
-        """Make an image of the container as it stands."""
-        repository, _, tag = reference.rpartition(":")
-        config = {
-            "Labels": {**labels, LABEL: labels.get(LABEL, "layer"), OWNER_LABEL: ""},
-            "Env": [f"{key}={value}" for key, value in (environment or {}).items()],
-            "WorkingDir": workdir,
-            "Cmd": ["/bin/sh"],
-            "Entrypoint": [],
-        }
-        with translated(f"commit {reference}"):
-            self._api.commit(self.name, repository, tag, conf=config)
-        found = self._engine.image(reference)
-        if found is None:
-            raise EngineError(f"committed {reference}, but the engine does not have it")
-        return found

@@ -10,7 +10,8 @@ from typing import Protocol, Self
 
 from tools import launcher
 from tools.base import EngineError, SandboxLost
-from tools.engine import Engine, Limits
+from tools.container import Limits
+from tools.engine import Engine
 from tools.launcher import Launcher
 from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 from tools.sandbox_exec import ExecSession

@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Self, TypeVar
 
+from tools.attached import Attached, Execution
 from tools.base import EngineError, SandboxLost
+from tools.container import Limits
 from tools.container_files import archive_of, read_file
-from tools.engine import Attached, Engine, Execution, Limits
+from tools.engine import Engine
 from tools.output import Clipped
 from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from tools import launcher
-from tools.engine import owner
 from tools.launcher import Launcher
+from tools.owner import owner
 from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 
 PREFIX = "repair-agent-"
@@ -74,6 +74,10 @@ class LocalSandbox:
     ) -> None:
         self._launcher.close()
         self._close()
+
+    def kill(self) -> None:
+        """End the sandbox from another thread; whoever waits in it gets SandboxLost."""
+        self._process.kill()
 
     def _close(self) -> None:
         process = getattr(self, "_process", None)

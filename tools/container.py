@@ -1,0 +1,37 @@
+"""What is said of containers and images on their way to and from the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+LABEL = "repair-agent"
+OWNER_LABEL = "repair-agent.owner"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sandbox may use: bytes of memory, number of processes, number of CPUs."""
+
+    memory: int = 4 << 30
+    processes: int = 512
+    cpus: float = 2.0
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """An image the engine has: its tags, digest (sha256:…), bytes, labels, environment."""
+
+    tags: tuple[str, ...]
+    digest: str
+    size: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ContainerInfo:
+    """A container that carries our label: `owner` is host:pid:start of the process that made it."""
+
+    name: str
+    owner: str
