@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from agent.errors import EngineError
 from agent.config import Config
+from agent.errors import EngineError
 from tools.engine import ContainerInfo, Engine, ImageInfo, owner_lives
 from tools.sandbox_local import OWNER_FILE, PREFIX
 

@@ -1,4 +1,4 @@
-"""The configuration: read once, from the user's file, the working directory, variables and flags."""
+"""The configuration: read once, from files, variables and flags."""
 
 from __future__ import annotations
 

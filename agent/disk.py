@@ -12,7 +12,7 @@ from typing import Self
 
 from agent.encoding import as_json, complete_lines, line_of
 from agent.errors import from_os_error
-from agent.records import Event
+from agent.events import Event
 
 TEMPORARY = ".tmp"
 

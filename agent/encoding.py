@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from agent.errors import UserError
-from agent.records import Call, End, Event, Header, Message, adapter
+from agent.events import End, Event, Header
+from agent.records import Call, Message, adapter
 from tools.base import Observation
 
 KINDS: dict[str, type[Any]] = {

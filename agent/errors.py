@@ -1,10 +1,10 @@
 """Exit codes, and the errors that carry them to the user.
 
-    Exception
-    ├── UserError    (tools.base)   2    the user's words are wrong
-    ├── WorldError   (tools.base)   6    the world is wrong: engine, registry, network, disk
-    BaseException
-    └── Interrupted                 130 or 143: a signal asked us to stop; work so far is saved
+Exception
+├── UserError    (tools.base)   2    the user's words are wrong
+├── WorldError   (tools.base)   6    the world is wrong: engine, registry, network, disk
+BaseException
+└── Interrupted                 130 or 143: a signal asked us to stop; work so far is saved
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def from_os_error(error: OSError) -> WorldError:
     """Return a disk error as the line that a user can act on."""
     where = f": {error.filename}" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return WorldError(f"the disk is full{where}", "free some space, or choose another -o folder")
+        return WorldError(f"the disk is full{where}", "free some, or choose another -o folder")
     if error.errno == errno.EROFS:
         return WorldError(f"the disk is read-only{where}", "choose another -o folder")
     if error.errno in (errno.EACCES, errno.EPERM):

@@ -10,14 +10,12 @@ from typing import Any
 
 from agent.encoding import complete_lines, decode, event_of
 from agent.errors import UserError, from_os_error
+from agent.events import End, Event, Header
 from agent.records import (
     FORMAT,
     Attempt,
     Call,
     Candidate,
-    End,
-    Event,
-    Header,
     Image,
     Matrix,
     Message,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from tools.base import EndReason, Observation, ToolCall
+from tools.base import EndReason, ToolCall
 
 FORMAT = 1
 """The version of the run folder's format; a reader refuses a larger one."""
@@ -75,7 +75,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Message:
-    """One turn as sent or received; `opaque` holds the provider's own fields, returned unchanged."""
+    """One turn as sent or received; `opaque` holds the provider's fields, returned unchanged."""
 
     id: str
     role: Role
@@ -290,33 +290,6 @@ class Result:
     model: str
     image: str
     errors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Header:
-    """The first line of an attempt's log: everything but what happens later."""
-
-    number: int
-    planner: str
-    model: str
-    seed: int
-    temperature: float
-    image: str
-    tools: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class End:
-    """The last line of an attempt's log."""
-
-    reason: EndReason
-    detail: str
-    usage: Usage
-    seconds: float
-
-
-Event = Header | Message | Call | Observation | End
-"""What an attempt's log is made of, one line each, in the order in which it happened."""
 
 
 @cache

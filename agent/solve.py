@@ -1,9 +1,9 @@
 """One issue from words to verdict: read this file first.
 
-    intake    issue + repository + environment -> Task, Image, a place to open sandboxes
-    attempts  each in a sandbox of its own: planner (model + tools) -> Candidate
-    judge     candidates x checks -> behaviour classes -> vote -> Verdict
-    store     everything on disk as it happens; result.json last
+intake    issue + repository + environment -> Task, Image, a place to open sandboxes
+attempts  each in a sandbox of its own: planner (model + tools) -> Candidate
+judge     candidates x checks -> behaviour classes -> vote -> Verdict
+store     everything on disk as it happens; result.json last
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from agent.config import Config
+from agent.disk import EventLog
 from agent.errors import Interrupted
+from agent.events import End, Event, Header
 from agent.intake.issue import TaskFile
 from agent.intake.workplace import Workplace, open_workplace
 from agent.judge.candidate import harvest, merge
@@ -25,23 +27,11 @@ from agent.model.protocol import Model
 from agent.planner import free
 from agent.planner.episode import Conversation
 from agent.planner.reproduce import CONVERSATION, reproduce
-from agent.records import (
-    Call,
-    Candidate,
-    Counts,
-    End,
-    Event,
-    Header,
-    Matrix,
-    Reproduction,
-    Result,
-    Sampling,
-    Verdict,
-)
 from agent.recording import read_record, read_task
+from agent.records import Call, Candidate, Counts, Matrix, Reproduction, Result, Sampling, Verdict
 from agent.show.progress import Watch
 from agent.show.verdict import sheet
-from agent.store import EventLog, TaskFolder, patch_name
+from agent.store import TaskFolder, patch_name
 from tools.base import SandboxLost
 from tools.toolbox import Toolbox
 
@@ -127,7 +117,8 @@ def attempt(work: Solving, number: int) -> list[Candidate]:
 
 def _attempt_once(work: Solving, number: int, before: list[Candidate]) -> list[Candidate]:
     task, image = work.place.task, work.place.image
-    sampling = Sampling(1, temperature(number, work.config.temperature), work.config.seed + number - 1)
+    warmth = temperature(number, work.config.temperature)
+    sampling = Sampling(1, warmth, work.config.seed + number - 1)
     with work.folder.attempt_log(number) as log, work.place.sandboxes.open() as sandbox:
         tools = free.toolbox(sandbox, image.test_command)
         talk = conversation(work, f"attempt-{number}", sampling, log)

@@ -18,7 +18,7 @@ _ENVIRONMENT = Environment(
 
 
 def render(name: str, **values: object) -> str:
-    """Return the prompt `name` with `values` filled in; raises ValueError unless the names match."""
+    """Return the prompt `name` with `values` in it; raises ValueError unless the names match."""
     wanted = _names(name)
     if wanted != set(values):
         missing, unknown = sorted(wanted - set(values)), sorted(set(values) - wanted)

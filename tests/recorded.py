@@ -6,19 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.records import (
-    Call,
-    Comment,
-    Counts,
-    End,
-    Event,
-    Header,
-    Message,
-    Result,
-    Sampling,
-    Task,
-    Usage,
-)
+from agent.events import End, Event, Header
+from agent.records import Call, Comment, Counts, Message, Result, Sampling, Task, Usage
 from agent.store import RunFolder, versions
 from tools.base import Observation, ToolCall
 

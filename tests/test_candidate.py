@@ -70,7 +70,8 @@ def test_tests_scripts_and_strays_are_left_out_with_reasons(project: Path) -> No
     found = harvested(
         project,
         f"{MEND}; echo 'def test_new(): pass' > tests/test_new.py; echo > tests/conftest.py; "
-        "echo x > notes.log; echo x > fix.patch; echo 'x' > repro.sh; echo '# 1' >> tests/test_calc.py",
+        "echo x > notes.log; echo x > fix.patch; echo 'x' > repro.sh; "
+        "echo '# 1' >> tests/test_calc.py",
     )
     assert found is not None
     assert found.files == ("calc.py",)

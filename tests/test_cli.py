@@ -46,7 +46,7 @@ WRONG = {
     "an empty task": (("solve", "empty.md", *GIVEN), 2, "empty.md"),
     "a task that is not text": (("solve", "binary.md", *GIVEN), 2, "binary.md"),
     "a task with an unknown key": (("solve", "odd.toml", *GIVEN), 2, "colour"),
-    "an issue URL": (("solve", "https://github.com/a/b/issues/1", *GIVEN), 2, "not in this version"),
+    "an issue URL": (("solve", "https://github.com/a/b/issues/1", *GIVEN), 2, "GitHub"),
     "no repository named": (("solve", "mean.md", *GIVEN[:4]), 2, "--repo"),
     "no such folder": (("solve", "mean.md", *GIVEN[:5], "nowhere"), 2, "nowhere"),
     "a folder without git": (("solve", "mean.md", *GIVEN[:5], "plain"), 2, "plain"),

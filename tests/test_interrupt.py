@@ -56,7 +56,7 @@ def wait(ready: Callable[[], bool], seconds: float, process: subprocess.Popen[st
     """Wait until something is so; fail with what the process said when it is not."""
     deadline = time.monotonic() + seconds
     while not ready():
-        if time.monotonic() > deadline or process.poll() is not None and not ready():
+        if time.monotonic() > deadline or (process.poll() is not None and not ready()):
             process.kill()
             pytest.fail(f"waited in vain: {process.communicate()}")
         time.sleep(0.05)

@@ -18,14 +18,9 @@ from hypothesis import strategies as st
 from agent.disk import EventLog
 from agent.encoding import as_json, event_of, line_of
 from agent.errors import UserError
+from agent.events import Event
 from agent.recording import read_events
-from agent.records import (
-    Call,
-    Event,
-    Message,
-    Sampling,
-    Usage,
-)
+from agent.records import Call, Message, Sampling, Usage
 from tests.recorded import EVENTS, HEADER
 from tools.base import Observation
 

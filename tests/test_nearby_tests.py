@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples import commit, make_project, sandbox_of
-from tools.nearby_tests import is_collected, is_test, nearby, find_nearby
+from tools.nearby_tests import find_nearby, is_collected, is_test, nearby
 
 FILES = [
     "pkg/core.py",

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
+from agent.events import Header
 from agent.recording import RecordedTask, load_run, load_task
 from agent.records import (
     Candidate,
     Check,
     Dropped,
-    Header,
     Image,
     Matrix,
     Outcome,

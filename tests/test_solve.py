@@ -1,4 +1,4 @@
-"""From issue to verdict in local sandboxes, with scripts; the container's turn is test_repair.py."""
+"""From issue to verdict in local sandboxes, with scripts."""
 
 import json
 from dataclasses import replace
@@ -47,8 +47,8 @@ class Bench:
         path = self.folder / f"script-{self.runs}.json"
         path.write_text(json.dumps(script))
         attempts = sum(name.startswith("attempt") for name in script) or 1
-        settings = {"attempts": attempts, "sandbox": "local", "path": PYTHON_PATH} | more
-        config = Config(model=f"scripted:{path}", **settings)
+        config = Config(f"scripted:{path}", attempts=attempts, sandbox="local", path=PYTHON_PATH)
+        config = replace(config, **more)
         self.output = output or self.folder / f"run-{self.runs}"
         with Path("/dev/null").open("w") as sink:
             return run_solve(self.issue(), config, self.output, Console(file=sink))

@@ -10,16 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.events import End, Event, Header
 from agent.recording import load_run
-from agent.records import (
-    Call,
-    End,
-    Event,
-    Header,
-    Message,
-    Sampling,
-    Usage,
-)
+from agent.records import Call, Message, Sampling, Usage
 from agent.show.listing import list_runs
 from agent.show.transcript import json_lines, lines
 from agent.store import RunFolder

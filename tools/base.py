@@ -83,7 +83,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Observation:
-    """What the model sees of a call: `text` in characters already clipped, `seconds` of wall time."""
+    """What the model sees of a call: `text`, already clipped, after `seconds` of wall time."""
 
     call_id: str
     text: str

@@ -36,7 +36,8 @@ class Bash:
     def __call__(self, arguments: Arguments) -> str:
         """Return the output and how the command ended."""
         done = self.sandbox.run(arguments.command, timeout=arguments.timeout)
-        return f"{done.output}{'' if done.output.endswith(chr(10)) or not done.output else chr(10)}{ending(done, arguments.timeout)}"
+        lines = done.output.removesuffix("\n")
+        return "\n".join(part for part in (lines, ending(done, arguments.timeout)) if part)
 
 
 def ending(done: Completed, timeout: float) -> str:

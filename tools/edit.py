@@ -47,10 +47,7 @@ class Edit:
     def __call__(self, arguments: Arguments) -> str:
         """Return the changed lines with their numbers."""
         before = self._before(arguments)
-        if before is None:
-            after = arguments.new
-        else:
-            after = replace(before, arguments)
+        after = arguments.new if before is None else replace(before, arguments)
         remark = self._refuse_new_problems(arguments.path, before, after)
         try:
             self.sandbox.write(arguments.path, after.encode("utf-8", "surrogateescape"))
@@ -69,7 +66,7 @@ class Edit:
             raise ToolError(f"{arguments.path} cannot be read: {error}.") from error
         if not arguments.old:
             raise ToolError(
-                f"{arguments.path} exists already. To change it, give the passage to replace as old."
+                f"{arguments.path} exists already. To change it, give what to replace as old."
             )
         return data.decode("utf-8", "surrogateescape")
 

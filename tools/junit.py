@@ -56,7 +56,7 @@ def parse_junit(data: bytes) -> tuple[CaseReport, ...]:
     A test that is reported twice counts with its worse result.
     """
     try:
-        cases = list(_cases(JUnitXml.fromroot(ElementTree.fromstring(data))))
+        cases = list(_cases(JUnitXml.fromstring(data)))
     except (ElementTree.ParseError, JUnitXmlError, ValueError) as error:
         raise ValueError(f"not a JUnit report: {error}") from error
     found: dict[str, CaseReport] = {}
@@ -111,8 +111,9 @@ def _exception(message: str, text: str) -> str:
 
 def _identity(case: Any) -> str:
     """Join file, classes and name as pytest writes them on its command line."""
-    name, module = case.name or "", case.classname or ""
-    path = case._elem.attrib.get("file", "")
+    name: str = case.name or ""
+    module: str = case.classname or ""
+    path: str = case._elem.attrib.get("file", "")
     if not path:
         return f"{module.replace('.', '/')}.py::{name}" if module else name
     dotted = path.removesuffix(".py").replace("/", ".")

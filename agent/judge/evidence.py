@@ -75,7 +75,7 @@ def _changed_only(sandbox: Sandbox, original: str, file: CheckFile) -> list[Chec
 
 
 def _tests_of(source: str) -> dict[str, str]:
-    """Return {`Class::name` or `name`: dump} of the test functions of a file, {} when it is broken."""
+    """Return {`Class::name` or `name`: dump} of a file's test functions, {} when it is broken."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from unidiff import PatchSet
 from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchSet
 
 from agent.records import Risk
 

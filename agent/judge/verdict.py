@@ -47,14 +47,15 @@ def _sentences(
         yield "No test fails on the clean base for the issue's reason, so nothing shows a repair."
     elif standing.issue_passed:
         yield (
-            f"{len(standing.issue_passed)} of {len(issue)} issue checks that fail on the clean base "
-            "pass with it."
+            f"{len(standing.issue_passed)} of {len(issue)} issue checks that fail on the clean "
+            "base pass with it."
         )
     else:
         yield f"It passes none of the {len(issue)} issue checks that it did not write itself."
     if standing.regressions:
         names = ", ".join(standing.regressions[:5])
-        yield f"{len(standing.regressions)} checks that pass on the clean base fail with it: {names}."
+        count = len(standing.regressions)
+        yield f"{count} checks that pass on the clean base fail with it: {names}."
     elif matrix.checks and not best.tampered and standing.candidate.applies:
         yield "No check that passes on the clean base fails with it."
     yield f"Its class holds {best.mass:.0%} of the samples in {len(outcome.classes)} classes."

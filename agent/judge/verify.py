@@ -89,7 +89,9 @@ def _first_base_run(
     sandboxes: Sandboxes, command: str, files: Sequence[CheckFile]
 ) -> tuple[list[CheckFile], Row, list[str]]:
     """Run file by file until the time is used up; return the files that ran."""
-    kept, reports, notes = [], {}, []
+    kept: list[CheckFile] = []
+    reports: dict[str, CaseReport] = {}
+    notes: list[str] = []
     started = time.monotonic()
     with sandboxes.open() as sandbox:
         for file in files:
@@ -156,18 +158,19 @@ def _checks(
     checks, unstable = [], []
     for identity, report in first.reports.items():
         other = second.reports.get(identity)
-        if "skip" in (report.result, other and other.result):
+        result = report.result
+        if result == "skip" or (other is not None and other.result == "skip"):
             continue
-        if other is None or other.result != report.result:
+        if other is None or other.result != result:
             unstable.append(identity)
             continue
         file = by_path[identity.partition("::")[0]]
         if not file.reproduces:
-            checks.append(Check(identity, "existing", None, report.result))
-        elif report.result != "pass":  # a written test that passes here reproduces nothing
+            checks.append(Check(identity, "existing", None, result))
+        elif result != "pass":  # a written test that passes here reproduces nothing
             reason = issue_reason(report, issue)
             checks.append(
-                Check(identity, "reproduction", file.author, report.result, bool(reason), reason)
+                Check(identity, "reproduction", file.author, result, bool(reason), reason)
             )
     return checks, unstable
 

@@ -56,7 +56,10 @@ def standing(
     candidate: Candidate, checks: Iterable[Check], table: dict[tuple[str, str], Outcome]
 ) -> Standing:
     """Count for one candidate; a check by its own attempt does not speak for it."""
-    passed_issue, failed_issue, regressions, passed, tampered = [], [], [], 0, False
+    passed_issue: list[str] = []
+    failed_issue: list[str] = []
+    regressions: list[str] = []
+    passed, tampered = 0, False
     for check in checks:
         result = table[candidate.id, check.id].result
         tampered |= result == "tampered"

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent.records import EndReason, Usage
-from tools.base import EpisodeOver
+from agent.records import Usage
+from tools.base import EndReason, EpisodeOver
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from agent.model.protocol import Capabilities, Replies
-from agent.records import Call, Message
 from agent.recording import load_task
+from agent.records import Call, Message
 from tools.base import EpisodeOver, ToolCall, UserError
 
 FORM = 'a JSON object such as {"attempt-1": [{"tool_calls": [{"name": "bash", "arguments": {}}]}]}'

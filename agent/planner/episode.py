@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from agent.events import End, Event
 from agent.model.budget import Budget
 from agent.model.protocol import Model, digest
-from agent.records import Call, End, Event, Message, Sampling, Usage
+from agent.records import Call, Message, Sampling, Usage
 from tools.base import EpisodeOver
 from tools.toolbox import Toolbox
 

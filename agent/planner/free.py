@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from agent.events import End
 from agent.planner import episode
 from agent.planner.episode import Conversation
-from agent.records import End, Image, Message, Task
+from agent.records import Image, Message, Task
 from prompts import render
 from tools.bash import Bash
 from tools.edit import Edit

@@ -19,9 +19,7 @@ TRIES = 2
 _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
 
 
-def reproduce(
-    talk: Conversation, sandbox: Sandbox, task: Task, image: Image
-) -> Reproduction:
+def reproduce(talk: Conversation, sandbox: Sandbox, task: Task, image: Image) -> Reproduction:
     """Ask for a test and return it when it fails on the clean base for the issue's reason."""
     if image.test_command is None:
         return Reproduction({}, "the repository has no test runner, so no test was written")

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from agent.events import End, Event, Header
 from agent.recording import Failure, Log, RecordedTask, Run, load_run
-from agent.records import Call, End, Event, Header, Matrix, Message, Reproduction, Result, Verdict
+from agent.records import Call, Matrix, Message, Reproduction, Result, Verdict
 from agent.show.figures import duration, money, several, tokens
 from agent.show.listing import as_json
 from agent.show.visible import one_line, visible

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from statistics import median
 
+from agent.events import Event
 from agent.recording import read_events
-from agent.records import Call, Event, Message, Sampling, Usage
+from agent.records import Call, Message, Sampling, Usage
 from agent.store import RunFolder
 from tools.base import Observation, ToolCall
 

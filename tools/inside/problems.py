@@ -30,7 +30,7 @@ def problems(source):
     if any(isinstance(n, ast.ImportFrom) and any(a.name == "*" for a in n.names) for n in nodes):
         return {}  # any name may come from there
     missing = undefined(table)
-    lines = {}
+    lines = {}  # type: dict[str, int]
     for node in nodes:
         if isinstance(node, ast.Name) and node.id in missing:
             lines.setdefault(node.id, node.lineno)
