@@ -31,7 +31,7 @@ bench: $(VENV)/.installed engine
 	@for file in tests/bench/bench_*.py; do $(BIN)/python "$$file" || exit 1; done
 
 demo: $(VENV)/.installed engine
-	$(BIN)/repair-agent solve tests/data/sympy-14774.md -m scripted:tests/data/script-right.json --attempts 2
+	$(BIN)/repair-agent solve tests/data/sympy-14774.md -m scripted:tests/data/scripts/right.json --attempts 2
 
 clean:
 	$(BIN)/repair-agent clean --images

@@ -39,6 +39,8 @@ REPRODUCTION = """from calc import mean
 def test_mean_of_nothing():
     assert mean([]) == 0.0
 """
+# Starting hypothesis costs a second each time, and no test of the sample needs it.
+PYTEST = "python3 -m pytest -p no:hypothesispytest"
 PYTHON_PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.samples import CALC, make_project, sandbox_of
+from tests.samples import CALC, PYTEST, make_project, sandbox_of
 from tools.junit import parse_junit
 from tools.run_tests import Canaries, is_pytest, run_tests
 from tools.sandbox import Sandbox
 
-COMMAND = "python3 -m pytest"
 FORGERIES = {
     "atexit": "import atexit, os\natexit.register(os._exit, 0)\n",
     "exit": "import os\nprint('2 passed')\nos._exit(0)\n",
@@ -57,7 +56,7 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 def run(sandbox: Sandbox) -> tuple[dict[str, str], str, str]:
     done = run_tests(
-        sandbox, COMMAND, ["tests/test_calc.py"], timeout=60, canaries=Canaries.beside("tests")
+        sandbox, PYTEST, ["tests/test_calc.py"], timeout=60, canaries=Canaries.beside("tests")
     )
     return {report.id: report.result for report in done.reports}, done.broken, done.tampered
 
@@ -89,7 +88,7 @@ def test_code_that_does_not_import_is_an_error_of_its_tests(sandbox: Sandbox) ->
 
 def test_a_run_that_hangs_is_broken_by_time(sandbox: Sandbox) -> None:
     sandbox.write("calc.py", b"import time\ntime.sleep(60)\n")
-    done = run_tests(sandbox, COMMAND, ["tests/test_calc.py"], timeout=3)
+    done = run_tests(sandbox, PYTEST, ["tests/test_calc.py"], timeout=3)
     assert done.completed.timed_out
     assert done.broken == "the tests did not end in time"
 
@@ -114,7 +113,7 @@ def test_ids_classes_and_exceptions_are_read_from_a_real_report(sandbox: Sandbox
         b"    @pytest.mark.parametrize('n', [0])\n    def test_raises(self, n):\n"
         b"        mean([])\n\n    @pytest.mark.skip\n    def test_skipped(self):\n        pass\n",
     )
-    reports = {r.id: r for r in run_tests(sandbox, COMMAND, ["tests/test_more.py"]).reports}
+    reports = {r.id: r for r in run_tests(sandbox, PYTEST, ["tests/test_more.py"]).reports}
     raised = reports["tests/test_more.py::TestIt::test_raises[0]"]
     assert (raised.result, raised.exception, raised.raised_in) == (
         "fail",

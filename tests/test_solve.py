@@ -14,7 +14,7 @@ from agent.intake.issue import TaskFile, read
 from agent.recording import read_task
 from agent.records import Result
 from agent.start import run_solve
-from tests.samples import CALC, ISSUE, PYTHON_PATH, REPRODUCTION, commit, make_project
+from tests.samples import CALC, ISSUE, PYTEST, PYTHON_PATH, REPRODUCTION, commit, make_project
 
 OLD = "    return sum(values) / len(values)"
 NEW = "    return sum(values) / len(values) if values else 0.0"
@@ -38,9 +38,11 @@ class Bench:
         self.project = make_project(folder / "project")
         (folder / "mean.md").write_text(ISSUE)
         self.runs = 0
+        self.test_command: str | None = PYTEST
 
     def issue(self) -> TaskFile:
-        return replace(read(str(self.folder / "mean.md")), repository=str(self.project))
+        issue = read(str(self.folder / "mean.md"))
+        return replace(issue, repository=str(self.project), test_command=self.test_command)
 
     def solve(self, script: dict[str, Any], output: Path | None = None, **more: Any) -> Result:
         self.runs += 1
@@ -109,32 +111,24 @@ def test_the_better_of_two_attempts_wins(bench: Bench) -> None:
     assert result.patch.endswith("candidate-2.1.patch")
 
 
-def test_two_answers_that_both_pass_and_share_no_majority_disagree(bench: Bench) -> None:
-    def returning(value: str) -> list[dict[str, Any]]:
-        new = NEW.replace("0.0", value)
-        test = REPRODUCTION.replace("== 0.0", f"is {value}" if value == "False" else f"== {value}")
-        kind = (
-            f"def test_kind():\n    from calc import mean\n    assert repr(mean([])) == {value!r}\n"
-        )
-        name = f"tests/test_kind_{value.strip('-.').replace('.', '_')}.py"
-        return [
-            act("edit", path="calc.py", old=OLD, new=new),
-            act("edit", path=name, old="", new=test + kind),
+def test_answers_that_all_pass_and_share_no_majority_disagree(bench: Bench) -> None:
+    said = "from calc import mean\n\n\ndef test_said():\n    assert repr(mean([])) == 'nothing'\n"
+    (bench.project / "tests" / "test_said.py").write_text(said)
+    commit(bench.project, "a test that fails with any answer, each in its own way")
+    values = ("0.0", "0", "False")
+    script: dict[str, Any] = {
+        f"attempt-{number}": [
+            act("edit", path="calc.py", old=OLD, new=NEW.replace("0.0", value)),
             SUBMIT,
         ]
-
-    script = {
-        **WROTE,
-        "attempt-1": returning("0.0"),
-        "attempt-2": returning("0"),
-        "attempt-3": returning("False"),
+        for number, value in enumerate(values, 1)
     }
-    strict = "def test_zero():\n    from calc import mean\n    assert mean([]) == 0\n"
-    script["reproduce"] = [f"```python\n{strict}```"]
-    result = bench.solve(script)
-    assert result.classes == 3
-    assert result.status in ("disagree", "unverified")
-    assert result.entropy == pytest.approx(1.585, abs=0.01)
+    result = bench.solve({**WROTE, **script})
+    assert (result.status, result.classes) == ("disagree", 3)
+    assert result.entropy == pytest.approx(1.585, abs=0.001)
+    text = (bench.task / "verdict.md").read_text()
+    assert "test_said" in text
+    assert result.patch is not None
 
 
 def test_without_any_change_there_is_no_patch(bench: Bench) -> None:
@@ -186,8 +180,9 @@ def test_a_repository_without_tests_is_said(bench: Bench) -> None:
     for path in ("tests/test_calc.py", "conftest.py"):
         (bench.project / path).unlink()
     commit(bench.project, "no tests")
+    bench.test_command = None
     result = bench.solve({**WROTE, "attempt-1": RIGHT})
-    assert result.status in ("unverified", "verified")
+    assert result.status == "unverified"
     text = (bench.task / "verdict.md").read_text()
     assert "no test" in text.lower()
 

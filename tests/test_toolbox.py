@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.planner.free import toolbox
-from tests.samples import make_project, sandbox_of
+from tests.samples import PYTEST, make_project, sandbox_of
 from tools.base import EpisodeOver, Observation, ToolCall
 from tools.sandbox import Sandbox
 from tools.toolbox import Toolbox
@@ -20,7 +20,7 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def tools(sandbox: Sandbox) -> Toolbox:
-    return toolbox(sandbox, "python3 -m pytest")
+    return toolbox(sandbox, PYTEST)
 
 
 def call(tools: Toolbox, name: str, **arguments: Any) -> Observation:
@@ -53,6 +53,8 @@ def test_schemas_are_openai_functions_that_forbid_unknown_arguments(tools: Toolb
         ("search", '{"pattern": "("}', "search failed"),
         ("edit", '{"path": "no.py", "old": "a", "new": "b"}', "There is no no.py"),
         ("run_tests", '{"tests": []}', "tests"),
+        ("bash", '{"command": "echo \\u0000"}', "cannot do this"),
+        ("bash", json.dumps({"command": "true " + "x" * 300_000}), "cannot do this"),
     ],
 )
 def test_a_mistake_is_an_observation_that_says_what_to_do(

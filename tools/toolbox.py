@@ -55,7 +55,10 @@ class Toolbox:
             arguments = self._adapters[call.name].validate_json(call.arguments or "{}")
         except ValidationError as error:
             raise ToolError(_explain(call.name, error)) from error
-        return tool(arguments)
+        try:
+            return tool(arguments)
+        except OSError as error:  # the sandbox refuses, such as a command with a zero byte
+            raise ToolError(f"{call.name} cannot do this: {error}.") from error
 
 
 def _explain(name: str, error: ValidationError) -> str:
