@@ -20,7 +20,8 @@ engine:
 	@PYTHON=$(PYTHON) .ci/engine
 
 test: $(VENV)/.installed engine
-	$(BIN)/python -m pytest
+	$(BIN)/python -m tests.prepare
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

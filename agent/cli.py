@@ -122,9 +122,10 @@ def inspect(
     Example: repair-agent inspect runs/20260801T101500-9f3a --plain | grep run_tests
     """
     _refuse_later({"--html": html})
-    if sys.stdout.isatty() and not plain and not as_json:
-        _refuse_later({"inspect in a terminal without --plain": True})
     from agent.show import transcript
+
+    if sys.stdout.isatty() and not plain and not as_json:
+        sys.stderr.write("the terminal interface is not in this version; this is --plain\n")
 
     lines = transcript.json_lines(run) if as_json else transcript.lines(run)
     for line in lines:
@@ -235,13 +236,20 @@ def main() -> NoReturn:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """Ask the work to stop once; what it started is cleaned up on the way out."""
+    """Ask the work to stop; what it started is cleaned up on the way out."""
     from agent.errors import Interrupted
 
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not cut the cleaning short
+        signal.signal(each, _wait)
     sys.stderr.write("\nstopping: saving the work so far and removing sandboxes\n")
     raise Interrupted(number)
+
+
+def _wait(number: int, frame: FrameType | None) -> None:
+    """Let impatience not cut the saving short, but let it have its way the next time."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
+    sys.stderr.write("still saving; once more to give it up\n")
 
 
 def _explain(error: BaseException, as_json: bool) -> int:

@@ -228,6 +228,9 @@ class Silence:
     def why_gone(self) -> str:
         return "nobody was there"
 
+    def hang_up(self) -> None:
+        """Nobody hears it."""
+
     def close(self) -> None:
         self.closed.set()
 

@@ -6,6 +6,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 SEND_SECONDS = 120.0
@@ -60,15 +61,19 @@ class Attached:
         last = self._errors.decode("utf-8", "replace").strip().splitlines()
         return f"{self._state()}{': ' + last[-1] if last else ''}"
 
-    def close(self) -> None:
-        """Close the connection; the engine then closes the process's standard input."""
-        try:
+    def hang_up(self) -> None:
+        """End the talk: whoever waits in `receive` gets b"", the process the end of its input.
+
+        The descriptor stays ours: closed under a waiting thread, its number could be another's.
+        """
+        with suppress(OSError):  # already ended by the other side
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # already closed at the other end
-        finally:
-            self._stream.close()
-            self._socket.close()
+
+    def close(self) -> None:
+        """Hang up and give the connection back, once nobody waits in it."""
+        self.hang_up()
+        self._stream.close()
+        self._socket.close()
 
 
 class Execution:

@@ -30,7 +30,10 @@ class Wire(Protocol):
         """Say what is known of why the other end went away."""
 
     def close(self) -> None:
-        """Hang up; the launcher then kills what it started and ends."""
+        """Give the wire back, once nobody waits in it."""
+
+    def hang_up(self) -> None:
+        """End the talk: `receive` returns b""; the launcher ends, and all that it started."""
 
 
 MODULES = ("tools.inside.files", "tools.inside.processes")
@@ -107,9 +110,10 @@ class Launcher:
         self._exchange({"op": "write", "path": path}, data, COMMAND_SECONDS)
 
     def close(self) -> None:
-        """Hang up and stop waiting for answers."""
+        """Hang up, let the waiting thread end, and give the wire back."""
+        self._wire.hang_up()
+        self._thread.shutdown(cancel_futures=True)
         self._wire.close()
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _exchange(
         self, request: dict[str, Any], payload: bytes, seconds: float

@@ -51,6 +51,8 @@ if [ -e "$2" ] && [ ! -f "$2" ]; then rm -f "$3"; exit 22; fi
 cat <"$3" >"$2"; code=$?; rm -f "$3"; exit $code
 """
 WRITE_ERRORS = {20: NotADirectoryError, 21: IsADirectoryError, 22: PermissionError}
+NO_PLACE = "OCI runtime exec failed"
+"""What the engine says, in the place of a command's output, when it could not start one."""
 POLL_SECONDS = 0.05
 ORDER_SECONDS = 30.0
 LONGEST_ARGUMENT = 128 * 1024
@@ -108,11 +110,20 @@ class ExecSession:
         _passable("".join(f"{name}{value}" for name, value in (env or {}).items()))
         if len(_passable(command).encode()) >= LONGEST_ARGUMENT:
             raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
-        return self._talk(
-            lambda given_up: self._run(
-                command, folder, env or {}, stdin, max(2, limit), timeout, given_up
-            )
-        )
+
+        def act(given_up: Event) -> Completed:
+            def once() -> Completed:
+                return self._run(
+                    command, folder, env or {}, stdin, max(2, limit), timeout, given_up
+                )
+
+            done = once()
+            if done.exit_code == 126 and done.output.startswith(NO_PLACE):
+                self._order("kill")  # what runs in the background has taken all places
+                done = once()
+            return done
+
+        return self._talk(act)
 
     def read(self, path: str) -> bytes:
         """Return the content of a file; see Sandbox.read."""
@@ -125,8 +136,9 @@ class ExecSession:
     def close(self) -> None:
         """Close the connection; the container ends with it."""
         self._given_up.set()
+        self._wire.hang_up()
+        self._thread.shutdown(cancel_futures=True)
         self._wire.close()
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _talk(self, act: Callable[[Event], Answer]) -> Answer:
         self._given_up.set()  # what an interrupted caller may have left running

@@ -138,6 +138,9 @@ class _Pipes:
             raise TimeoutError
         return os.read(self._out.fileno(), 1 << 20)
 
+    def hang_up(self) -> None:
+        self._in.close()
+
     def close(self) -> None:
         self._in.close()
 

@@ -98,11 +98,13 @@ def in_place(project: Project, moment: Moment) -> tuple[str, ...]:
 
 
 SETTLE = f"""git reset --quiet --hard
+git config core.logAllRefUpdates false
+rm -rf .git/logs .git/ORIG_HEAD
 printf '__pycache__/\\n*.py[co]\\n.pytest_cache/\\n' >> .git/info/exclude
 git -c core.quotePath=false ls-files --others --exclude-standard --directory \
 | sed 's/[][*?\\\\]/\\\\&/g; s#^#/#' >> .git/info/exclude
 python -m compileall -q {TESTBED} > /dev/null 2>&1 || true
 rm -rf /tmp/* /root/.cache
 git status --porcelain"""
-"""Brings tracked files back to the commit, names what installing left behind as ignored, and
+"""Brings tracked files back to the commit, leaves no log of that, names what installing left behind as ignored, and
 compiles what compiles (not every file of a project is meant to), so that runs start faster."""

@@ -17,7 +17,7 @@ from agent.intake.project import Project
 from agent.intake.repository import Source
 from tools.engine import Builder, Engine
 
-VERSION = 1
+VERSION = 2
 """Raised when the steps change, so that images of an older recipe are not taken for new ones."""
 TESTS = "python -m pytest"
 LOG_CHARACTERS = 30_000

@@ -61,14 +61,15 @@ def open_workplace(
             engine=engine,
             python=issue.python,
             image=config.image,
-            network=_network(config),
+            network=build_network(config),
             say=say,
         )
         limits = Limits(int(config.memory_gb * (1 << 30)), cpus=config.cpus)
         yield Workplace(task, image, DockerSandboxes(engine, image.reference, limits))
 
 
-def _network(config: Config) -> BuildNetwork:
+def build_network(config: Config) -> BuildNetwork:
+    """Return how builds reach the outside, as the configuration says."""
     bundle = Path(config.ca_bundle) if config.ca_bundle else None
     return BuildNetwork(config.proxies, bundle, config.index_url)
 

@@ -243,7 +243,13 @@ class Launcher:
         if not os.path.isdir(header["cwd"]):
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
         spared = descendants(()) if reap() else set()
-        self.command = Command(header, payload, spared)
+        try:
+            self.command = Command(header, payload, spared)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ENOMEM, errno.EPERM):
+                raise
+            kill_all(())  # what runs in the background has taken all places for processes
+            self.command = Command(header, payload, set())
         self.poll.register(self.command.output, select.POLLIN)
 
 

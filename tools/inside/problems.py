@@ -3,6 +3,7 @@
 Reads JSON {"before": text or null, "after": text} and prints JSON [[kind, text, line], ...] of
 the problems that only `after` has, as this interpreter sees them.
 """
+
 import ast
 import builtins
 import json
@@ -10,9 +11,21 @@ import symtable
 import sys
 
 IMPLICIT = {
-    "__annotations__", "__builtins__", "__cached__", "__class__", "__debug__", "__doc__",
-    "__file__", "__loader__", "__module__", "__name__", "__package__", "__path__",
-    "__qualname__", "__spec__", "WindowsError",
+    "__annotations__",
+    "__builtins__",
+    "__cached__",
+    "__class__",
+    "__debug__",
+    "__doc__",
+    "__file__",
+    "__loader__",
+    "__module__",
+    "__name__",
+    "__package__",
+    "__path__",
+    "__qualname__",
+    "__spec__",
+    "WindowsError",
 }
 
 

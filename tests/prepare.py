@@ -1,0 +1,40 @@
+"""Make, before the tests start, what they need of the engine: base images and one environment.
+
+Each is kept by the engine, so this costs minutes once and a second from then on. Without it the
+tests make the same themselves, two workers at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from agent.config import read
+from agent.intake import base_image, issue
+from agent.intake.workplace import build_network, open_workplace
+from tools.base import Explained
+from tools.engine import Engine
+
+PYTHONS = (("3.9",), ("3.11",), ("3.13",))
+TASK = Path(__file__).parent / "data" / "sympy-14774.md"
+
+
+def main() -> int:
+    """Make everything, saying what is made; return the exit code."""
+    config = read({}, os.environ, Path(__file__).parent)
+    try:
+        engine = Engine(config.docker_host)
+        for versions in PYTHONS:
+            made = base_image.obtain(engine, versions, build_network(config), print)
+            print(f"base image: {made.reference}")
+        with open_workplace(issue.read(str(TASK)), config, print) as place:
+            print(f"environment: {place.image.reference}")
+    except Explained as error:
+        print(f"prepare: {error.message}; {error.hint}", file=sys.stderr)
+        return 6
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
