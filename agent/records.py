@@ -16,6 +16,7 @@ FORMAT = 1
 
 Role = Literal["system", "user", "assistant", "tool"]
 Status = Literal["verified", "unverified", "disagree", "no_patch"]
+Origin = Literal["existing", "reproduction", "probe"]
 TestResult = Literal["pass", "fail", "error", "timeout", "tampered"]
 
 
@@ -197,7 +198,7 @@ class Check:
     """
 
     id: str
-    origin: Literal["existing", "reproduction", "probe"]
+    origin: Origin
     author: int | None = None
     base: TestResult = "pass"
     issue: bool = False

@@ -9,16 +9,15 @@ store     everything on disk as it happens; result.json last
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.config import Config
 from agent.disk import EventLog
-from agent.errors import Interrupted
+from agent.errors import Interrupted, UserError
 from agent.events import End, Event, Header
 from agent.intake.issue import TaskFile
 from agent.intake.workplace import Workplace, open_workplace
-from agent.judge.candidate import harvest, merge
+from agent.judge.candidate import HarvestFailed, harvest, merge
 from agent.judge.evidence import gather
 from agent.judge.verdict import judge
 from agent.judge.verify import verify
@@ -28,11 +27,23 @@ from agent.planner import free
 from agent.planner.episode import Conversation
 from agent.planner.reproduce import CONVERSATION, reproduce
 from agent.recording import read_record, read_task
-from agent.records import Call, Candidate, Counts, Matrix, Reproduction, Result, Sampling, Verdict
+from agent.records import (
+    Call,
+    Candidate,
+    Counts,
+    Matrix,
+    Reproduction,
+    Result,
+    Sampling,
+    Task,
+    Usage,
+    Verdict,
+)
 from agent.show.progress import Watch
 from agent.show.verdict import sheet
 from agent.store import TaskFolder, patch_name
 from tools.base import SandboxLost
+from tools.sandbox import Sandbox
 from tools.toolbox import Toolbox
 
 
@@ -46,6 +57,7 @@ class Solving:
     folder: TaskFolder
     budget: Budget
     watch: Watch
+    errors: list[str] = field(default_factory=list)
 
 
 def solve(
@@ -55,11 +67,9 @@ def solve(
 
     Raises UserError, WorldError, and Interrupted after the work so far has been saved.
     """
-    budget = Budget(limits(config))
-    with ExitStack() as stack:
-        place = stack.enter_context(open_workplace(issue, config, watch.stage))
-        folder.write("task", place.task)
-        folder.write("image", place.image)
+    with open_workplace(issue, config, watch.stage) as place:
+        remember(folder, place)
+        budget = Budget(limits(config), usage=spent(folder))
         work = Solving(config, model, place, folder, budget, watch)
 
         written = write_reproduction(work)
@@ -68,6 +78,30 @@ def solve(
         dropped = [item for candidate in candidates for item in candidate.dropped]
         verdict = judge(distinct, matrix, dropped)
         return conclude(work, distinct, matrix, verdict, written)
+
+
+def remember(folder: TaskFolder, place: Workplace) -> None:
+    """Write down what is worked on; a folder of other work is the user's to move."""
+    known: Task | None = read_record(folder.path / "task.json", Task)
+    if known is not None and _of(known) != _of(place.task):
+        raise UserError(
+            f"{folder.path} holds work on {known.repository} at {known.base_commit[:12]}",
+            "choose another folder with -o",
+        )
+    folder.write("task", place.task)
+    folder.write("image", place.image)
+
+
+def _of(task: Task) -> tuple[object, ...]:
+    return task.repository, task.base_commit, task.title, task.body
+
+
+def spent(folder: TaskFolder) -> Usage:
+    """Return what earlier starts of this task have used: limits are for the whole task."""
+    recorded = read_task(folder.path)
+    calls = [call for attempt in recorded.attempts for call in attempt.calls]
+    calls += [event for event in recorded.shared if isinstance(event, Call)]
+    return sum((call.usage for call in calls), Usage())
 
 
 def limits(config: Config) -> Limits:
@@ -104,7 +138,9 @@ def attempt(work: Solving, number: int) -> list[Candidate]:
     ends = {one.number: one.end for one in recorded.attempts}
     if ends.get(number) not in (None, "interrupted"):
         return [one for one in recorded.candidates if one.attempt == number]
-    if work.budget.spent():
+    used_up = work.budget.spent()
+    if used_up:
+        work.errors.append(f"attempt {number} was not made: the limit of {used_up} is used up")
         return []
     work.watch.attempt(number, len(attempt_numbers(work)))
     work.budget.begin_attempt(len(attempt_numbers(work)) - number + 1)
@@ -125,14 +161,26 @@ def _attempt_once(work: Solving, number: int, before: list[Candidate]) -> list[C
         log.append(header(work, number, sampling, tools))
         try:
             end = free.run(talk, tools, sandbox, task, image)
-        except Interrupted as stop:
-            end = End("interrupted", str(stop), talk.used, round(talk.seconds, 3))
+            found = take(work, sandbox, number, before)
+        except Interrupted as stop:  # the work so far is a candidate, also after Ctrl-C
+            take(work, sandbox, number, before)
+            log.append(End("interrupted", str(stop), talk.used, round(talk.seconds, 3)))
             raise
-        finally:  # the work so far is a candidate, also after Ctrl-C
-            left = harvest(sandbox, task.base_commit, number)
-            found = [left] if left else []
-            work.folder.write_candidates([*before, *found])
-            log.append(end)
+        log.append(end)
+    return found
+
+
+def take(
+    work: Solving, sandbox: Sandbox, number: int, before: Sequence[Candidate]
+) -> list[Candidate]:
+    """Harvest an attempt's sandbox and put what it left beside what came before."""
+    try:
+        left = harvest(sandbox, work.place.task.base_commit, number)
+    except HarvestFailed as failed:  # this attempt's loss, not the task's
+        work.errors.append(f"attempt {number}: {failed}")
+        left = None
+    found = [left] if left else []
+    work.folder.write_candidates([*before, *found])
     return found
 
 
@@ -212,7 +260,7 @@ def conclude(
         seconds=round(work.budget.seconds, 1),
         model=work.model.name,
         image=work.place.image.reference,
-        errors=(written.remark,) if written.remark else (),
+        errors=(*filter(None, [written.remark]), *work.errors),
     )
     folder.write("matrix", matrix)
     folder.write("verdict", verdict)

@@ -16,6 +16,7 @@ from agent.errors import (
     Interrupted,
     UserError,
 )
+from agent.intake.address import parse, shown
 from agent.intake.issue import TaskFile
 from agent.model import scripted
 from agent.model.protocol import Model
@@ -55,6 +56,7 @@ def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Con
         folder = run.task(issue.id)
         finished = folder.finished
         if finished is not None:
+            refuse_other_work(folder, issue)
             console.print(f"{folder.path} is finished already; choose another -o to solve it again")
             show(folder, console)
             return finished
@@ -74,6 +76,17 @@ def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Con
             watch.done()
         show(folder, console)
         return result
+
+
+def refuse_other_work(folder: TaskFolder, issue: TaskFile) -> None:
+    """Raise UserError when a finished task is about another repository than the one asked for."""
+    known = read_task(folder.path).task
+    asked = issue.repository
+    if known is not None and asked is not None and shown(parse(asked)) != known.repository:
+        raise UserError(
+            f"{folder.path} is finished, and is about {known.repository}",
+            "choose another folder with -o",
+        )
 
 
 def show(folder: TaskFolder, console: Console) -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from agent.judge.risks import risks
 
 PATCH = """diff --git a/setup.py b/setup.py
@@ -31,3 +33,20 @@ def test_a_harmless_patch_has_none_and_a_damaged_one_says_so() -> None:
     assert risks("") == ()
     broken = "--- a/x.py\n+++ b/x.py\n@@ -1,5 +1,9 @@\n a\n"
     assert [risk.kind for risk in risks(broken)] == ["unreadable"]
+
+
+def test_a_binary_part_cannot_be_read() -> None:
+    patch = (
+        "diff --git a/pkg/blob b/pkg/blob\nnew file mode 100644\n"
+        f"index {'0' * 40}..{'1' * 40}\nGIT binary patch\nliteral 3\nKcmY#VP0j%T0RV3D0Pp\n\n"
+        "literal 0\nHcmV?d00001\n\n"
+    )
+    found = risks(patch + PATCH)
+    assert ("binary, cannot be read", "pkg/blob") in {(risk.kind, risk.path) for risk in found}
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("name", ["pytest.ini", "tox.ini", "pkg/pytest.ini"])
+def test_settings_of_the_test_runner_are_a_risk(name: str) -> None:
+    patch = f"diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -0,0 +1 @@\n+a\n"
+    assert [risk.kind for risk in risks(patch)] == ["runs in CI or at install time"]

@@ -239,3 +239,115 @@ def test_words_that_are_wrong_leave_nothing_behind(bench: Bench, tmp_path: Path)
         run_solve(issue, config, tmp_path / "out", Console(file=sink))
     assert not (tmp_path / "out").exists()
     assert (bench.project / "calc.py").read_text() == CALC
+
+
+def test_what_one_attempts_tests_leave_behind_does_not_judge_it(bench: Bench) -> None:
+    """Attempt 1 plants a conftest.py from its test; it must not reach the tests of others."""
+    planting = (
+        "import pathlib\n"
+        "pathlib.Path(__file__).with_name('conftest.py').write_text('''\n"
+        "import pytest\n"
+        "@pytest.hookimpl(hookwrapper=True)\n"
+        "def pytest_runtest_makereport(item, call):\n"
+        "    outcome = yield\n"
+        "    if '_by_' in item.nodeid:\n"
+        "        outcome.get_result().outcome = 'passed'\n"
+        "''')\n"
+    )
+    plant = act("edit", path="tests/test_plant.py", old="", new=planting + REPRODUCTION)
+    wrong = act("edit", path="calc.py", old=OLD, new=OLD + " * 1")
+    honest = act("edit", path="tests/test_honest.py", old="", new=REPRODUCTION)
+    script = {"attempt-1": [wrong, plant, SUBMIT], "attempt-2": [honest, SUBMIT]}
+    assert bench.solve(script).status == "unverified"
+
+
+def test_a_test_that_sabotages_others_voids_only_itself(bench: Bench) -> None:
+    sabotage = (
+        "import pathlib, os\n"
+        "if 'if values' in pathlib.Path('calc.py').read_text():\n    os._exit(0)\n"
+    )
+    spoil = act("edit", path="tests/test_spoil.py", old="", new=sabotage + REPRODUCTION)
+    wrong = act("edit", path="calc.py", old=OLD, new=OLD + " * 1")
+    script = {**WROTE, "attempt-1": [wrong, spoil, SUBMIT], "attempt-2": RIGHT}
+    result = bench.solve(script)
+    assert (result.status, result.patch and result.patch[-9:]) == ("verified", "2.1.patch")
+
+
+def test_equal_patches_with_helpers_of_their_own_stay_one_class(bench: Bench) -> None:
+    def helped(number: int) -> list[dict[str, Any]]:
+        new = NEW.replace(" else 0.0", f" else helper_{number}()")
+        new += f"\n\n\ndef helper_{number}():\n    return 0.0"
+        name = f"helper_{number}"
+        test = f"from calc import {name}\n\n\ndef test_h():\n    assert {name}() == 0\n"
+        return [
+            act("edit", path="calc.py", old=OLD, new=new),
+            act("edit", path=f"tests/test_h{number}.py", old="", new=test),
+            SUBMIT,
+        ]
+
+    result = bench.solve({**WROTE, **{f"attempt-{n}": helped(n) for n in (1, 2, 3)}})
+    assert (result.status, result.classes) == ("verified", 1)
+
+
+def test_settings_of_the_project_do_not_spoil_the_run(bench: Bench) -> None:
+    (bench.project / "pytest.ini").write_text("[pytest]\naddopts = -x --ff\n")
+    commit(bench.project, "stop at the first failure")
+    assert bench.solve({**WROTE, "attempt-1": RIGHT}).status == "verified"
+
+
+def test_tests_written_elsewhere_than_they_run_are_placed(bench: Bench) -> None:
+    (bench.project / "tests" / "mixin.py").write_text(
+        "class Checks:\n    def test_shared(self):\n        from calc import mean\n"
+        "        assert mean([2]) == 2\n"
+    )
+    (bench.project / "tests" / "test_calc.py").write_text(
+        "from mixin import Checks\n\n\nclass TestCalc(Checks):\n    pass\n"
+    )
+    commit(bench.project, "a mixin")
+    assert bench.solve({**WROTE, "attempt-1": RIGHT}).status == "verified"
+    matrix = read_task(bench.task).matrix
+    assert matrix is not None
+    assert "tests/test_calc.py::TestCalc::test_shared" in {check.id for check in matrix.checks}
+
+
+def test_a_patch_that_makes_its_report_unreadable_is_tampering_of_its_own(bench: Bench) -> None:
+    forging = (
+        "\nimport atexit, os, sys\n\n\ndef _hide():\n"
+        "    path = next((a[11:] for a in sys.argv if a.startswith('--junitxml=')), None)\n"
+        "    if path:\n        os.path.exists(path) and os.unlink(path)\n        os.mkfifo(path)\n"
+        "\n\natexit.register(_hide)"
+    )
+    bad = act("edit", path="calc.py", old=OLD, new=NEW + "\n" + forging)
+    script = {**WROTE, "attempt-1": [bad, SUBMIT], "attempt-2": RIGHT}
+    result = bench.solve(script)
+    assert (result.status, result.patch and result.patch[-9:]) == ("verified", "2.1.patch")
+
+
+def test_a_failure_that_reads_differently_each_time_splits_no_class(bench: Bench) -> None:
+    (bench.project / "tests" / "test_random.py").write_text(
+        "import os\nfrom calc import mean\n\n\ndef test_random():\n    assert os.urandom(4) == 1\n"
+    )
+    commit(bench.project, "a failure of many faces")
+    other = act("edit", path="calc.py", old=OLD, new=NEW.replace(" else 0.0", " else 0 * 1.0"))
+    result = bench.solve({**WROTE, "attempt-1": RIGHT, "attempt-2": [other, SUBMIT]})
+    assert (result.status, result.classes) == ("verified", 1)
+
+
+def test_a_folder_of_other_work_is_refused(bench: Bench, tmp_path: Path) -> None:
+    bench.solve({**WROTE, "attempt-1": RIGHT})
+    bench.project = make_project(tmp_path / "another")
+    with pytest.raises(UserError, match="is about"):
+        bench.solve({**WROTE, "attempt-1": RIGHT}, bench.output)
+
+
+def test_a_limit_that_leaves_no_attempt_is_named(bench: Bench) -> None:
+    result = bench.solve({**WROTE, "attempt-1": RIGHT}, time_limit=0.001)
+    assert result.status == "no_patch"
+    assert any("the limit of seconds is used up" in error for error in result.errors)
+
+
+def test_an_attempt_whose_work_cannot_be_taken_costs_only_itself(bench: Bench) -> None:
+    gone = act("bash", command="rm -rf .git")
+    result = bench.solve({**WROTE, "attempt-1": [gone, SUBMIT], "attempt-2": RIGHT})
+    assert result.status == "verified"
+    assert any(error.startswith("attempt 1: ") for error in result.errors)

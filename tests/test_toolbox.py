@@ -147,6 +147,15 @@ def test_an_edit_is_not_refused_for_problems_that_were_there_before(
     assert not call(tools, "edit", path="old.py", old="x = 1", new="x = 2").error
     sandbox.write("broken.py", b"def f(:\n")
     assert not call(tools, "edit", path="broken.py", old="(:", new="():\n    pass").error
+    sandbox.write("two.py", b"print 'x'\nprint 'y'\n")
+    assert not call(tools, "edit", path="two.py", old="'x'", new="'z'").error
+
+
+def test_what_compiles_with_a_warning_is_not_refused(tools: Toolbox, sandbox: Sandbox) -> None:
+    sandbox.write("warns.py", b"x = 1\nif x is 0:\n    y = '\\d'\n")
+    assert not call(tools, "edit", path="warns.py", old="x = 1", new="x = 2").error
+    undefined = call(tools, "edit", path="warns.py", old="x = 2", new="x = zzz")
+    assert "undefined name: zzz" in undefined.text
 
 
 @pytest.mark.parametrize(

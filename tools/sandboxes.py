@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from tools.base import SandboxLost
 from tools.engine import Engine, Limits
 from tools.sandbox import Sandbox
 from tools.sandbox_docker import DockerSandbox
@@ -28,6 +29,7 @@ class DockerSandboxes:
     def __init__(self, engine: Engine, image: str, limits: Limits | None = None) -> None:
         self._engine, self._image, self._limits = engine, image, limits
         self._open: set[DockerSandbox] = set()
+        self._abandoned = False
 
     @contextmanager
     def open(self) -> Iterator[Sandbox]:
@@ -36,12 +38,15 @@ class DockerSandboxes:
         self._open.add(sandbox)
         try:
             with sandbox:
+                if self._abandoned:  # while it was being opened
+                    raise SandboxLost("the work was stopped")
                 yield sandbox
         finally:
             self._open.discard(sandbox)
 
     def abandon(self) -> None:
         """Remove every open container."""
+        self._abandoned = True
         for sandbox in list(self._open):
             self._engine.remove(sandbox.name)
 
@@ -52,6 +57,7 @@ class LocalSandboxes:
     def __init__(self, source: Path, path: str) -> None:
         self._source, self._path = source, path
         self._open: set[LocalSandbox] = set()
+        self._abandoned = False
 
     @contextmanager
     def open(self) -> Iterator[Sandbox]:
@@ -60,11 +66,14 @@ class LocalSandboxes:
         self._open.add(sandbox)
         try:
             with sandbox:
+                if self._abandoned:  # while it was being opened
+                    raise SandboxLost("the work was stopped")
                 yield sandbox
         finally:
             self._open.discard(sandbox)
 
     def abandon(self) -> None:
         """End the launcher of every open copy."""
+        self._abandoned = True
         for sandbox in list(self._open):
             sandbox.kill()

@@ -106,5 +106,6 @@ git -c core.quotePath=false ls-files --others --exclude-standard --directory \
 python -m compileall -q {TESTBED} > /dev/null 2>&1 || true
 rm -rf /tmp/* /root/.cache
 git status --porcelain"""
-"""Brings tracked files back to the commit, leaves no log of that, names what installing left behind as ignored, and
-compiles what compiles (not every file of a project is meant to), so that runs start faster."""
+"""Brings tracked files back to the commit, leaves no log of that, names what installing left
+behind as ignored, and compiles what compiles (not every file of a project is meant to), so that
+runs start faster."""

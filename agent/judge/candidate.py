@@ -4,150 +4,180 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 import posixpath
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
+from agent.judge.staging import (
+    LINK,
+    REPOSITORY,
+    Change,
+    HarvestFailed,
+    Staging,
+    borrow,
+    changes,
+    committed,
+    contents,
+    diff,
+    shown,
+    sizes,
+    stage,
+)
 from agent.records import Candidate, Dropped
-from tools.base import WorldError
-from tools.nearby_tests import is_collected, is_test, tracked_files
+from tools.nearby_tests import is_collected, is_test
 from tools.sandbox import Sandbox
 
-_STRAY = re.compile(r"\.(orig|rej|log|tmp|bak|swp|patch|diff|pyc)$|(^|/)(core|nohup\.out)$")
-_COMMENT = re.compile(r"#.*$", re.MULTILINE)
+__all__ = ["HarvestFailed", "canonical_key", "harvest", "merge", "sort_out"]
+
+_STRAY = re.compile(
+    r"\.(orig|rej|log|tmp|bak|swp|patch|diff|pyc)$|(^|/)(core|nohup\.out|\.coverage(\.[^/]*)?)$"
+    r"|(^|/)(\.hypothesis|\.pytest_cache|__pycache__|[^/]+\.egg-info)/"
+)
 MOST_TEST_BYTES = 1 << 20
+MOST_FILE_BYTES = 8 << 20
+MOST_BYTES = 64 << 20
 
 
 def harvest(sandbox: Sandbox, base: str, attempt: int, sample: int = 1) -> Candidate | None:
     """Return what an attempt left in its sandbox as a candidate, None when it changed nothing.
 
     The diff is taken against `base`, a commit SHA, whatever the attempt did to the index, the
-    branch or its own commits; files that git ignores are no part of it.
+    branch or its own commits; files that git ignores are no part of it. Raises HarvestFailed
+    and SandboxLost.
     """
-    git = _with_index(sandbox, base)
-    changed = _changed(sandbox, git, base)
-    if not changed:
+    try:
+        staging = borrow(sandbox)
+        try:
+            return _harvest(staging, base, f"{attempt}.{sample}", attempt)
+        finally:
+            sandbox.run(f"rm -rf {quote(staging.folder)}")
+    except OSError as error:  # the repository's folder or our files are gone, or the disk is full
+        raise HarvestFailed(f"the attempt's sandbox cannot be read: {error}") from error
+
+
+def _harvest(staging: Staging, base: str, identity: str, attempt: int) -> Candidate | None:
+    refused = stage(staging, base)
+    changed, unfit = _fitting(staging, changes(staging, base))
+    dropped = [Dropped(path, reason) for path, reason in (refused | unfit).items()]
+    if not changed and not dropped:
         return None
-    kept, dropped = sort_out(changed, tracked_files(sandbox))
-    after = {path: sandbox.read(path) for path in kept if changed[path] != "D"}
-    tests = {
-        item.path: sandbox.read(item.path)[:MOST_TEST_BYTES].decode("utf-8", "replace")
-        for item in dropped
-        if is_collected(item.path) and changed[item.path] != "D"
-    }
-    identity = f"{attempt}.{sample}"
+    letters = {path: change.status for path, change in changed.items()}
+    kept, left_out = sort_out(letters, committed(staging, base))
+    tests = [item.path for item in left_out if _is_new_test(item.path, changed[item.path])]
+    blobs = _blobs(staging, [changed[path] for path in (*kept, *tests)])
+    after = {path: blobs.get(changed[path].names[1]) for path in (*kept, *tests)}
     return Candidate(
         id=identity,
         attempt=attempt,
         root=identity,
-        patch=_diff(sandbox, git, base, kept),
+        patch=diff(staging, base, {path: changed[path] for path in kept}, blobs),
         files=tuple(kept),
-        dropped=tuple(dropped),
-        key=canonical_key({path: after.get(path) for path in kept}),
-        tests=tests,
+        dropped=(*dropped, *left_out),
+        key=canonical_key(
+            {path: after[path] for path in kept},
+            {path: changed[path].modes[1] for path in kept},
+        ),
+        tests={p: (after[p] or b"")[:MOST_TEST_BYTES].decode("utf-8", "replace") for p in tests},
     )
 
 
-def _with_index(sandbox: Sandbox, base: str) -> str:
-    """Stage everything in an index of our own and return the git command that uses it."""
-    index = f"/tmp/index-{os.urandom(6).hex()}"
-    # A copy of the repository's index saves hashing every file again: its sizes and times hold.
-    git = (
-        f"GIT_INDEX_FILE={index} git -c core.quotePath=false -c core.autocrlf=false "
-        "-c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.fileMode=true "
-        "-c core.checkStat=minimal -c core.trustctime=false"
-    )
-    copied = f"cp .git/index {index} 2>/dev/null || {git} read-tree {base}"
-    done = sandbox.run(f"{copied}; {git} add -A .", timeout=300)
-    if not done.ok:
-        raise WorldError(
-            f"cannot take the diff of an attempt: {done.output.strip()[-300:]}",
-            "the image needs git, and the repository's base commit in its root folder",
-        )
-    return git
+def _fitting(
+    staging: Staging, changed: Mapping[bytes, Change]
+) -> tuple[dict[str, Change], dict[str, str]]:
+    """Split changes into those that a patch can carry and, by path, why it cannot."""
+    size = sizes(staging, {name for change in changed.values() for name in change.blobs})
+    fitting, unfit = {}, {}
+    for name, change in sorted(changed.items()):
+        path = shown(name)
+        if path.encode() != name:
+            unfit[path] = "its name is not UTF-8"
+        elif REPOSITORY in change.modes:
+            unfit[path] = "a repository of its own"
+        elif any(size[blob] > MOST_FILE_BYTES for blob in change.blobs):
+            unfit[path] = f"larger than {MOST_FILE_BYTES >> 20} MiB"
+        else:
+            fitting[path] = change
+    return fitting, unfit
 
 
-def _changed(sandbox: Sandbox, git: str, base: str) -> dict[str, str]:
-    """Return {path: A, M, D or T} of every file that differs."""
-    listed = sandbox.run(
-        f"{git} diff --cached --name-status --no-renames -z {base}", timeout=300, limit=8 << 20
-    )
-    words = listed.output.split("\0")[:-1]
-    return dict(zip(words[1::2], words[::2], strict=True))
+def _is_new_test(path: str, change: Change) -> bool:
+    return is_collected(path) and change.status != "D" and change.modes[1] != LINK
 
 
-def _diff(sandbox: Sandbox, git: str, base: str, paths: Sequence[str]) -> str:
-    if not paths:
-        return ""
-    target = f"/tmp/diff-{os.urandom(6).hex()}"
-    options = "--cached --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color"
-    names = " ".join(quote(f":(literal){path}") for path in paths)
-    attributes = ""
-    for _ in range(2):
-        sandbox.run(f"{attributes}{git} diff {options} {base} -- {names} > {target}", timeout=300)
-        try:
-            return sandbox.read(target).decode("utf-8")
-        except UnicodeDecodeError:
-            # Not UTF-8: as a binary patch the same change is plain ASCII.
-            attributes = "echo '* -diff' > /tmp/attributes; "
-            git += " -c core.attributesFile=/tmp/attributes"
-    raise WorldError("cannot take the diff of an attempt: it is not text")
+def _blobs(staging: Staging, changed: Sequence[Change]) -> dict[str, bytes]:
+    size = sizes(staging, {name for change in changed for name in change.blobs})
+    if sum(size.values()) > MOST_BYTES:
+        raise HarvestFailed(f"the attempt changed more than {MOST_BYTES >> 20} MiB")
+    return contents(staging, size)
 
 
 def sort_out(changed: Mapping[str, str], files: Collection[str]) -> tuple[list[str], list[Dropped]]:
     """Split changed paths into those of the patch and those left out, each with its reason.
 
-    `changed` maps paths to git's status letters, `files` are the paths of the base commit.
+    `changed` maps paths to git's status letters, `files` are the paths of the base commit: they
+    alone say whether a file that stood there is a test.
     """
     kept, dropped = [], []
-    known = {*files, *changed}
+    before = _one_test_each(files)
+    after = before | _one_test_each(path for path in changed if changed[path] == "A")
+    scripts_are_loose = _has_no_modules(files)
     for path in sorted(changed):
-        if is_test(path, known):
+        new = changed[path] == "A"
+        if is_test(path, (after if new else before).values()):
             dropped.append(Dropped(path, "a test, or beside the tests"))
-        elif _STRAY.search(path):
+        elif new and _STRAY.search(path):
             dropped.append(Dropped(path, "left over from working"))
-        elif changed[path] == "A" and _is_script(path, files):
+        elif new and _is_script(path, scripts_are_loose):
             dropped.append(Dropped(path, "a new script at the top level"))
         else:
             kept.append(path)
     return kept, dropped
 
 
-def _is_script(path: str, files: Collection[str]) -> bool:
-    """Tell whether a new file is a loose script: at the top, where the project has no modules."""
-    if "/" in path or not path.endswith((".py", ".sh", ".txt", ".ipynb")):
-        return False
+def _one_test_each(files: Iterable[str]) -> dict[str, str]:
+    """Return one collected file of every folder that has any: asking of thousands takes minutes."""
+    return {posixpath.dirname(file): file for file in files if is_collected(file)}
+
+
+def _has_no_modules(files: Collection[str]) -> bool:
     modules = [file for file in files if "/" not in file and file.endswith(".py")]
-    return not path.endswith(".py") or set(modules) <= {"setup.py", "conftest.py", "noxfile.py"}
+    return set(modules) <= {"setup.py", "conftest.py", "noxfile.py"}
 
 
-def canonical_key(after: Mapping[str, bytes | None]) -> str:
+def _is_script(path: str, scripts_are_loose: bool) -> bool:
+    """Tell whether a new file is a loose script: at the top, where the project has no modules."""
+    if "/" in path:
+        return False
+    return path.endswith((".sh", ".txt", ".ipynb")) or (path.endswith(".py") and scripts_are_loose)
+
+
+def canonical_key(after: Mapping[str, bytes | None], modes: Mapping[str, str] | None = None) -> str:
     """Return a digest that is equal for textual twins.
 
-    `after` maps each path of a patch to its content, None when deleted. Comments, white space and
-    docstrings are ignored in Python files that parse; white space at line ends in other text.
+    `after` maps each path of a patch to its content, None when deleted; `modes` to git's mode
+    where it is known. Comments, white space and docstrings are ignored in Python files that
+    parse; white space at line ends in other text.
     """
     total = hashlib.sha256()
     for path in sorted(after):
-        content = after[path]
-        said = b"deleted" if content is None else _meaning(path, content)
-        total.update(f"{path}\0{hashlib.sha256(said).hexdigest()}\0".encode("utf-8", "replace"))
+        content, mode = after[path], (modes or {}).get(path, "")
+        said = b"deleted" if content is None else _meaning(path, content, mode)
+        digest = hashlib.sha256(said).hexdigest()
+        total.update(f"{path}\0{mode}\0{digest}\0".encode("utf-8", "replace"))
     return total.hexdigest()[:16]
 
 
-def _meaning(path: str, content: bytes) -> bytes:
-    if posixpath.splitext(path)[1] == ".py":
+def _meaning(path: str, content: bytes, mode: str) -> bytes:
+    if posixpath.splitext(path)[1] == ".py" and mode != LINK:
         try:
             tree = ast.parse(content)
-        except (SyntaxError, ValueError):
-            text = _COMMENT.sub("", content.decode("utf-8", "replace"))
-            return "\n".join(line.rstrip() for line in text.splitlines() if line.strip()).encode()
-        for node in ast.walk(tree):
-            _strip_docstring(node)
-        return ast.dump(tree).encode()
+            for node in ast.walk(tree):
+                _strip_docstring(node)
+            return ast.dump(tree).encode("utf-8", "backslashreplace")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            pass  # no Python, or too deep for the parser: it is compared as other text is
     return b"\n".join(line.rstrip() for line in content.splitlines())
 
 

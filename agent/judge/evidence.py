@@ -7,11 +7,13 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from agent.records import Candidate
-from tools.nearby_tests import find_nearby
+from tools.nearby_tests import find_nearby, tracked_files
 from tools.sandbox import Sandbox
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MOST_FILES = 8
 """Existing test files near the change that the matrix runs."""
 
@@ -41,21 +43,27 @@ def gather(
     written: dict[str, str],
     authors: Sequence[Candidate],
 ) -> list[CheckFile]:
-    """List the files: existing ones near any candidate's change, then reproduction tests.
+    """List the files: tests written from the issue, existing ones near any change, then attempts'.
 
     `sandbox` is clean. `written` maps paths to tests by a writer that saw no patch; `authors` are
     candidates, patchless ones too, whose own tests are used. What was written gets a name of its
     own beside the original, so that no existing test is replaced.
     """
-    touched = sorted({path for candidate in candidates for path in candidate.files})
-    near = find_nearby(sandbox, touched, MOST_FILES) if touched else []
-    files = [CheckFile(path, (path,)) for path in near]
-    files += [_new(renamed(path, "issue"), None, text) for path, text in written.items()]
+    taken = set(tracked_files(sandbox))
+    files = [_new(renamed(path, "issue", taken), None, text) for path, text in written.items()]
+    near = [find_nearby(sandbox, one.files, MOST_FILES) for one in candidates if one.files]
+    files += [CheckFile(path, (path,)) for path in in_turn(near)[:MOST_FILES]]
     for candidate in authors:
         for path, content in candidate.tests.items():
-            name = renamed(path, f"attempt_{candidate.id.replace('.', '_')}")
+            name = renamed(path, f"attempt_{candidate.id.replace('.', '_')}", taken)
             files += _changed_only(sandbox, path, _new(name, candidate.attempt, content))
     return files
+
+
+def in_turn(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Take the first of each list, then the second of each: no candidate crowds out another."""
+    rounds = zip_longest(*lists)
+    return list(dict.fromkeys(item for each in rounds for item in each if item is not None))
 
 
 def _new(path: str, author: int | None, content: str) -> CheckFile:
@@ -66,7 +74,7 @@ def _changed_only(sandbox: Sandbox, original: str, file: CheckFile) -> list[Chec
     """Narrow a changed copy of an existing test file to the tests that differ from it."""
     try:
         before = _tests_of(sandbox.read(original).decode("utf-8", "replace"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return [file]
     after = _tests_of(file.content or "")
     names = [name for name, text in after.items() if before.get(name) != text]
@@ -78,20 +86,25 @@ def _tests_of(source: str) -> dict[str, str]:
     """Return {`Class::name` or `name`: dump} of a file's test functions, {} when it is broken."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     found = {}
     for node in tree.body:
         members = node.body if isinstance(node, ast.ClassDef) else [node]
         prefix = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
         for member in members:
-            if isinstance(member, ast.FunctionDef) and member.name.startswith("test"):
+            if isinstance(member, FUNCTIONS) and member.name.startswith("test"):
                 found[prefix + member.name] = ast.dump(member)
     return found
 
 
-def renamed(path: str, suffix: str) -> str:
-    """Return a collected name beside `path` that no file of the project has."""
+def renamed(path: str, suffix: str, taken: set[str]) -> str:
+    """Return a collected name beside `path` that is not in `taken`, and put it there."""
     folder, name = posixpath.split(path)
     stem = re.sub(r"^test_|_test$", "", name.removesuffix(".py"))
-    return posixpath.join(folder, f"test_{stem}_by_{suffix}.py")
+    number, found = 1, ""
+    while not found or found in taken:
+        more = f"_{number}" if number > 1 else ""
+        found, number = posixpath.join(folder, f"test_{stem}_by_{suffix}{more}.py"), number + 1
+    taken.add(found)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from tools.junit import CaseReport
 from tools.nearby_tests import is_collected
@@ -27,12 +28,17 @@ def issue_reason(report: CaseReport, issue: str) -> str:
         return ""
     if report.exception == "AssertionError":
         return f"assertion: {report.message[:200]}"
-    named = exceptions_named(issue)
-    if report.exception in named:
-        return f"{report.exception}, which the issue names: {report.message[:200]}"
-    if report.exception in _BROKEN or not report.raised_in or is_collected(report.raised_in):
-        return ""
+    inside = [path for path in report.frames if not is_collected(path)]
     said = report.message.partition(": ")[2].strip()
-    if named and not (len(said) >= 8 and said in issue):
+    named = exceptions_named(issue)
+    if not inside or not _fits(report.exception, said, named, issue):
         return ""
-    return f"{report.exception} raised in {report.raised_in}: {said[:200]}"
+    return f"{report.exception} raised in {inside[-1]}: {said[:200]}"
+
+
+def _fits(exception: str, said: str, named: Collection[str], issue: str) -> bool:
+    if exception in named:
+        return True
+    if exception in _BROKEN:
+        return False
+    return not named or (len(said) >= 8 and said in issue)

@@ -10,7 +10,8 @@ from unidiff.patch import PatchSet
 from agent.records import Risk
 
 _RUNS_AT_INSTALL = re.compile(
-    r"(^|/)(setup\.py|setup\.cfg|pyproject\.toml|conftest\.py|sitecustomize\.py|Makefile|.*\.pth)$"
+    r"(^|/)(setup\.py|setup\.cfg|pyproject\.toml|conftest\.py|pytest\.ini|tox\.ini"
+    r"|sitecustomize\.py|Makefile|.*\.pth)$"
     r"|^(\.github|\.gitlab|\.circleci|ci|\.ci)/"
 )
 _SUSPECT = (
@@ -32,6 +33,8 @@ def risks(patch: str) -> tuple[Risk, ...]:
     for file in files:
         if _RUNS_AT_INSTALL.search(file.path):
             found.append(Risk("runs in CI or at install time", file.path, 0, file.path))
+        if file.is_binary_file:
+            found.append(Risk("binary, cannot be read", file.path, 0, file.path))
         for line in (line for hunk in file for line in hunk if line.is_added):
             found += [
                 Risk(kind, file.path, line.target_line_no or 0, line.value.strip()[:200])

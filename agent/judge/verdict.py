@@ -46,10 +46,11 @@ def _sentences(
     elif not issue:
         yield "No test fails on the clean base for the issue's reason, so nothing shows a repair."
     elif standing.issue_passed:
-        yield (
-            f"{len(standing.issue_passed)} of {len(issue)} issue checks that fail on the clean "
-            "base pass with it."
-        )
+        passed = len(standing.issue_passed)
+        judging = passed + len(standing.issue_failed)
+        yield f"{passed} of {judging} issue checks that fail on the clean base pass with it."
+        if judging < len(issue):
+            yield "Tests that its own attempt wrote are not counted."
     else:
         yield f"It passes none of the {len(issue)} issue checks that it did not write itself."
     if standing.regressions:

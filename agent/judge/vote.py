@@ -35,8 +35,9 @@ class Vote:
 def vote(candidates: Sequence[Candidate], matrix: Matrix) -> Vote:
     """Group candidates by what they did and choose one.
 
-    The best class has the fewest regressions, then passes the most issue checks, then holds the
-    most samples, then passes the most checks. Within a class the candidate with the most issue
+    The best class has the fewest regressions, then passes the largest share of the issue checks
+    that may judge it, then the most of them, then holds the most samples, then passes the most
+    checks. Within a class the candidate with the most issue
     checks of others stands for it, then the earliest.
     """
     if not candidates:
@@ -130,6 +131,7 @@ def _rank(one: BehaviourClass, standings: dict[str, Standing]) -> tuple[float, .
     return (
         first.candidate.applies and not one.tampered,
         -len(one.regressions),
+        len(first.issue_passed) / max(1, len(first.issue_passed) + len(first.issue_failed)),
         one.issue_checks_passed,
         one.mass,
         first.passed,

@@ -9,6 +9,7 @@ import builtins
 import json
 import symtable
 import sys
+import warnings
 
 IMPLICIT = {
     "__annotations__",
@@ -67,12 +68,13 @@ def undefined(table):
 
 
 def main():
+    warnings.simplefilter("ignore")  # what compiles with a warning compiles
     given = json.load(sys.stdin)
     before = problems(given["before"]) if given["before"] is not None else {}
-    if any(kind == "syntax" for kind, _ in before):
-        before = {}  # nothing can be said of its names; its syntax error may be what is mended
     after = problems(given["after"])
     new = [[kind, text, line] for (kind, text), line in after.items() if (kind, text) not in before]
+    if any(kind == "syntax" for kind, _ in before):
+        new = []  # it may be of another language or age; nothing can be said of it
     print(json.dumps(new))
 
 
