@@ -137,7 +137,10 @@ def test_a_folder_that_became_a_link_and_a_file_that_became_one(project: Path) -
         project, "rm -r tests; ln -s nowhere tests; rm calc.py; ln -s setup.py calc.py"
     )
     assert found is not None
-    assert "calc.py" in found.files
+    assert found.files == ("calc.py",)
+    assert "new file mode 120000" in found.patch
+    reasons = {item.path: item.reason for item in found.dropped}
+    assert reasons["tests"] == "in place of a folder of tests"
 
 
 def test_names_that_are_not_utf8_are_dropped(project: Path) -> None:

@@ -6,7 +6,7 @@ import ast
 import hashlib
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
@@ -133,7 +133,15 @@ def sort_out(changed: Mapping[str, str], files: Collection[str]) -> tuple[list[s
             dropped.append(Dropped(path, "a new script at the top level"))
         else:
             kept.append(path)
-    return kept, dropped
+    emptied = {parent for item in dropped for parent in _parents(item.path)}
+    # A patch that puts a file where a folder stood would take the folder's files with it.
+    dropped += [Dropped(path, "in place of a folder of tests") for path in kept if path in emptied]
+    return [path for path in kept if path not in emptied], dropped
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path
 
 
 def _one_test_each(files: Iterable[str]) -> dict[str, str]:
