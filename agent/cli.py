@@ -46,9 +46,6 @@ def solve(
     image: Annotated[str | None, typer.Option(help="Image to use in place of a built one.")] = None,
     test_command: Annotated[str | None, typer.Option(help="How the tests run.")] = None,
     sandbox: Annotated[str | None, typer.Option(help="docker, or local (no isolation).")] = None,
-    unsafe: Annotated[
-        bool, typer.Option("--unsafe", help="Let a live model work in a local sandbox.")
-    ] = False,
     model: Model = None,
     base_url: Annotated[str | None, typer.Option(help=f"OpenAI-compatible URL {LATER}.")] = None,
     attempts: Annotated[str | None, typer.Option(help="Independent attempts, or auto. [4]")] = None,
@@ -97,7 +94,6 @@ def solve(
         "test_command": test_command,
         "sandbox": sandbox,
         "image": image,
-        "unsafe": unsafe or None,
     }
     config = _config(flags)
     issue = _with_options(issue, repo, ref, config)

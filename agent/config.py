@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
@@ -49,7 +50,6 @@ class Config:
     test_command: str | None = None  # how the repository's tests run
     sandbox: Literal["docker", "local"] = "docker"  # where untrusted code runs
     image: str | None = None  # an image to use in place of a built one
-    unsafe: bool = False  # let a live model work without isolation
     memory_gb: float = 4.0  # of one sandbox
     cpus: float = 2.0  # of one sandbox
     index_url: str | None = None  # the package index of image builds
@@ -102,8 +102,10 @@ def _checked(name: str, value: Any, origin: str) -> Any:
         ) from error
     if name in ("attempts", "max_steps", "max_tokens") and isinstance(checked, int) and checked < 1:
         raise UserError(f"{origin} sets {name} to {checked}: it must be at least 1", "give more")
-    if name in ("time_limit", "max_usd", "cpus", "memory_gb") and not checked > 0:
-        raise UserError(f"{origin} sets {name} to {checked}: it must be above 0", "give more")
+    if name in ("time_limit", "max_usd", "cpus", "memory_gb") and not 0 < checked < inf:
+        raise UserError(
+            f"{origin} sets {name} to {checked}: it must be a number above 0", "change it"
+        )
     if name == "temperature" and not 0 <= checked <= 2:
         raise UserError(f"{origin} sets temperature to {checked}: it must be 0 to 2", "change it")
     return checked

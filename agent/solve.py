@@ -246,6 +246,9 @@ def conclude(
 ) -> Result:
     """Write the verdict and, last of all, the result."""
     folder, usage = work.folder, work.budget.usage
+    judged = {candidate.id: candidate for candidate in candidates}
+    recorded = read_task(folder.path).candidates
+    folder.write_candidates([judged.get(one.id, one) for one in recorded])
     result = Result(
         task_id=work.place.task.id,
         status=verdict.status,

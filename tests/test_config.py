@@ -38,6 +38,7 @@ def test_a_file_beside_a_repository_may_not_choose_where_things_go(
         ("attempts", "many"),
         ("max_steps", -1),
         ("time_limit", 0),
+        ("memory_gb", "inf"),
         ("temperature", 3),
         ("planner", "magic"),
         ("sandbox", "chroot"),

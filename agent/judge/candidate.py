@@ -209,7 +209,7 @@ def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
             continue
         twin = first.get(candidate.key)
         if twin is None:
-            first[candidate.key] = candidate
+            first[candidate.key] = replace(candidate, merged=())
         else:
             first[candidate.key] = replace(twin, merged=(*twin.merged, candidate.id))
     return list(first.values())

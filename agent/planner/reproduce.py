@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from shlex import quote
 
 from agent.judge.reason import issue_reason
 from agent.planner.episode import Conversation
@@ -52,7 +53,7 @@ def _try(sandbox: Sandbox, command: str, path: str, content: str, task: Task) ->
         return "the reply held no fenced block of Python", ""
     sandbox.write(path, content.encode())
     run = run_tests(sandbox, command, [path], timeout=120)
-    sandbox.run(f"rm -f '{path}'")
+    sandbox.run(f"rm -f -- {quote(path)}")
     output = run.broken or describe(run.reports)
     if any(issue_reason(report, task.text) for report in run.reports):
         return "", output
