@@ -81,6 +81,7 @@ def judged(place: Workplace) -> tuple[dict[str, Candidate], Matrix]:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.xdist_group("one matrix")
 @pytest.mark.parametrize("script", WRONG)
 def test_what_is_wrong_or_forged_ends_as_the_design_says(
     judged: tuple[dict[str, Candidate], Matrix], script: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,7 +59,3 @@ class Sandbox(Protocol):
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file, making its folders and keeping its mode; raises OSError."""
-
-
-OpenSandbox = Callable[[], AbstractContextManager[Sandbox]]
-"""Opens a fresh sandbox of one image: every attempt and every row of the matrix has its own."""

@@ -110,6 +110,10 @@ class DockerSandbox:
         finally:
             self._engine.remove(self.name)
 
+    def kill(self) -> None:
+        """End the sandbox from another thread; whoever waits in it gets SandboxLost."""
+        self._engine.remove(self.name)
+
     def run(
         self,
         command: str,

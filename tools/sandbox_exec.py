@@ -56,6 +56,8 @@ NO_PLACE = "OCI runtime exec failed"
 POLL_SECONDS = 0.05
 ORDER_SECONDS = 30.0
 LONGEST_ARGUMENT = 128 * 1024
+LATE_SECONDS = 2.0
+"""How long output may be under way after its process; only a child that holds it takes so long."""
 IN_FLIGHT = 4 << 20
 """More bytes than pipes and engine hold between a process that has ended and us."""
 
@@ -209,13 +211,13 @@ class ExecSession:
 
     def _rest(self, execution: Execution, clipped: Clipped) -> None:
         """Take what was on its way when the process ended: a child may write for ever."""
-        left = IN_FLIGHT
-        while left > 0:
+        left, deadline = IN_FLIGHT, time.monotonic() + LATE_SECONDS
+        while left > 0 and time.monotonic() < deadline:
             data = _next(execution)
-            if not data:
+            if data == b"":
                 return
-            clipped.keep(data)
-            left -= len(data)
+            clipped.keep(data or b"")
+            left -= len(data or b"")
 
     def _read(self, path: str) -> bytes:
         try:

@@ -77,7 +77,9 @@ class LocalSandbox:
 
     def kill(self) -> None:
         """End the sandbox from another thread; whoever waits in it gets SandboxLost."""
-        self._process.kill()
+        process = getattr(self, "_process", None)
+        if process is not None:
+            process.kill()
 
     def _close(self) -> None:
         process = getattr(self, "_process", None)

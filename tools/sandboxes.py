@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from tools.base import SandboxLost
 from tools.engine import Engine, Limits
@@ -13,28 +12,21 @@ from tools.sandbox import Sandbox
 from tools.sandbox_docker import DockerSandbox
 from tools.sandbox_local import LocalSandbox
 
-
-class Sandboxes(Protocol):
-    """Opens fresh sandboxes of one image, from any thread."""
-
-    def open(self) -> AbstractContextManager[Sandbox]: ...
-
-    def abandon(self) -> None:
-        """End every open sandbox at once; whoever waits in one gets SandboxLost."""
+Killable = DockerSandbox | LocalSandbox
 
 
-class DockerSandboxes:
-    """Containers of one image."""
+class Sandboxes:
+    """Opens fresh sandboxes, from any thread, and can end all of them at once."""
 
-    def __init__(self, engine: Engine, image: str, limits: Limits | None = None) -> None:
-        self._engine, self._image, self._limits = engine, image, limits
-        self._open: set[DockerSandbox] = set()
+    def __init__(self, make: Callable[[], Killable]) -> None:
+        self._make = make
+        self._open: set[Killable] = set()
         self._abandoned = False
 
     @contextmanager
     def open(self) -> Iterator[Sandbox]:
-        """Start a container that is removed when the block ends."""
-        sandbox = DockerSandbox(self._engine, self._image, limits=self._limits)
+        """Open a sandbox that is gone when the block ends."""
+        sandbox = self._make()
         self._open.add(sandbox)
         try:
             with sandbox:
@@ -45,35 +37,17 @@ class DockerSandboxes:
             self._open.discard(sandbox)
 
     def abandon(self) -> None:
-        """Remove every open container."""
-        self._abandoned = True
-        for sandbox in list(self._open):
-            self._engine.remove(sandbox.name)
-
-
-class LocalSandboxes:
-    """Copies of one folder on the host; `path` is the PATH of their commands."""
-
-    def __init__(self, source: Path, path: str) -> None:
-        self._source, self._path = source, path
-        self._open: set[LocalSandbox] = set()
-        self._abandoned = False
-
-    @contextmanager
-    def open(self) -> Iterator[Sandbox]:
-        """Copy the folder; the copy is removed when the block ends."""
-        sandbox = LocalSandbox(self._source, path=self._path)
-        self._open.add(sandbox)
-        try:
-            with sandbox:
-                if self._abandoned:  # while it was being opened
-                    raise SandboxLost("the work was stopped")
-                yield sandbox
-        finally:
-            self._open.discard(sandbox)
-
-    def abandon(self) -> None:
-        """End the launcher of every open copy."""
+        """End every open sandbox; whoever waits in one gets SandboxLost."""
         self._abandoned = True
         for sandbox in list(self._open):
             sandbox.kill()
+
+
+def docker_sandboxes(engine: Engine, image: str, limits: Limits) -> Sandboxes:
+    """Return a source of containers of one image."""
+    return Sandboxes(lambda: DockerSandbox(engine, image, limits=limits))
+
+
+def local_sandboxes(source: Path, path: str) -> Sandboxes:
+    """Return a source of copies of one folder on the host; `path` is the PATH of their commands."""
+    return Sandboxes(lambda: LocalSandbox(source, path=path))

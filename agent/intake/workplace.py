@@ -17,7 +17,7 @@ from agent.intake.repository import Source, fetch
 from agent.records import Image, Task
 from tools.engine import Engine, Limits
 from tools.sandbox_local import PREFIX
-from tools.sandboxes import DockerSandboxes, LocalSandboxes, Sandboxes
+from tools.sandboxes import Sandboxes, docker_sandboxes, local_sandboxes
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def open_workplace(
         task = as_task(issue, source)
         if engine is None:
             image = environment.local(source, task, say, path=config.path)
-            yield Workplace(task, image, LocalSandboxes(source.folder, config.path))
+            yield Workplace(task, image, local_sandboxes(source.folder, config.path))
             return
         image = environment.prepare(
             task,
@@ -65,7 +65,7 @@ def open_workplace(
             say=say,
         )
         limits = Limits(int(config.memory_gb * (1 << 30)), cpus=config.cpus)
-        yield Workplace(task, image, DockerSandboxes(engine, image.reference, limits))
+        yield Workplace(task, image, docker_sandboxes(engine, image.reference, limits))
 
 
 def build_network(config: Config) -> BuildNetwork:
