@@ -81,17 +81,17 @@ def judged(place: Workplace) -> tuple[dict[str, Candidate], Matrix]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.xdist_group("one matrix")
-@pytest.mark.parametrize("script", WRONG)
 def test_what_is_wrong_or_forged_ends_as_the_design_says(
-    judged: tuple[dict[str, Candidate], Matrix], script: str
+    judged: tuple[dict[str, Candidate], Matrix], subtests: pytest.Subtests
 ) -> None:
     candidates, matrix = judged
-    one = candidates.get(script)
-    verdict: Verdict = judge([one] if one is not None and one.patch else [], matrix, [])
-    assert verdict.status == WRONG[script], verdict.sentences
-    if script.startswith("forge-") and verdict.chosen and script != "forge-prints":
-        assert verdict.classes[0].tampered
+    for script, status in WRONG.items():
+        with subtests.test(script=script):
+            one = candidates.get(script)
+            verdict: Verdict = judge([one] if one is not None and one.patch else [], matrix, [])
+            assert verdict.status == status, verdict.sentences
+            if script.startswith("forge-") and verdict.chosen and script != "forge-prints":
+                assert verdict.classes[0].tampered
 
 
 @pytest.mark.timeout(600)

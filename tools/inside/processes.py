@@ -17,14 +17,11 @@ if TYPE_CHECKING:
     Identity = tuple[int, bytes]
 
 OOM_FILES = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
-DEFAULT_SIGNALS = (
-    signal.SIGPIPE,
-    signal.SIGXFSZ,
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGCHLD,
+VALID = signal.valid_signals() if hasattr(signal, "valid_signals") else range(1, signal.NSIG)
+DEFAULT_SIGNALS = tuple(
+    number for number in VALID if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33)
 )
+"""Whoever started us may ignore any of them; 32 and 33 belong to the C library."""
 KILL_SECONDS = 10.0
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
