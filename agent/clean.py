@@ -13,7 +13,7 @@ from typing import TextIO
 from agent.config import Config
 from agent.errors import EngineError
 from tools.engine import ContainerInfo, Engine, ImageInfo, owner_lives
-from tools.sandbox_local import OWNER_FILE, PREFIX
+from tools.owner import OWNER_FILE, PREFIX
 
 TAGS = "repair-agent/"
 
@@ -82,7 +82,7 @@ def by_life(
 
 
 def remove_folders(temporary: Path) -> tuple[tuple[str, ...], int, list[str]]:
-    """Remove the local sandboxes that this user's dead processes left.
+    """Remove the folders that this user's dead processes left.
 
     Returns the folders removed, their bytes, and why others were kept.
     """

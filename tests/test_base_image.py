@@ -19,12 +19,12 @@ NOWHERE = BuildNetwork(debian_mirror="http://127.0.0.1:9/debian")
 
 
 def test_a_mirror_that_does_not_answer_is_said_and_leaves_nothing(engine: Engine) -> None:
-    before = set(Path(tempfile.gettempdir()).glob("repair-agent-base-*"))
+    before = set(Path(tempfile.gettempdir()).glob("repair-agent-*/root"))
     with pytest.raises(WorldError, match="debootstrap") as caught:
         base_image.debian(engine, "bullseye", NOWHERE, print)
     assert "\n" not in caught.value.message
     assert "--image" in caught.value.hint
-    assert set(Path(tempfile.gettempdir()).glob("repair-agent-base-*")) <= before
+    assert set(Path(tempfile.gettempdir()).glob("repair-agent-*/root")) <= before
 
 
 def test_a_machine_without_debootstrap_is_told_to_install_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from agent.recording import read_task
 from tests.samples import ISSUE, PYTHON_PATH, make_project
 from tests.test_cli import PROGRAM
 from tools.engine import Engine
+from tools.owner import PREFIX
 
 MARK = "/tmp/begun"
 
@@ -95,6 +97,8 @@ def test_after_sigkill_the_run_reads_and_nothing_is_left_after_clean(
     cleaned = subprocess.run([PROGRAM, "clean"], capture_output=True, text=True, check=True)
     assert cleaned.stderr == ""
     assert containers_of(engine, process) == []
+    owners = [file.read_text() for file in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/owner")]
+    assert not [owner for owner in owners if f":{process.pid}:" in owner]
     task = next(path for path in (tmp_path / "out").iterdir() if path.is_dir())
     recorded = read_task(task)
     assert recorded.attempts[0].end is None

@@ -19,9 +19,10 @@ import pytest
 
 from tools.base import SandboxLost
 from tools.engine import Engine
+from tools.owner import PREFIX
 from tools.sandbox import Completed, Sandbox
 from tools.sandbox_docker import DockerSandbox
-from tools.sandbox_local import PREFIX, LocalSandbox
+from tools.sandbox_local import LocalSandbox
 
 KINDS = ("local", "docker", "exec")
 IMAGES = {"docker": "python_image", "exec": "bare_image"}

@@ -3,8 +3,32 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+PREFIX = "repair-agent-"
+OWNER_FILE = "owner"
+
+
+def make_folder() -> Path:
+    """Make a temporary folder that says whose it is: `clean` removes what is nobody's."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    (folder / OWNER_FILE).write_text(owner(), encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make such a folder and remove it when the block ends."""
+    folder = make_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def owner() -> str:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,13 +15,10 @@ from typing import Self
 
 from tools import launcher
 from tools.launcher import Launcher
-from tools.owner import owner
+from tools.owner import make_folder
 from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 
-PREFIX = "repair-agent-"
 LONGEST_WAIT = 1e6
-OWNER_FILE = "owner"
-"""Names the process that made the folder, so that `clean` can tell a leftover."""
 
 
 class LocalSandbox:
@@ -41,9 +37,8 @@ class LocalSandbox:
         return str(self._folder / "testbed")
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._folder = make_folder()
         try:
-            (self._folder / OWNER_FILE).write_text(owner(), encoding="utf-8")
             shutil.copytree(self._source, self._folder / "testbed", symlinks=True)
             (self._folder / "home").mkdir()
             self._process = subprocess.Popen(

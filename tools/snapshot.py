@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from tools import git, git_url
 from tools.base import UserError
 from tools.git import GitError
+from tools.owner import temporary_folder
 
 BRANCH = "main"
 AUTHOR = "repair-agent"
@@ -213,8 +213,9 @@ def _advertised(url: str, ref: str, folder: Path) -> str | None:
 @contextmanager
 def _everything(url: str, options: Sequence[str]) -> Iterator[Path]:
     """Give a temporary bare repository with all branches and tags of a URL."""
-    with tempfile.TemporaryDirectory(prefix="repair-agent-git-") as name:
-        folder = Path(name)
+    with temporary_folder() as owned:
+        folder = owned / "repository"
+        folder.mkdir()
         git.run("init", "--quiet", "--bare", "--template=", folder=folder)
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         git.run("fetch", "--quiet", *options, "--", url, *refs, folder=folder, alone=False)

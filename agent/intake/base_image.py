@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from threading import Lock, Timer
 from agent.intake.network import BuildNetwork
 from tools.base import NetworkError, WorldError
 from tools.engine import Engine
+from tools.owner import temporary_folder
 
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 """The Debian releases that ship these interpreters."""
@@ -117,8 +117,7 @@ def debian(engine: Engine, suite: str, network: BuildNetwork, say: Callable[[str
         return reference
     _check_means()
     say(f"making the base image: Debian {suite}, about two minutes, once")
-    folder = Path(tempfile.mkdtemp(prefix="repair-agent-base-"))
-    try:
+    with temporary_folder() as folder:
         _debootstrap(suite, packages, folder / "root", network, say)
         say("base image: importing it into the engine")
         archive = folder / "root.tar"
@@ -126,8 +125,6 @@ def debian(engine: Engine, suite: str, network: BuildNetwork, say: Callable[[str
         command = ["tar", "--numeric-owner", *left_out, "-C", str(folder / "root"), "-cf"]
         _run([*command, str(archive), "."], {}, lambda line: None)
         engine.import_rootfs(archive, reference, {"repair-agent": "base"})
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return reference
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from agent.intake.network import BuildNetwork
 from agent.intake.repository import Source, fetch
 from agent.records import Image, Task
 from tools.engine import Engine, Limits
-from tools.sandbox_local import PREFIX
+from tools.owner import temporary_folder
 from tools.sandboxes import Sandboxes, docker_sandboxes, local_sandboxes
 
 
@@ -43,11 +42,9 @@ def open_workplace(
             "give one with --repo PATH|URL|pypi:NAME==VERSION",
         )
     engine = Engine(config.docker_host) if config.sandbox == "docker" else None
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+    with temporary_folder() as folder:
         say(f"fetching {issue.repository}")
-        source = fetch(
-            issue.repository, issue.ref, Path(folder) / "source", index_url=config.index_url
-        )
+        source = fetch(issue.repository, issue.ref, folder / "source", index_url=config.index_url)
         for note in source.notes:
             say(note)
         task = as_task(issue, source)
