@@ -21,7 +21,7 @@ engine:
 
 test: $(VENV)/.installed engine
 	$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest -n 3 --durations 15
+	$(BIN)/python -m pytest -n 2 --durations 15
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
