@@ -73,7 +73,7 @@ class Launcher:
         self._last_id = 0
         self._caller: int | None = None
         try:
-            self.hello = self._thread.submit(self._receive, hello_seconds).result()[0]
+            self._thread.submit(self._receive, hello_seconds).result()  # its hello
         except BaseException:
             self.close()
             raise

@@ -12,7 +12,6 @@ from tools import git_url
 from tools.base import UserError
 
 FORMS = "give a folder, a git URL (https, ssh, git@host:path, file) or pypi:NAME==VERSION"
-PYPI_HINT = "write pypi:NAME==VERSION, as in pypi:six==1.17.0"
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 

@@ -16,7 +16,6 @@ from tools.base import UserError
 FENCE = "+++"
 COMMON_KEYS = ("repository", "ref", "test_command", "created_at", "python")
 TEXT_KEYS = ("title", "body")
-TITLE_HINT = "the first line of the issue is its title"
 FORMS = "TASK is a task file (.md or .toml); see `repair-agent solve --help`"
 
 ISSUE_URL = re.compile(r"https?://[^/\s]+/[^/\s]+/[^/\s]+/(?:issues|pull)/\d+(?:[/?#]\S*)?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypedDict, Unpack
 
 from rich.console import RenderableType
 
@@ -37,48 +38,25 @@ NOT_CALIBRATED = (
 )
 
 
-def sheet(
-    *,
-    task: Task,
-    image: Image,
-    candidates: Sequence[Candidate],
-    matrix: Matrix | None,
-    verdict: Verdict,
-    result: Result,
-) -> str:
+class Parts(TypedDict):
+    """What a sheet is made of."""
+
+    task: Task
+    image: Image
+    candidates: Sequence[Candidate]
+    matrix: Matrix | None
+    verdict: Verdict
+    result: Result
+
+
+def sheet(**parts: Unpack[Parts]) -> str:
     """Return the sheet as Markdown, the content of verdict.md."""
-    return blocks.markdown(
-        page(
-            task=task,
-            image=image,
-            candidates=candidates,
-            matrix=matrix,
-            verdict=verdict,
-            result=result,
-        )
-    )
+    return blocks.markdown(page(**parts))
 
 
-def screen(
-    *,
-    task: Task,
-    image: Image,
-    candidates: Sequence[Candidate],
-    matrix: Matrix | None,
-    verdict: Verdict,
-    result: Result,
-) -> RenderableType:
+def screen(**parts: Unpack[Parts]) -> RenderableType:
     """Return the sheet for the terminal."""
-    return blocks.screen(
-        page(
-            task=task,
-            image=image,
-            candidates=candidates,
-            matrix=matrix,
-            verdict=verdict,
-            result=result,
-        )
-    )
+    return blocks.screen(page(**parts))
 
 
 def page(
