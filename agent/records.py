@@ -15,6 +15,7 @@ FORMAT = 1
 """The version of the run folder's format; a reader refuses a larger one."""
 
 Role = Literal["system", "user", "assistant", "tool"]
+Finish = Literal["length", "refusal"]
 Status = Literal["verified", "unverified", "disagree", "no_patch"]
 Origin = Literal["existing", "reproduction", "probe"]
 TestResult = Literal["pass", "fail", "error", "timeout", "tampered"]
@@ -76,7 +77,11 @@ class Image:
 
 @dataclass(frozen=True)
 class Message:
-    """One turn as sent or received; `opaque` holds the provider's fields, returned unchanged."""
+    """One turn as sent or received; `opaque` holds the provider's fields, returned unchanged.
+
+    `finish` is set on replies that did not end by themselves: `length` for one cut at its limit of
+    tokens, `refusal` for one that the model or its provider refused.
+    """
 
     id: str
     role: Role
@@ -84,6 +89,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     opaque: dict[str, Any] = field(default_factory=dict)
+    finish: Finish | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,8 @@ class Call:
     """One request to a model and what came back.
 
     `sent` are message ids; `elided` maps those sent shortened to what stood in their place, so
-    that the request can be rebuilt; `digest` is its SHA-256; `replies` are the n messages.
+    that the request can be rebuilt; `digest` is its SHA-256; `replies` are the n messages, of
+    at most `max_tokens` each.
     """
 
     id: str
@@ -132,6 +139,7 @@ class Call:
     replies: tuple[Message, ...]
     usage: Usage
     seconds: float
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True)

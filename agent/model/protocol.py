@@ -13,13 +13,30 @@ from agent.records import Message, Sampling, Usage, adapter
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a model can do: `context` is its window in tokens, None when unknown."""
+    """What a model can do.
+
+    `tools`: it calls tools natively; without, the same calls are written as text. `several`: n
+    samples of one prompt cost one prompt. `grammar`: output can be held to a GBNF grammar.
+    `fill`: it completes between a prefix and a suffix. `context` is its window and `output` the
+    longest reply, both in tokens, None when unknown. `price`: what it costs is known.
+    """
 
     tools: bool = True
     several: bool = False
     grammar: bool = False
     fill: bool = False
     context: int | None = None
+    output: int | None = None
+    price: bool = False
+
+
+class ContextOverflow(Exception):
+    """The messages do not fit the window: `tokens` of them and the `limit`, where they are told."""
+
+    def __init__(self, tokens: int | None = None, limit: int | None = None) -> None:
+        super().__init__(f"{tokens or 'too many'} tokens for a window of {limit or 'unknown size'}")
+        self.tokens = tokens
+        self.limit = limit
 
 
 @dataclass(frozen=True)
@@ -48,12 +65,46 @@ class Model(Protocol):
         temperature: float = 0.0,
         seed: int | None = None,
         grammar: str | None = None,
+        max_tokens: int | None = None,
         conversation: str = "",
     ) -> Replies:
-        """Return n replies; `conversation` names the thread, for caches and recordings.
+        """Return n replies of at most `max_tokens` each; `conversation` names the thread.
 
-        Raises WorldError when the server is away, EpisodeOver when it has nothing more to say.
+        Raises WorldError when the server is away or refuses, ContextOverflow when the messages do
+        not fit its window, EpisodeOver when it has nothing more to say.
         """
+
+
+class Filler(Protocol):
+    """A model that completes code between a prefix and a suffix (`Capabilities.fill`)."""
+
+    def fill(
+        self,
+        prefix: str,
+        suffix: str,
+        *,
+        n: int = 1,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        max_tokens: int = 256,
+    ) -> Replies:
+        """Return n completions as messages; an empty suffix makes it a raw completion."""
+
+
+class Counter(Protocol):
+    """A model that counts tokens exactly; others are estimated with `estimate`."""
+
+    def count(self, text: str) -> int:
+        """Return how many tokens the model makes of a text."""
+
+
+CHARACTERS_PER_TOKEN = 3.2
+"""Low on purpose: code and logs have shorter tokens than prose, and a guess must not overflow."""
+
+
+def estimate(text: str) -> int:
+    """Return about how many tokens a text has, rather too many than too few."""
+    return int(len(text) / CHARACTERS_PER_TOKEN) + 1
 
 
 def digest(messages: Sequence[Message], tools: Sequence[dict[str, Any]], sampling: Sampling) -> str:

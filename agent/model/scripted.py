@@ -68,6 +68,7 @@ class ScriptedModel:
         temperature: float = 0.0,
         seed: int | None = None,
         grammar: str | None = None,
+        max_tokens: int | None = None,
         conversation: str = "",
     ) -> Replies:
         """Return the next reply of the conversation; EpisodeOver when the script has ended."""
