@@ -3,6 +3,7 @@
 Exception
 ├── UserError    (tools.base)   2    the user's words are wrong
 ├── WorldError   (tools.base)   6    the world is wrong: engine, registry, network, disk
+│   └── ModelLost               6    the model's server is away or refuses; may have cost money
 BaseException
 └── Interrupted                 130 or 143: a signal asked us to stop; work so far is saved
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import errno
 import signal
 
+from agent.records import Usage
 from tools.base import EngineError, NetworkError, SandboxLost, UserError, WorldError
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "EXIT_WORLD",
     "EngineError",
     "Interrupted",
+    "ModelLost",
     "NetworkError",
     "SandboxLost",
     "UserError",
@@ -36,6 +39,20 @@ EXIT_UNVERIFIED = 3
 EXIT_DISAGREE = 4
 EXIT_NO_PATCH = 5
 EXIT_WORLD = 6
+
+
+class ModelLost(WorldError):
+    """The model can no longer be asked; `usage` is what the last request cost all the same.
+
+    `too_late` when the server might have answered in time, had there been more of it.
+    """
+
+    def __init__(
+        self, message: str, hint: str, usage: Usage | None = None, *, too_late: bool = False
+    ) -> None:
+        super().__init__(message, hint)
+        self.usage = usage or Usage()
+        self.too_late = too_late
 
 
 class Interrupted(BaseException):

@@ -18,7 +18,8 @@ class Capabilities:
     `tools`: it calls tools natively; without, the same calls are written as text. `several`: n
     samples of one prompt cost one prompt. `grammar`: output can be held to a GBNF grammar.
     `fill`: it completes between a prefix and a suffix. `context` is its window and `output` the
-    longest reply, both in tokens, None when unknown. `price`: what it costs is known.
+    longest reply, both in tokens, None when unknown. `prepared`: its replies were written
+    beforehand, and nothing that it is told changes them.
     """
 
     tools: bool = True
@@ -27,7 +28,7 @@ class Capabilities:
     fill: bool = False
     context: int | None = None
     output: int | None = None
-    price: bool = False
+    prepared: bool = False
 
 
 class ContextOverflow(Exception):
@@ -56,6 +57,10 @@ class Model(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    @property
+    def opening(self) -> Usage:
+        """What finding out about the model has cost before the first request."""
+
     def reply(
         self,
         messages: Sequence[Message],
@@ -66,9 +71,12 @@ class Model(Protocol):
         seed: int | None = None,
         grammar: str | None = None,
         max_tokens: int | None = None,
+        seconds: float | None = None,
         conversation: str = "",
     ) -> Replies:
-        """Return n replies of at most `max_tokens` each; `conversation` names the thread.
+        """Return n replies of at most `max_tokens` each, within `seconds`.
+
+        `conversation` names the thread, for recordings.
 
         Raises WorldError when the server is away or refuses, ContextOverflow when the messages do
         not fit its window, EpisodeOver when it has nothing more to say.

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from agent.model.protocol import Capabilities, Replies
 from agent.recording import load_task
-from agent.records import Call, Message
+from agent.records import Call, Message, Usage
 from tools.base import EpisodeOver, ToolCall, UserError
 
 FORM = 'a JSON object such as {"attempt-1": [{"tool_calls": [{"name": "bash", "arguments": {}}]}]}'
@@ -48,7 +48,8 @@ class ScriptedModel:
     It keeps no place of its own, so an attempt that is started again hears the same replies.
     """
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(prepared=True)
+    opening = Usage()
 
     def __init__(self, name: str, conversations: Mapping[str, Sequence[Message]]) -> None:
         self.name = name
@@ -69,6 +70,7 @@ class ScriptedModel:
         seed: int | None = None,
         grammar: str | None = None,
         max_tokens: int | None = None,
+        seconds: float | None = None,
         conversation: str = "",
     ) -> Replies:
         """Return the next reply of the conversation; EpisodeOver when the script has ended."""

@@ -1,0 +1,124 @@
+"""Chat completions: what nearly every server speaks, with native tool calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.model.wire import Ask, Body, without_nothing
+from agent.records import Finish, Message
+from tools.base import ToolCall
+
+STANDARD = {"role", "content", "tool_calls", "refusal", "annotations", "audio", "function_call"}
+"""Fields of a reply that are read here, or that no server takes back; all others are opaque."""
+STANDARD_CALL = {"id", "type", "function", "index"}
+FINISH: dict[str, Finish] = {"length": "length", "content_filter": "refusal"}
+NO_TEXT = "(no text)"
+"""Stands in for a reply without content, which servers do not take back."""
+
+
+class Chat:
+    """POST /chat/completions."""
+
+    path = "/chat/completions"
+
+    def body(self, ask: Ask) -> Body:
+        """Return the request; fields that a provider added to its replies go back unchanged."""
+        return without_nothing(
+            {
+                "messages": [outgoing(message) for message in ask.messages],
+                "tools": list(ask.tools) or None,
+                "n": ask.sampling.n if ask.sampling.n > 1 else None,
+                "temperature": ask.sampling.temperature,
+                "seed": ask.sampling.seed,
+                "grammar": ask.sampling.grammar,
+                "max_tokens": ask.max_tokens,
+            }
+        )
+
+    def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
+        """Return a message for each choice that has anything in it."""
+        choices = answer.get("choices") or ()
+        found = (incoming(choice) for choice in choices if isinstance(choice, Mapping))
+        return tuple(message for message in found if message is not None)
+
+
+def outgoing(message: Message) -> Body:
+    """Return a message as the API takes it."""
+    if message.role == "tool":
+        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.content}
+    if message.role != "assistant":
+        return {"role": message.role, "content": message.content}
+    extras = message.opaque.get("calls", {})
+    calls = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": sendable(call.arguments)},
+            **extras.get(call.id, {}),
+        }
+        for call in message.tool_calls
+    ]
+    content = message.content or (None if calls else NO_TEXT)
+    fields = {"role": "assistant", "content": content, **message.opaque.get("fields", {})}
+    return {**fields, "tool_calls": calls} if calls else fields
+
+
+def sendable(arguments: str) -> str:
+    """Return a call's arguments as JSON: servers that render them fail on anything else."""
+    try:
+        plain = json.loads(arguments or "{}")
+    except ValueError:
+        plain = None
+    return (arguments or "{}") if isinstance(plain, dict) else json.dumps({"invalid": arguments})
+
+
+def incoming(choice: Mapping[str, Any]) -> Message | None:
+    """Read one choice; None when it holds neither text nor a call and did not just run out."""
+    raw = choice.get("message")
+    if not isinstance(raw, Mapping):
+        return None
+    found = calls(raw.get("tool_calls") or ())
+    refusal = raw.get("refusal")
+    text = raw.get("content")
+    content = text if isinstance(text, str) else parts(text)
+    finish = "refusal" if refusal else FINISH.get(str(choice.get("finish_reason")))
+    if not (content or found or refusal or finish):
+        return None
+    fields = {k: v for k, v in raw.items() if k not in STANDARD and v not in (None, [], "")}
+    extra = {
+        call.id: more
+        for call, given in found
+        if (more := {k: v for k, v in given.items() if k not in STANDARD_CALL and v is not None})
+    }
+    opaque = {**({"fields": fields} if fields else {}), **({"calls": extra} if extra else {})}
+    return Message(
+        "",
+        "assistant",
+        content or str(refusal or ""),
+        tuple(call for call, _ in found),
+        opaque=opaque,
+        finish=finish,
+    )
+
+
+def calls(given: Sequence[Any]) -> list[tuple[ToolCall, Mapping[str, Any]]]:
+    """Read tool calls with what they came from; a missing or repeated id is replaced."""
+    found: list[tuple[ToolCall, Mapping[str, Any]]] = []
+    for number, one in enumerate(item for item in given if isinstance(item, Mapping)):
+        function = one.get("function") or {}
+        arguments = function.get("arguments")
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+        identity = str(one.get("id") or "")
+        if not identity or any(call.id == identity for call, _ in found):
+            identity = f"call-{number + 1}"
+        found.append((ToolCall(identity, str(function.get("name") or ""), text), one))
+    return found
+
+
+def parts(content: Any) -> str:
+    """Join content that came as a list of parts."""
+    if not isinstance(content, Sequence):
+        return ""
+    return "".join(str(part.get("text") or "") for part in content if isinstance(part, Mapping))

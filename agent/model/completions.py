@@ -1,0 +1,41 @@
+"""Raw completions: a prompt goes on, without turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agent.model.chat import FINISH
+from agent.model.wire import Ask, Body, without_nothing
+from agent.records import Message
+
+
+class Completions:
+    """POST /completions; the prompt is the text of the one message."""
+
+    path = "/completions"
+
+    def body(self, ask: Ask) -> Body:
+        """Return the request."""
+        return without_nothing(
+            {
+                "prompt": ask.messages[0].content,
+                "n": ask.sampling.n if ask.sampling.n > 1 else None,
+                "temperature": ask.sampling.temperature,
+                "seed": ask.sampling.seed,
+                "grammar": ask.sampling.grammar,
+                "max_tokens": ask.max_tokens,
+            }
+        )
+
+    def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
+        """Return the completions; one that is empty is an answer too."""
+        choices = [one for one in answer.get("choices") or () if isinstance(one, Mapping)]
+        return tuple(
+            Message(
+                "",
+                "assistant",
+                str(one.get("text") or ""),
+                finish=FINISH.get(str(one.get("finish_reason"))),
+            )
+            for one in choices
+        )

@@ -1,0 +1,157 @@
+"""What a model behind an endpoint can do: asked once, with one tiny call, then remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from agent.disk import disk, write_whole
+from agent.encoding import decode, encode
+from agent.errors import UserError, WorldError
+from agent.model import llama
+from agent.model.chat import Chat
+from agent.model.client import Connection
+from agent.model.dialect import Dialect
+from agent.model.protocol import Capabilities, Replies
+from agent.model.responses import Responses
+from agent.model.served import ServedModel
+from agent.model.text import Text
+from agent.model.wire import Wire
+from agent.records import Message
+from prompts import render
+
+Api = Literal["chat", "responses", "text"]
+WIRES: dict[Api, Wire] = {"chat": Chat(), "responses": Responses(), "text": Text()}
+REMEMBERED = timedelta(days=7)
+PROBE_TOKENS = 2048
+"""Room for a model that thinks before it answers; only what it uses is billed."""
+PROBE_TRIES = 3
+READY = {
+    "type": "function",
+    "function": {
+        "name": "ready",
+        "description": "Say that you are ready.",
+        "parameters": {
+            "type": "object",
+            "properties": {"word": {"type": "string", "description": "The word yes."}},
+            "required": ["word"],
+        },
+    },
+}
+WINDOWS = ("context_length", "max_model_len", "max_context_length", "context_window", "n_ctx")
+"""What servers call the size of the window in their lists of models."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was found out about a model at an endpoint, and when."""
+
+    api: Api
+    capabilities: Capabilities
+    dialect: Dialect
+    at: datetime
+
+    def told(self, model: ServedModel) -> ServedModel:
+        """Return the model with what is known of it."""
+        return replace(
+            model,
+            wire=WIRES[self.api],
+            capabilities=self.capabilities,
+            dialect=self.dialect,
+        )
+
+
+def discover(model: ServedModel, api: Api | Literal["auto"]) -> tuple[ServedModel, Known]:
+    """Ask for one tiny call and return the model as it can be used, and what was found out.
+
+    Raises UserError for a key, model or endpoint that is refused, ModelLost for a server that is
+    away.
+    """
+    refusal: UserError | None = None
+    choices: tuple[Api, ...] = ("chat", "responses", "text") if api == "auto" else (api,)
+    for choice in choices:
+        trial = replace(model, wire=WIRES[choice], capabilities=Capabilities(several=True))
+        try:
+            replies = _call_ready(trial)
+        except UserError as error:
+            refusal = refusal or error
+            continue
+        calls = all(_calls_ready(message) for message in replies.messages)
+        settled: Api = choice if calls or api != "auto" else "text"
+        known = Known(settled, _capabilities(trial, settled, replies), trial.dialect, _now())
+        return replace(known.told(model), opening=model.opening + replies.usage), known
+    assert refusal is not None
+    raise refusal
+
+
+def _call_ready(trial: ServedModel) -> Replies:
+    trial = trial if trial.tries else replace(trial, tries=PROBE_TRIES)
+    asked = [Message("", "user", render("probe"))]
+    return trial.reply(asked, [READY], n=2, max_tokens=PROBE_TOKENS)
+
+
+def _calls_ready(message: Message) -> bool:
+    return [call.name for call in message.tool_calls] == ["ready"]
+
+
+def _capabilities(trial: ServedModel, api: Api, replies: Replies) -> Capabilities:
+    properties = llama.properties(trial.connection)
+    window = llama.window(properties) or window_of(trial.connection, trial.model)
+    return Capabilities(
+        tools=api != "text",
+        several=api != "responses" and len(replies.messages) == 2,
+        grammar=properties is not None,
+        fill=properties is not None,
+        context=window or trial.prices.window,
+    )
+
+
+def window_of(connection: Connection, model: str) -> int | None:
+    """Return the window in tokens that a server tells, None when it does not."""
+    listed = (connection.get("/models") or {}).get("data") or ()
+    entry = next((one for one in listed if isinstance(one, dict) and one.get("id") == model), {})
+    found = _first_number({**(entry.get("meta") or {}), **entry})
+    if found is not None:
+        return found
+    # Ollama cuts silently what does not fit, and tells the size only of a model that is loaded.
+    loaded = (connection.get(f"{connection.root}/api/ps") or {}).get("models") or ()
+    return next((_first_number(one) for one in loaded if one.get("name") == model), None)
+
+
+def _first_number(fields: Mapping[str, Any]) -> int | None:
+    return next((fields[key] for key in WINDOWS if isinstance(fields.get(key), int)), None)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is known of models, in a file of the user's cache folder."""
+
+    path: Path
+
+    def recall(self, key: str) -> Known | None:
+        """Return what was found out not long ago; a damaged file is as good as none."""
+        known = self._read().get(key)
+        return known if known is not None and _now() - known.at < REMEMBERED else None
+
+    def remember(self, key: str, known: Known) -> None:
+        """Write down what was found out; without a place for it, it is asked again next time."""
+        with suppress(WorldError), disk():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path, encode(dict[str, Known], self._read() | {key: known}, indent=1))
+
+    def _read(self) -> dict[str, Known]:
+        try:
+            found: dict[str, Known] = decode(
+                dict[str, Known], self.path.read_bytes(), str(self.path)
+            )
+        except (OSError, UserError):
+            return {}
+        return found
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

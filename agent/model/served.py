@@ -1,0 +1,161 @@
+"""A model behind an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agent.errors import ModelLost, UserError
+from agent.model.client import Answer, Connection, Patience, Refused, Unanswered, Waste
+from agent.model.dialect import Dialect
+from agent.model.pricing import Prices
+from agent.model.protocol import Capabilities, Replies
+from agent.model.wire import Ask, Body, Wire, billed, guessed, plus
+from agent.records import Message, Sampling, Usage
+
+RESUME = "mend it, then run the same command again with -o and this run's folder"
+
+
+@dataclass
+class ServedModel:
+    """Asks one model by one wire; learns what the server does not take.
+
+    `name` is what the user said, `model` what the server is told. `options` are added to every
+    request as they are. `recount` counts the tokens of replies that the server leaves out of its
+    usage. `opening` is what finding out about the model has cost.
+    """
+
+    name: str
+    model: str
+    connection: Connection
+    wire: Wire
+    prices: Prices
+    capabilities: Capabilities = Capabilities()
+    dialect: Dialect = Dialect()
+    options: Body = field(default_factory=dict)
+    request_seconds: float = 600.0
+    tries: int | None = None
+    recount: Callable[[Sequence[Message]], int] | None = None
+    opening: Usage = Usage()
+    _answered: bool = False
+
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[dict[str, Any]] = (),
+        *,
+        n: int = 1,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        grammar: str | None = None,
+        max_tokens: int | None = None,
+        seconds: float | None = None,
+        conversation: str = "",
+    ) -> Replies:
+        """Return n replies, in one request where the server takes that.
+
+        Raises UserError when the very first request is refused, ModelLost for a later one and for
+        a server that is away, ContextOverflow.
+        """
+        sampling = Sampling(n, temperature, seed, grammar)
+        ask = Ask(messages, tools, sampling, max_tokens)
+        if n == 1 or self.capabilities.several:
+            return self._ask(ask, seconds)
+        got: list[Message] = []
+        usage = Usage()
+        for number in range(n):
+            own = None if seed is None else seed + number
+            one = replace(ask, sampling=replace(sampling, n=1, seed=own))
+            try:
+                replies = self._ask(one, seconds)
+            except ModelLost as lost:
+                lost.usage += usage
+                raise
+            got += replies.messages
+            usage += replies.usage
+        return Replies(tuple(got), usage)
+
+    def _ask(self, ask: Ask, seconds: float | None) -> Replies:
+        asked = {"model": self.model, **self.wire.body(ask), **self.options}
+        answer, sent = self._exchange(asked, ask.tools, seconds)
+        self._answered = True
+        messages = self.wire.messages(answer.body, ask.tools)
+        usage = self._usage(answer.body, sent, messages)
+        return Replies(messages, usage + self._wasted(answer.waste, sent, usage))
+
+    def _exchange(
+        self, asked: Body, tools: Sequence[Body], seconds: float | None
+    ) -> tuple[Answer, Body]:
+        """Send a request, again without the parts that the server does not take."""
+        patience = Patience(request_seconds=self.request_seconds, seconds=seconds)
+        if self.tries:
+            patience = replace(patience, tries=self.tries)
+        while True:
+            sent = self.dialect.spoken(asked)
+            try:
+                answer = self.connection.post(
+                    self.wire.path,
+                    sent,
+                    lambda body: bool(self.wire.messages(body, tools)),
+                    patience,
+                )
+            except Refused as refusal:
+                learnt = self.dialect.after(refusal.text, refusal.parameter, sent)
+                if learnt is None:
+                    raise self._refused(refusal) from refusal
+                self.dialect = learnt
+            except Unanswered as failure:
+                raise self._unanswered(failure, sent) from failure
+            else:
+                return answer, sent
+
+    def _usage(self, answer: Body, sent: Body, messages: Sequence[Message]) -> Usage:
+        told = billed(answer) or guessed(sent, messages)
+        if self.recount and len(messages) > 1:
+            told = replace(told, completion=told.completion + self.recount(messages[1:]))
+        return self.prices.usage(told)
+
+    def _wasted(self, waste: Waste, sent: Body, like: Usage) -> Usage:
+        """Return the cost of what came before: a lost reply costs what the one in its place did."""
+        told = [billed(body) or guessed(sent, ()) for body in waste.unusable]
+        return plus(sum(map(self.prices.usage, told), Usage()), waste.lost, like)
+
+    def _unanswered(self, failure: Unanswered, sent: Body) -> ModelLost:
+        usage = self._wasted(failure.waste, sent, self.prices.usage(guessed(sent, ())))
+        return ModelLost(
+            f"the model server at {self.connection.base_url} does not answer: {failure}",
+            f"check that it is up and that the network is there, {RESUME}",
+            usage,
+            too_late=failure.too_late,
+        )
+
+    def _refused(self, refusal: Refused) -> Exception:
+        message, hint, users = explained(refusal, self.model, self.connection.base_url)
+        if users and not self._answered:
+            return UserError(message, hint)
+        return ModelLost(message, f"{hint}; {RESUME}")
+
+
+def explained(refusal: Refused, model: str, base_url: str) -> tuple[str, str, bool]:
+    """Say what a refusal means, what to do, and whether the user's words are at fault."""
+    said = f": {refusal.text}" if refusal.text else ""
+    if refusal.status in (401, 403):
+        return (
+            f"{base_url} refused the key (status {refusal.status}){said}",
+            "set OPENAI_API_KEY to a key of that provider that may use the model",
+            True,
+        )
+    if refusal.status == 404:
+        return (
+            f"{base_url} has no model {model!r}{said}",
+            "check -m and --base-url; `repair-agent model list` shows what an endpoint offers",
+            True,
+        )
+    if refusal.status in (402, 429):
+        return f"the account at {base_url} has no credit left{said}", "top it up", False
+    return (
+        f"{base_url} refused the request (status {refusal.status}){said}",
+        "check that the model takes chat messages",
+        True,
+    )
