@@ -24,12 +24,14 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     help="Turn an issue into a tested patch, and say how far the patch can be trusted.\n\n"
-    "Example: repair-agent solve issue.md --repo . -m scripted:replies.json",
+    "Example: repair-agent solve issue.md --repo . -m gpt-5-mini",
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Model = Annotated[str | None, typer.Option("-m", "--model", help="Model; scripted:PATH, for now.")]
+Model = Annotated[
+    str | None, typer.Option("-m", "--model", help="Hosted name, local, local:GGUF, scripted:PATH.")
+]
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Run folder: made, or resumed if it is ours.")
 ]
@@ -46,8 +48,11 @@ def solve(
     image: Annotated[str | None, typer.Option(help="Image to use in place of a built one.")] = None,
     test_command: Annotated[str | None, typer.Option(help="How the tests run.")] = None,
     sandbox: Annotated[str | None, typer.Option(help="docker, or local (no isolation).")] = None,
+    unsafe: Annotated[
+        bool | None, typer.Option("--unsafe", help="Let a live model act without isolation.")
+    ] = None,
     model: Model = None,
-    base_url: Annotated[str | None, typer.Option(help=f"OpenAI-compatible URL {LATER}.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible endpoint.")] = None,
     attempts: Annotated[str | None, typer.Option(help="Independent attempts, or auto. [4]")] = None,
     planner: Annotated[str | None, typer.Option(help="auto, free or guided. [auto]")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the first attempt. [0]")] = None,
@@ -70,10 +75,10 @@ def solve(
     Exit codes: 0 verified patch, 2 wrong words, 3 patch not verified, 4 candidates disagree,
     5 no patch, 6 the world is wrong, 130 and 143 stopped by a signal (work so far is saved).
 
-    Example: repair-agent solve issue.md --repo pypi:sympy==1.1.1 -m scripted:replies.json
+    Example: repair-agent solve issue.md --repo pypi:sympy==1.1.1 -m gpt-5-mini
     """
     later = {"--at-issue-time": at_issue_time, "--dataset": dataset, "--mirror": mirror}
-    later |= {"--apply": apply, "--pr": pr, "--base-url": base_url}
+    later |= {"--apply": apply, "--pr": pr}
     _refuse_later(later)
     from agent.encoding import encode
     from agent.intake.issue import read
@@ -83,6 +88,7 @@ def solve(
     issue = read(task)
     flags = {
         "model": model,
+        "base_url": base_url,
         "attempts": attempts,
         "planner": planner,
         "temperature": temperature,
@@ -93,6 +99,7 @@ def solve(
         "time_limit": time_limit,
         "test_command": test_command,
         "sandbox": sandbox,
+        "unsafe": unsafe,
         "image": image,
     }
     config = _config(flags)

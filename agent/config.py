@@ -28,6 +28,8 @@ FROM_PROJECT = {
     "time_limit",
     "test_command",
 }
+COUNTED = ("attempts", "max_steps", "max_tokens", "window", "reply_tokens")
+MEASURED = ("time_limit", "max_usd", "cpus", "memory_gb", "request_seconds")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 CA_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
@@ -39,6 +41,13 @@ class Config:
 
     model: str = "local"  # which model answers: `local`, `scripted:PATH`, or a hosted name
     base_url: str | None = None  # an OpenAI-compatible endpoint
+    api: Literal["auto", "chat", "responses", "text"] = "auto"  # how a hosted model is asked
+    options: dict[str, Any] = field(default_factory=dict)  # added to every request, as they are
+    prices: dict[str, dict[str, float]] = field(default_factory=dict)  # by model: US dollars per
+    # million tokens, as `input`, `output` and, where it differs, `cached`
+    window: int | None = None  # tokens of a model's context, where its server does not tell
+    reply_tokens: int = 8192  # the longest reply
+    request_seconds: float = 600.0  # of one request to a hosted model
     attempts: int | Literal["auto"] = 4  # independent attempts at one task
     planner: Literal["auto", "free", "guided"] = "auto"  # who drives: the model or the program
     temperature: float = 0.0  # of the first attempt; later ones are warmer
@@ -49,6 +58,7 @@ class Config:
     time_limit: float = 3600.0  # seconds of one task
     test_command: str | None = None  # how the repository's tests run
     sandbox: Literal["docker", "local"] = "docker"  # where untrusted code runs
+    unsafe: bool = False  # let a live model act in a local sandbox, which has no isolation
     image: str | None = None  # an image to use in place of a built one
     memory_gb: float = 4.0  # of one sandbox
     cpus: float = 2.0  # of one sandbox
@@ -100,12 +110,14 @@ def _checked(name: str, value: Any, origin: str) -> Any:
         raise UserError(
             f"{origin} sets {name} to {value!r}: {reason}", "give another value"
         ) from error
-    if name in ("attempts", "max_steps", "max_tokens") and isinstance(checked, int) and checked < 1:
+    if name in COUNTED and isinstance(checked, int) and checked < 1:
         raise UserError(f"{origin} sets {name} to {checked}: it must be at least 1", "give more")
-    if name in ("time_limit", "max_usd", "cpus", "memory_gb") and not 0 < checked < inf:
+    if name in MEASURED and not 0 < checked < inf:
         raise UserError(
             f"{origin} sets {name} to {checked}: it must be a number above 0", "change it"
         )
+    if name == "prices" and any("input" not in p or "output" not in p for p in checked.values()):
+        raise UserError(f"{origin} sets prices without input or output", "give both, in US dollars")
     if name == "temperature" and not 0 <= checked <= 2:
         raise UserError(f"{origin} sets temperature to {checked}: it must be 0 to 2", "change it")
     return checked
@@ -116,7 +128,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     lower = {name.lower(): value for name, value in environ.items()}
     found: dict[str, Any] = {
         "proxies": {name: lower[name] for name in PROXIES if lower.get(name)},
-        "keys": {n: environ[n] for n in ("OPENAI_API_KEY", "GITHUB_TOKEN") if environ.get(n)},
+        "keys": {
+            n: environ[n].strip() for n in ("OPENAI_API_KEY", "GITHUB_TOKEN") if environ.get(n)
+        },
         "base_url": environ.get("OPENAI_BASE_URL"),
         "ca_bundle": next((environ[n] for n in CA_BUNDLES if environ.get(n)), None),
         "index_url": next((environ[n] for n in INDEXES if environ.get(n)), None),

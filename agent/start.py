@@ -18,8 +18,7 @@ from agent.errors import (
 )
 from agent.intake.address import parse, shown
 from agent.intake.issue import TaskFile
-from agent.model import scripted
-from agent.model.protocol import Model
+from agent.model.selection import open_model
 from agent.recording import read_task
 from agent.records import Result, Status
 from agent.show import verdict as verdict_view
@@ -35,20 +34,8 @@ EXIT_CODES: dict[Status, int] = {
 }
 
 
-def choose_model(config: Config) -> Model:
-    """Return the model that the configuration names; UserError for one that is not to be had."""
-    kind, _, rest = config.model.partition(":")
-    if kind == "scripted" and rest:
-        return scripted.load(Path(rest).expanduser())
-    raise UserError(
-        f"the model {config.model!r} is not in this version",
-        "use -m scripted:PATH, a list of prepared replies or a recorded task",
-    )
-
-
 def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Console) -> Result:
     """Solve one task in a run folder, show how it goes, and return the result."""
-    model = choose_model(config)
     if config.planner == "guided":
         raise UserError("the guided planner is not in this version", "use --planner free or auto")
     path = output or Path("runs") / new_run_id(datetime.now(UTC))
@@ -62,7 +49,8 @@ def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Con
             return finished
         watch = progress(console)
         try:
-            result = solve(issue, config, model, folder, watch)
+            with open_model(config, watch.stage) as model:
+                result = solve(issue, config, model, folder, watch)
         except Interrupted:
             raise
         except UserError:  # there was nothing to work on, so nothing is left behind

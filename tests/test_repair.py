@@ -18,6 +18,7 @@ from agent.judge.verify import verify
 from agent.model import scripted
 from agent.model.budget import Budget, Limits
 from agent.planner import free
+from agent.planner.context import Window
 from agent.planner.episode import Conversation
 from agent.planner.reproduce import CONVERSATION, reproduce
 from agent.records import Candidate, Matrix, Sampling, Verdict
@@ -50,13 +51,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
 
 def talk(script: str, name: str) -> Conversation:
     model = scripted.load(DATA / "scripts" / f"{script}.json")
-    return Conversation(name, model, Budget(Limits()), Sampling(), lambda event: None)
+    return Conversation(
+        name, model, Budget(Limits()), Sampling(), lambda event: None, Window(None, 8192)
+    )
 
 
 def attempt(place: Workplace, number: int, script: str) -> Candidate | None:
     """Let a script work in a sandbox and harvest what it left."""
     with place.sandboxes.open() as sandbox:
-        tools = free.toolbox(sandbox, place.image.test_command)
+        tools = free.toolbox(sandbox, place.image.test_command, review=False)
         free.run(talk(script, "attempt-1"), tools, sandbox, place.task, place.image)
         return harvest(sandbox, place.task.base_commit, number)
 

@@ -24,6 +24,9 @@ EndReason = Literal[
     "no_reply",
     "format",
     "stuck",
+    "refusal",
+    "context",
+    "model_lost",
     "interrupted",
     "sandbox_lost",
 ]

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from tools.base import ToolError
+from tools.quick_tests import QuickTests
 from tools.read import missing
 from tools.sandbox import Sandbox
 
@@ -37,6 +38,7 @@ class Edit:
     """Replaces a passage unless that would add a syntax error or an undefined name."""
 
     sandbox: Sandbox
+    tests: QuickTests | None = None
     name = "edit"
     description = (
         "Replace one passage of a file: `old` must occur exactly once. With `old` empty, make a "
@@ -48,12 +50,17 @@ class Edit:
         """Return the changed lines with their numbers."""
         before = self._before(arguments)
         after = arguments.new if before is None else replace(before, arguments)
+        if before is None and after and not after.endswith("\n"):
+            after += "\n"
         remark = self._refuse_new_problems(arguments.path, before, after)
+        if self.tests:
+            self.tests.before(arguments.path)
         try:
             self.sandbox.write(arguments.path, after.encode("utf-8", "surrogateescape"))
         except OSError as error:
             raise ToolError(f"{arguments.path} cannot be written: {error}.") from error
-        return f"{_shown(arguments, before, after)}{remark}"
+        outcome = self.tests.after(arguments.path) if self.tests else ""
+        return "\n".join(filter(None, (f"{_shown(arguments, before, after)}{remark}", outcome)))
 
     def _before(self, arguments: Arguments) -> str | None:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -20,10 +21,15 @@ class Arguments:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Submit:
-    """Ends the attempt; the program takes the diff from the repository itself."""
+    """Ends the attempt; the program takes the diff from the repository itself.
 
+    With a `review`, the first call brings that text instead of the end.
+    """
+
+    review: Callable[[], str] | None = None
+    _reviewed: bool = field(default=False, init=False)
     name = "submit"
     description = (
         "Hand in the repository as it now stands and end. Leave the changes in the files; do not "
@@ -32,5 +38,8 @@ class Submit:
     arguments = Arguments
 
     def __call__(self, arguments: Arguments) -> str:
-        """Raise EpisodeOver: there is no observation after this."""
+        """Return the review, once; then raise EpisodeOver: there is no observation after that."""
+        if self.review and not self._reviewed:
+            self._reviewed = True
+            return self.review()
         raise EpisodeOver("submitted", arguments.summary)

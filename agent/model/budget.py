@@ -33,6 +33,12 @@ def exceeded(limits: Limits, *, steps: int, seconds: float, usage: Usage) -> End
     return None
 
 
+LEAST_REPLY = 64
+"""Tokens below which a reply is not worth asking for."""
+WARNED_AT = 0.85
+"""Share of a limit after which an attempt is told to finish."""
+
+
 @dataclass
 class Budget:
     """What a task has spent so far, shared by its attempts; steps begin anew with each."""
@@ -43,6 +49,8 @@ class Budget:
     steps: int = 0
     _started: float = field(init=False)
     _deadline: float | None = field(init=False, default=None)
+    _began: float = field(init=False, default=0.0)
+    _warned: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._started = self.clock()
@@ -54,7 +62,7 @@ class Budget:
 
     def begin_attempt(self, attempts_left: int) -> None:
         """Start an attempt with an equal share of the time that is left."""
-        self.steps = 0
+        self.steps, self._began, self._warned = 0, self.seconds, False
         if self.limits.seconds is not None:
             left = max(0.0, self.limits.seconds - self.seconds)
             self._deadline = self.seconds + left / max(1, attempts_left)
@@ -66,6 +74,50 @@ class Budget:
             reason = "seconds"
         if reason is not None:
             raise EpisodeOver(reason, f"the limit of {reason} is used up")
+
+    def room(self, prompt: int, cost: Callable[[int, int], float | None]) -> int | None:
+        """Return how many tokens the reply to a prompt may have, None for any number.
+
+        `cost` prices prompt and completion tokens in US dollars. Raises EpisodeOver when a limit
+        is used up, or would be by the next request.
+        """
+        self.check()
+        rooms: dict[EndReason, float] = {}
+        if self.limits.tokens is not None:
+            rooms["tokens"] = (
+                self.limits.tokens - self.usage.prompt - self.usage.completion - prompt
+            )
+        asking, saying = cost(prompt, 0), cost(0, 1_000_000)
+        if self.limits.usd is not None and asking is not None and saying:
+            left = self.limits.usd - (self.usage.usd or 0.0) - asking
+            rooms["usd"] = left / saying * 1e6
+        for reason, room in rooms.items():
+            if room < LEAST_REPLY:
+                raise EpisodeOver(reason, f"the next request would go over the limit of {reason}")
+        return int(min(rooms.values())) if rooms else None
+
+    def nearly_spent(self) -> str:
+        """Return in words what is nearly used up, once for each attempt; "" otherwise."""
+        if self._warned:
+            return ""
+        limits, used = self.limits, self.usage
+        shares = {
+            "steps": (self.steps, limits.steps),
+            "time": (self.seconds - self._began, self._deadline and self._deadline - self._began),
+            "tokens": (used.prompt + used.completion, limits.tokens),
+            "money": (used.usd or 0.0, limits.usd),
+        }
+        near = [name for name, (now, most) in shares.items() if most and now >= WARNED_AT * most]
+        self._warned = bool(near)
+        return " and ".join(near)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds that the attempt may still take, None for any number."""
+        if self._deadline is None:
+            limit = self.limits.seconds
+            return None if limit is None else max(0.0, limit - self.seconds)
+        return max(0.0, self._deadline - self.seconds)
 
     def charge(self, usage: Usage) -> None:
         """Count one request; every billed one is counted, also one that cannot be used."""

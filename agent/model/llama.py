@@ -53,6 +53,10 @@ class LlamaModel:
     def opening(self) -> Usage:
         return self.served.opening
 
+    def cost(self, prompt: int, completion: int) -> float | None:
+        """Return the price of tokens in US dollars, None when it is not known."""
+        return self.served.cost(prompt, completion)
+
     def reply(
         self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = (), **how: Any
     ) -> Replies:

@@ -61,6 +61,9 @@ class Model(Protocol):
     def opening(self) -> Usage:
         """What finding out about the model has cost before the first request."""
 
+    def cost(self, prompt: int, completion: int) -> float | None:
+        """Return the price of tokens in US dollars, None when it is not known."""
+
     def reply(
         self,
         messages: Sequence[Message],

@@ -60,6 +60,10 @@ class ScriptedModel:
         """How many attempts the script has replies for."""
         return sum(name.startswith("attempt-") for name in self._conversations)
 
+    def cost(self, prompt: int, completion: int) -> float | None:
+        """Return None: prepared replies have no price."""
+        return None
+
     def reply(
         self,
         messages: Sequence[Message],

@@ -11,7 +11,7 @@ from agent.model.client import Answer, Connection, Patience, Refused, Unanswered
 from agent.model.dialect import Dialect
 from agent.model.pricing import Prices
 from agent.model.protocol import Capabilities, Replies
-from agent.model.wire import Ask, Body, Wire, billed, guessed, plus
+from agent.model.wire import Ask, Billed, Body, Wire, billed, guessed, plus
 from agent.records import Message, Sampling, Usage
 
 RESUME = "mend it, then run the same command again with -o and this run's folder"
@@ -39,6 +39,10 @@ class ServedModel:
     recount: Callable[[Sequence[Message]], int] | None = None
     opening: Usage = Usage()
     _answered: bool = False
+
+    def cost(self, prompt: int, completion: int) -> float | None:
+        """Return the price of tokens in US dollars, None when it is not known."""
+        return self.prices.usd(Billed(prompt, completion))
 
     def reply(
         self,

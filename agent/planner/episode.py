@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Protocol
 
+from agent.errors import ModelLost
 from agent.events import End, Event
 from agent.model.budget import Budget
-from agent.model.protocol import Model, digest
+from agent.model.protocol import ContextOverflow, Model, Replies, digest
+from agent.planner.context import View, Window
 from agent.records import Call, Message, Sampling, Usage
-from tools.base import EpisodeOver
+from tools.base import EpisodeOver, Observation
 from tools.toolbox import Toolbox
 
-MOST_SILENT_REPLIES = 3
-"""Replies without a tool call, in a row, after which an attempt ends."""
+OVERFLOWS = 4
+"""Times that a request may turn out too long before an attempt ends."""
 
 
 @dataclass
 class Conversation:
     """The message list, which is the only state of an attempt: appended to, never rewritten.
 
-    `record` hears of every event as it happens.
+    `record` hears of every event as it happens. Of a list that no longer fits the model's
+    `window`, a shortened view is sent; the list stays whole.
     """
 
     name: str
@@ -29,6 +35,7 @@ class Conversation:
     budget: Budget
     sampling: Sampling
     record: Callable[[Event], None]
+    window: Window
     messages: list[Message] = field(default_factory=list)
     used: Usage = Usage()
     _calls: int = 0
@@ -47,51 +54,87 @@ class Conversation:
         return message
 
     def ask(self, toolbox: Toolbox | None = None) -> Message:
-        """Send the whole list and append the first reply; raises EpisodeOver at a limit."""
-        self.budget.check()
+        """Send what fits of the list and append the first reply; raises EpisodeOver at a limit."""
         schemas = toolbox.schemas() if toolbox else []
+        for _ in range(OVERFLOWS):
+            view = self.window.view(self.messages, json.dumps(schemas) if schemas else "")
+            try:
+                return self._send(view, schemas)
+            except ContextOverflow as overflow:
+                self.window.overflowed(view, overflow.tokens, overflow.limit)
+        raise EpisodeOver("context", "the conversation does not fit the model's window")
+
+    def _send(self, view: View, schemas: Sequence[dict[str, Any]]) -> Message:
+        room = self.budget.room(view.tokens, self.model.cost)
+        most = min(filter(None, (room, self.window.reply)))
         sampling, started = self.sampling, time.monotonic()
-        replies = self.model.reply(
-            self.messages,
-            schemas,
-            n=sampling.n,
-            temperature=sampling.temperature,
-            seed=sampling.seed,
-            grammar=sampling.grammar,
-            conversation=self.name,
-        )
+        asked = partial(self._call, view, schemas, started, most)
+        try:
+            replies = self.model.reply(
+                view.messages,
+                schemas,
+                n=sampling.n,
+                temperature=sampling.temperature,
+                seed=sampling.seed,
+                grammar=sampling.grammar,
+                max_tokens=most,
+                seconds=self.budget.seconds_left,
+                conversation=self.name,
+            )
+        except ModelLost as lost:  # what it cost in vain is on record, too
+            self.record(asked(Replies((), lost.usage)))
+            if lost.too_late:
+                raise EpisodeOver("seconds", lost.message) from lost
+            raise
+        self.window.learn(view, replies.usage.prompt)
+        self.record(asked(replies))
+        return self.add(replies.messages[0])
+
+    def _call(
+        self,
+        view: View,
+        schemas: Sequence[dict[str, Any]],
+        started: float,
+        most: int,
+        replies: Replies,
+    ) -> Call:
+        """Charge a request and return its record."""
         self.budget.charge(replies.usage)
         self.used += replies.usage
         self._calls += 1
-        call = Call(
+        return Call(
             id=f"c{self._calls}",
             conversation=self.name,
-            sent=tuple(message.id for message in self.messages),
-            elided={},
-            sampling=sampling,
-            digest=digest(self.messages, schemas, sampling),
+            sent=tuple(message.id for message in view.messages),
+            elided=view.elided,
+            sampling=self.sampling,
+            digest=digest(view.messages, schemas, self.sampling),
             replies=replies.messages,
             usage=replies.usage,
             seconds=round(time.monotonic() - started, 3),
+            max_tokens=most,
         )
-        self.record(call)
-        return self.add(replies.messages[0])
 
 
-def run(talk: Conversation, toolbox: Toolbox, nudge: str) -> End:
+class Advisor(Protocol):
+    """Looks at each step and says what the model should hear; ends what leads nowhere."""
+
+    def __call__(self, reply: Message, observations: Sequence[Observation]) -> str:
+        """Return advice, "" for none; raise EpisodeOver to end the attempt."""
+
+
+def run(talk: Conversation, toolbox: Toolbox, advise: Advisor) -> End:
     """Drive one attempt to its end and return the reason."""
-    silent = 0
     try:
         while True:
-            message = talk.ask(toolbox)
-            for call in message.tool_calls:
-                observation = toolbox.run(call)
-                talk.record(observation)
-                talk.add(Message("", "tool", observation.text, tool_call_id=call.id))
-            silent = 0 if message.tool_calls else silent + 1
-            if silent >= MOST_SILENT_REPLIES:
-                raise EpisodeOver("format", f"{silent} replies in a row called no tool")
-            if silent:
-                talk.add(Message("", "user", nudge))
+            reply = talk.ask(toolbox)
+            observations = []
+            for call in reply.tool_calls:
+                observations.append(toolbox.run(call))
+                talk.record(observations[-1])
+                talk.add(Message("", "tool", observations[-1].text, tool_call_id=call.id))
+            advice = advise(reply, observations)
+            if advice:
+                talk.add(Message("", "user", advice))
     except EpisodeOver as over:
         return End(over.reason, over.detail, talk.used, round(talk.seconds, 3))

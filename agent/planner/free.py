@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from agent.events import End
+from agent.model.protocol import CHARACTERS_PER_TOKEN
 from agent.planner import episode
+from agent.planner.advice import Advice
 from agent.planner.episode import Conversation
 from agent.records import Image, Message, Task
 from prompts import render
 from tools.bash import Bash
+from tools.clip import clip
 from tools.edit import Edit
 from tools.plan import Plan
+from tools.quick_tests import QuickTests
 from tools.read import Read
 from tools.run_tests import RunTests
 from tools.sandbox import Sandbox
@@ -19,40 +25,57 @@ from tools.toolbox import Toolbox
 
 NAME = "free"
 MOST_ENTRIES = 60
+SHARE_OF_ISSUE = 0.4
+"""Of the model's window, for the text of the issue."""
+MOST_OF_DIFF = 8000
+"""Characters of a diff that are shown for review."""
 
 
-def toolbox(sandbox: Sandbox, test_command: str | None) -> Toolbox:
-    """Return the tools of one attempt."""
+def toolbox(sandbox: Sandbox, test_command: str | None, *, review: bool = True) -> Toolbox:
+    """Return the tools of one attempt; with `review`, the diff is read before it is handed in."""
     return Toolbox(
         [
             Bash(sandbox),
             Read(sandbox),
             Search(sandbox),
-            Edit(sandbox),
+            Edit(sandbox, QuickTests(sandbox, test_command)),
             RunTests(sandbox, test_command),
             Plan(),
-            Submit(),
+            Submit(partial(reviewed, sandbox) if review else None),
         ]
     )
 
 
 def run(talk: Conversation, tools: Toolbox, sandbox: Sandbox, task: Task, image: Image) -> End:
     """Give the model the issue and let it drive until it submits or a limit ends it."""
+    native = talk.model.capabilities.tools
+    nudge = render(
+        "free_nudge" if native else "text_nudge",
+        tools=", ".join(schema["function"]["name"] for schema in tools.schemas()),
+    )
     talk.add(Message("", "system", render("free_system")))
-    talk.add(Message("", "user", first_message(sandbox, task, image)))
-    names = ", ".join(schema["function"]["name"] for schema in tools.schemas())
-    return episode.run(talk, tools, render("free_nudge", tools=names))
+    talk.add(Message("", "user", first_message(sandbox, task, image, talk.window.tokens)))
+    return episode.run(talk, tools, Advice(talk.budget, nudge))
 
 
-def first_message(sandbox: Sandbox, task: Task, image: Image) -> str:
+def first_message(sandbox: Sandbox, task: Task, image: Image, window: int | None = None) -> str:
     """Return the issue with what the model must know of the repository."""
     entries = sandbox.run("ls -Ap | grep -v '^.git/$'").output.splitlines()
     more = [f"... and {len(entries) - MOST_ENTRIES} more"] if len(entries) > MOST_ENTRIES else []
+    issue = task.text
+    if window:
+        issue = clip(issue, int(window * SHARE_OF_ISSUE * CHARACTERS_PER_TOKEN))
     return render(
         "free_task",
         root=sandbox.root,
         toolchain=image.toolchain,
         test_command=image.test_command,
         listing="\n".join(entries[:MOST_ENTRIES] + more),
-        issue=task.text,
+        issue=issue,
     )
+
+
+def reviewed(sandbox: Sandbox) -> str:
+    """Return the change so far with what to look for in it."""
+    diff = sandbox.run("git add -AN . && git diff --no-color --no-ext-diff").output
+    return render("review", diff=clip(diff.strip(), MOST_OF_DIFF))

@@ -1,0 +1,99 @@
+"""Which model answers: from the configuration to one that can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from agent.config import Config
+from agent.errors import ModelLost, UserError
+from agent.model import scripted
+from agent.model.client import Connection, Refused, Unanswered
+from agent.model.llama import LlamaModel
+from agent.model.pricing import Prices, is_private
+from agent.model.probe import Known, Memory, discover
+from agent.model.protocol import Model
+from agent.model.served import ServedModel, explained
+from agent.model.text import Text
+
+OPENAI = "https://api.openai.com/v1"
+LOCAL_REQUEST_SECONDS = 1800.0
+"""A slow machine reads 33 tokens a second: a full window takes it more than eight minutes."""
+
+
+@contextmanager
+def open_model(
+    config: Config, say: Callable[[str], None], *, fresh: bool = False
+) -> Iterator[Model]:
+    """Open the model that the configuration names; what it needs is gone when the block ends.
+
+    With `fresh`, nothing that is remembered of an endpoint is believed. Raises UserError for a
+    model that is not to be had, WorldError for a server that is away.
+    """
+    kind, _, rest = config.model.partition(":")
+    if kind == "scripted" and rest:
+        yield scripted.load(Path(rest).expanduser())
+        return
+    if config.sandbox == "local" and not config.unsafe:
+        raise UserError(
+            "with --sandbox local a model's commands run on this machine without isolation",
+            "use --sandbox docker, or add --unsafe",
+        )
+    if kind == "local" and config.base_url is None:
+        raise UserError("the embedded model is not in this version", "")
+    yield hosted(config, say, fresh=fresh)
+
+
+def hosted(config: Config, say: Callable[[str], None], *, fresh: bool = False) -> Model:
+    """Return the model of an endpoint, with what it can do found out or remembered."""
+    base_url = config.base_url or OPENAI
+    key = config.keys.get("OPENAI_API_KEY", "")
+    if not key and not is_private(base_url):
+        raise UserError(
+            f"there is no key for {base_url}",
+            "set OPENAI_API_KEY; or use -m local, which needs none",
+        )
+    connection = Connection(base_url, key, say)
+    refuse_early(connection, config.model)
+    model = ServedModel(
+        config.model,
+        config.model,
+        connection,
+        Text(),
+        Prices(config.model, base_url, config.prices.get(config.model, {})),
+        options=config.options,
+        request_seconds=config.request_seconds,
+    )
+    memory = Memory(platformdirs.user_cache_path("repair-agent") / "endpoints.json")
+    return _known(model, config, memory, say, fresh=fresh)
+
+
+def _known(
+    model: ServedModel, config: Config, memory: Memory, say: Callable[[str], None], *, fresh: bool
+) -> Model:
+    place = f"{model.connection.base_url} {model.model} {config.api}"
+    known: Known | None = None if fresh else memory.recall(place)
+    if known is None:
+        say(f"finding out what {model.model} can do")
+        model, known = discover(model, config.api)
+        memory.remember(place, known)
+    else:
+        model = known.told(model)
+    return LlamaModel(model) if known.capabilities.fill else model
+
+
+def refuse_early(connection: Connection, model: str) -> None:
+    """Ask for the list of models: a wrong key or address shows before any other work is done."""
+    try:
+        connection.get("/models")
+    except Refused as refusal:
+        message, hint, _ = explained(refusal, model, connection.base_url)
+        raise UserError(message, hint) from refusal
+    except Unanswered as failure:
+        raise ModelLost(
+            f"nothing answers at {connection.base_url}: {failure}",
+            "start the server, or check --base-url and the network",
+        ) from failure

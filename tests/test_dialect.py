@@ -1,0 +1,80 @@
+"""What refusals teach about a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent.model.chat import Chat
+from agent.model.client import Connection
+from agent.model.dialect import Dialect
+from agent.model.pricing import Prices
+from agent.model.served import ServedModel
+from agent.records import Message
+from tests.stub_server import Stub, fails, serving
+
+BODY = {"model": "m", "messages": [], "temperature": 0.0, "seed": 1, "max_tokens": 9}
+
+
+@pytest.mark.parametrize(
+    ("text", "parameter", "sent"),
+    [
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+            "'max_completion_tokens' instead.",
+            "max_tokens",
+            {"temperature": 0.0, "seed": 1, "max_completion_tokens": 9},
+        ),
+        (
+            "Unsupported value: 'temperature' does not support 0 with this model.",
+            "temperature",
+            {"seed": 1, "max_tokens": 9},
+        ),
+        ("Unrecognized request argument supplied: seed", "", {"temperature": 0.0, "max_tokens": 9}),
+    ],
+)
+def test_a_part_that_is_refused_goes_or_is_renamed(
+    text: str, parameter: str, sent: dict[str, Any]
+) -> None:
+    learnt = Dialect().after(text, parameter, BODY)
+    assert learnt is not None
+    assert learnt.spoken(BODY) == {"model": "m", "messages": [], **sent}
+
+
+def test_what_is_not_about_a_part_teaches_nothing() -> None:
+    assert Dialect().after("the model is on fire", "", BODY) is None
+    assert Dialect().after("messages: must not be empty", "messages", BODY) is None
+
+
+def test_a_renamed_part_that_is_refused_again_goes() -> None:
+    once = Dialect().after("max_tokens: use max_completion_tokens", "max_tokens", BODY)
+    assert once is not None
+    twice = once.after("max_completion_tokens is unknown, use max_tokens", "", once.spoken(BODY))
+    assert twice is not None
+    assert set(twice.spoken(BODY)) == {"model", "messages", "temperature", "seed"}
+
+
+def test_fields_that_a_server_does_not_take_back_are_left_out() -> None:
+    message = {"role": "assistant", "content": "x", "reasoning_content": "y"}
+    body = {"messages": [message]}
+    learnt = Dialect().after("Unknown field reasoning_content", "", body)
+    assert learnt is not None
+    assert learnt.spoken(body) == {"messages": [{"role": "assistant", "content": "x"}]}
+
+
+def test_a_lesson_lasts() -> None:
+    with serving(Stub(lambda name, said: {"content": "yes"})) as stub:
+        stub.faults = [
+            fails(400, "Use 'max_completion_tokens' instead of 'max_tokens'", param="max_tokens"),
+            fails(400, "'temperature' is not supported", param="temperature"),
+        ]
+        model = ServedModel(
+            "stub", "stub", Connection(stub.url, "k"), Chat(), Prices("stub", stub.url)
+        )
+        for _ in range(2):
+            model.reply([Message("", "user", "hello")], max_tokens=7, seed=1)
+        sent = [set(body) - {"model", "messages"} for _, body in stub.requests]
+
+    assert sent[-2:] == [{"seed", "max_completion_tokens"}] * 2
+    assert len(sent) == 4

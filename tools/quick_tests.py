@@ -1,0 +1,105 @@
+"""Tests near an edit, run by themselves: what an edit breaks or mends is seen at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tools.clip import clip_lines
+from tools.junit import CaseReport
+from tools.nearby_tests import find_nearby, is_collected
+from tools.run_tests import is_pytest, run_tests
+from tools.sandbox import Sandbox
+
+SECONDS = 20.0
+"""For all tests after one edit; files that have taken longer are left out."""
+MOST_FILES = 4
+MOST_LINES = 20
+
+
+@dataclass
+class QuickTests:
+    """Runs the tests nearest to an edited file, before its first edit and after each.
+
+    Only pytest tells results apart by test, so with another command nothing is run.
+    """
+
+    sandbox: Sandbox
+    command: str | None
+    seconds: float = SECONDS
+    _near: dict[str, list[str]] = field(default_factory=dict)
+    _before: dict[str, dict[str, str]] = field(default_factory=dict)
+    _durations: dict[str, float] = field(default_factory=dict)
+
+    def before(self, path: str) -> None:
+        """Learn what the tests near a file do while it is as it was."""
+        if self.command is None or not is_pytest(self.command) or path in self._near:
+            return
+        if not path.endswith(".py"):
+            self._near[path] = []
+            return
+        near = [] if is_collected(path) else find_nearby(self.sandbox, [path], MOST_FILES)
+        self._near[path] = near
+        left = self.seconds
+        for file in near:
+            if file not in self._durations and left > 1:
+                self._before[file] = outcomes(self._run([file], left))
+                left -= self._durations[file]
+
+    def after(self, path: str) -> str:
+        """Return what the tests near an edited file do now, "" when there are none to run."""
+        if self.command is None or path not in self._near:
+            return ""
+        files = [path] if is_collected(path) else self._quick(self._near[path])
+        if not files:
+            return ""
+        reports = self._run(files, self.seconds)
+        known = {name: r for file in files for name, r in self._before.get(file, {}).items()}
+        return told(files, reports, known)
+
+    def _quick(self, near: Sequence[str]) -> list[str]:
+        chosen, total = [], 0.0
+        for file in near:
+            total += self._durations.get(file, self.seconds)
+            if total < self.seconds:
+                chosen.append(file)
+        return chosen
+
+    def _run(self, files: Sequence[str], seconds: float) -> tuple[CaseReport, ...]:
+        assert self.command is not None
+        run = run_tests(self.sandbox, self.command, files, timeout=seconds)
+        for file in files:
+            spent = self.seconds if run.completed.timed_out else run.completed.seconds / len(files)
+            self._durations[file] = spent
+        return run.reports
+
+
+def outcomes(reports: Sequence[CaseReport]) -> dict[str, str]:
+    """Return each test's result by its id."""
+    return {report.id: report.result for report in reports}
+
+
+def told(files: Sequence[str], reports: Sequence[CaseReport], before: Mapping[str, str]) -> str:
+    """Say in at most 20 lines how tests went, those first whose result the edit changed."""
+    names = ", ".join(files)
+    if not reports:
+        return f"Tests near the edit ({names}) did not run; see why with run_tests."
+    results = outcomes(reports)
+    wrong = [report for report in reports if report.result in ("fail", "error", "timeout")]
+    broken = [report for report in wrong if before.get(report.id) == "pass"]
+    mended = [
+        name
+        for name, was in before.items()
+        if was in ("fail", "error") and results.get(name) == "pass"
+    ]
+    counts = {
+        name: list(results.values()).count(name) for name in ("pass", "fail", "error", "skip")
+    }
+    counted = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    lines = [f"Tests near the edit ({names}): {counted}."]
+    lines += [f"BROKEN by this change: {report.id}: {report.message}" for report in broken]
+    lines += [f"mended: {name}" for name in mended]
+    others = [report for report in wrong if report not in broken]
+    word = "failed before, too" if before else "FAIL"
+    lines += [f"{word}: {report.id}: {report.message}" for report in others]
+    return "\n".join(line[:300] for line in clip_lines(lines, MOST_LINES, "lines"))
