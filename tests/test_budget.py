@@ -60,3 +60,23 @@ def test_steps_begin_anew_with_each_attempt_and_usage_does_not() -> None:
     budget.begin_attempt(1)
     budget.check()
     assert budget.usage == Usage(20, 10, 4, 0.5)
+
+
+def test_a_request_that_would_go_over_is_not_sent() -> None:
+    budget = Budget(Limits(usd=1.0, tokens=10_000), usage=Usage(5000, 0, 0, 0.5))
+
+    def cost(prompt: int, completion: int) -> float:
+        return (prompt + 10 * completion) / 10_000
+
+    assert budget.room(1000, cost) == 400  # 0.1 dollars for the prompt, 0.4 for what it says
+    assert budget.room(1000, lambda prompt, completion: None) == 4000
+    with pytest.raises(EpisodeOver) as over:
+        budget.room(4600, cost)
+    assert over.value.reason == "usd"
+    with pytest.raises(EpisodeOver) as over:
+        budget.room(4990, lambda prompt, completion: None)
+    assert over.value.reason == "tokens"
+
+
+def test_without_limits_a_reply_may_have_any_length() -> None:
+    assert Budget(Limits(usd=None)).room(10**9, lambda prompt, completion: 1.0) is None

@@ -208,7 +208,8 @@ def test_n_replies_come_in_one_request_or_in_n(stub: Stub) -> None:
 def test_the_key_goes_nowhere_but_into_the_header(stub: Stub) -> None:
     ask(stub)
     assert stub.keys == ["Bearer sk-test"]
+    stub.faults = [fails(400, "no")]
+    connection = Connection(stub.url, "sk-secret-000000", first_wait=0)
     with pytest.raises(Refused) as refused:
-        stub.faults = [fails(400, "no")]
-        Connection(stub.url, "sk-secret-000000", first_wait=0).post("/chat/completions", {})
+        connection.post("/chat/completions", {})
     assert "sk-secret" not in str(refused.value)

@@ -247,8 +247,8 @@ def overflow(text: str, detail: Mapping[str, Any]) -> ContextOverflow:
     """Read how large a request was and how large it may be, where the server says so."""
     tokens, limit = detail.get("n_prompt_tokens"), detail.get("n_ctx")
     numbers = sorted(int(found.replace(",", "")) for found in _NUMBERS.findall(text))
-    if tokens is None and limit is None and len(numbers) >= 2:
-        limit, tokens = numbers[0], numbers[-1]
+    if tokens is None and limit is None and numbers:
+        limit, tokens = numbers[0], numbers[-1] if len(numbers) > 1 else None
     return ContextOverflow(tokens, limit)
 
 

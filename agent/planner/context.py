@@ -38,8 +38,8 @@ class View:
 class Window:
     """How much fits, as far as it is known.
 
-    `tokens` is the window, None when unknown; `reply` what is kept free for the reply; `ratio`
-    corrects estimates by what the server counted.
+    `tokens` is the window, None when unknown; `reply` the longest reply, for which at most a
+    quarter of the window is kept free; `ratio` corrects estimates by what the server counted.
     """
 
     tokens: int | None
@@ -52,10 +52,15 @@ class Window:
 
         Raises EpisodeOver when even what must be sent does not fit.
         """
-        room = None if self.tokens is None else self.tokens - self.reply - self.size(extra)
+        room = None if self.tokens is None else self.tokens - self.kept_free - self.size(extra)
         self.elided = fitted(messages, self.elided, room, self.size)
         shown = tuple(shortened(message, self.elided) for message in messages)
         return View(shown, dict(self.elided), self.total(shown) + self.size(extra))
+
+    @property
+    def kept_free(self) -> int:
+        """Tokens that a reply may have beside a view."""
+        return self.reply if self.tokens is None else min(self.reply, self.tokens // 4)
 
     def size(self, text: str) -> int:
         """Return about how many tokens a text has."""

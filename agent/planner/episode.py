@@ -66,7 +66,7 @@ class Conversation:
 
     def _send(self, view: View, schemas: Sequence[dict[str, Any]]) -> Message:
         room = self.budget.room(view.tokens, self.model.cost)
-        most = min(filter(None, (room, self.window.reply)))
+        most = min(filter(None, (room, self.window.kept_free)))
         sampling, started = self.sampling, time.monotonic()
         asked = partial(self._call, view, schemas, started, most)
         try:
