@@ -36,8 +36,9 @@ def compared(trajectory: Path, output: Path) -> list[str]:
         else:
             word = "equal" if ours.get(path) == theirs.get(path) else "DIFFERENT"
             lines.append(f"{word}: {path}")
-    ended = task.attempts[0]
-    return [f"{len(ended.calls)} steps, ended: {ended.end}", *lines]
+    made = task.attempts[0]
+    head = f"{len(made.calls)} steps, ended: {made.end}"
+    return [head, *(lines or ["equal: neither patch changes a file"])]
 
 
 def main() -> int:
