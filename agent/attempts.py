@@ -43,6 +43,14 @@ class Solving:
     errors: list[str] = field(default_factory=list)
 
 
+def note_opening(folder: TaskFolder, model: Model) -> None:
+    """Put on record what finding out about the model has cost: it counts like any other call."""
+    if model.opening == Usage():
+        return
+    with folder.shared_log() as log:
+        log.append(Call("c0", "probe", (), {}, Sampling(), "", (), model.opening, 0.0))
+
+
 def spent(folder: TaskFolder) -> Usage:
     """Return what earlier starts of this task have used: limits are for the whole task."""
     logs = [*folder.path.glob("attempt-*.jsonl"), folder.path / "shared.jsonl"]

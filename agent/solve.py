@@ -8,7 +8,15 @@ store     everything on disk as it happens; result.json last
 
 from __future__ import annotations
 
-from agent.attempts import Solving, attempt, attempt_numbers, conversation, limits, spent
+from agent.attempts import (
+    Solving,
+    attempt,
+    attempt_numbers,
+    conversation,
+    limits,
+    note_opening,
+    spent,
+)
 from agent.config import Config
 from agent.errors import UserError
 from agent.intake.issue import TaskFile
@@ -45,7 +53,8 @@ def solve(
     """
     with open_workplace(issue, config, watch.stage) as place:
         remember(folder, place)
-        budget = Budget(limits(config, model), usage=spent(folder) + model.opening)
+        note_opening(folder, model)
+        budget = Budget(limits(config, model), usage=spent(folder))
         work = Solving(config, model, place, folder, budget, watch)
 
         written = write_reproduction(work)

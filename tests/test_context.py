@@ -101,7 +101,7 @@ def test_a_view_fits_or_the_attempt_ends(sizes: list[int], tokens: int) -> None:
     except EpisodeOver:
         assert len(messages) > KEPT
         return
-    assert view.tokens <= tokens - 500
+    assert view.tokens <= tokens - window.kept_free
     assert [message.id for message in view.messages] == [message.id for message in messages]
     for before, after in zip(messages, view.messages, strict=True):
         assert before.role == "tool" or before == after

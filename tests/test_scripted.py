@@ -1,11 +1,23 @@
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
+from agent.config import Config
 from agent.errors import UserError
-from agent.model.scripted import load
+from agent.intake.issue import read
+from agent.model.scripted import MOST_SILENT, load, replayed
+from agent.planner.advice import MOST_SILENT_REPLIES
+from agent.recording import load_task
 from agent.records import Message
+from agent.start import run_solve
+from agent.trajectory import Trajectory
+from agent.trajectory import load as load_trajectory
+from tests.samples import ISSUE, PYTEST, PYTHON_PATH, make_project
+from tests.trajectories import REAL, SUBMIT, answer, block, file_of, said
 from tools.base import EpisodeOver
 
 
@@ -58,3 +70,101 @@ def test_a_wrong_script_is_the_users_to_mend(tmp_path: Path, script: object) -> 
 def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot read the script .*none\.json"):
         load(tmp_path / "none.json")
+
+
+SEEN = answer("<returncode>0</returncode>\n<output>\n</output>")
+REFUSED = answer("Please always provide EXACTLY ONE action in triple backticks, found 0 actions.")
+
+
+def recording(folder: Path, *messages: dict[str, Any], **info: Any) -> Path:
+    path = folder / "run.traj.json"
+    path.write_text(json.dumps(file_of(*messages, **info)))
+    return path
+
+
+def run_of(folder: Path, *messages: dict[str, Any], **info: Any) -> Trajectory:
+    return load_trajectory(recording(folder, *messages, **info))
+
+
+def arguments(reply: Message) -> list[dict[str, Any]]:
+    return [json.loads(call.arguments) for call in reply.tool_calls]
+
+
+def test_a_real_trajectory_is_the_script_of_one_attempt() -> None:
+    model = load(REAL)
+    assert (model.attempts, model.name) == (1, f"scripted:{REAL.name}")
+    first = model.reply([], conversation="attempt-1").messages[0]
+    assert arguments(first) == [{"command": "ls -F"}]
+    with pytest.raises(EpisodeOver):
+        model.reply([], conversation="reproduce")
+    replies = replayed(load_trajectory(REAL))
+    assert len(replies) == 22
+    assert [call.name for call in replies[-1].tool_calls] == ["bash", "submit"]
+    assert arguments(replies[-1])[0] == {"command": SUBMIT}
+
+
+def test_refused_replies_end_no_attempt_that_went_on(tmp_path: Path) -> None:
+    assert MOST_SILENT < MOST_SILENT_REPLIES
+    silent = [one for number in range(5) for one in (said(f"hm {number}"), REFUSED)]
+    work = [*silent, said(block("ls")), SEEN]
+    replies = replayed(run_of(tmp_path, *work, *silent, exit_status="LimitsExceeded"))
+    assert [reply.content for reply in replies[:3]] == ["hm 3", "hm 4", "THOUGHT: so."]
+    assert [len(reply.tool_calls) for reply in replies] == [0, 0, 1, 0, 0, 0, 0, 0]
+
+
+def test_a_run_that_was_not_handed_in_is_not(tmp_path: Path) -> None:
+    replies = replayed(run_of(tmp_path, said(block("ls")), SEEN, exit_status="LimitsExceeded"))
+    assert [call.name for reply in replies for call in reply.tool_calls] == ["bash"]
+
+
+def test_a_command_has_the_variables_and_the_time_that_it_had(tmp_path: Path) -> None:
+    environment = {"env": {"PAGER": "cat", "MODE": "a b"}, "timeout": 60}
+    killed = answer("The last command <command>sleep 99</command> timed out")
+    messages = [said(block("ls")), SEEN, said(block("sleep 99")), killed]
+    for timeout, expected in ((60, [None, 60]), (300, [300, 300]), (9000, [1800, 1800])):
+        config = {"environment": {**environment, "timeout": timeout}}
+        run = run_of(tmp_path, *messages, exit_status="", config=config)
+        sent = [arguments(reply)[0] for reply in replayed(run)]
+        assert [one.get("timeout") for one in sent] == expected
+        assert sent[0]["command"] == "export MODE='a b'\nls"
+
+
+def test_commands_for_another_program_are_refused(tmp_path: Path) -> None:
+    config = {"environment": {"interpreter": ["python3", "-c"]}}
+    with pytest.raises(UserError, match="for 'python3', not bash"):
+        load(recording(tmp_path, said(block("1 + 1")), config=config))
+
+
+def test_a_replayed_run_ends_in_the_recorded_patch(tmp_path: Path) -> None:
+    """The commands run for real, in the order and to the effect that they had."""
+    make_project(tmp_path / "project")
+    (tmp_path / "mean.md").write_text(ISSUE)
+    mend = r"sed -i 's/^    return .*/& if values else 0.0/' calc.py"
+    script = recording(
+        tmp_path,
+        said(block("cat calc.py")),
+        SEEN,
+        said("I would rather talk."),
+        REFUSED,
+        said(block("cat <<'EOF' > try.py\nfrom calc import mean\nprint(mean([]))\nEOF")),
+        SEEN,
+        said(f"{block(mend)}\n{block('rm -r tests')}"),
+        REFUSED,
+        said(block(f"{mend} && python3 try.py")),
+        SEEN,
+        said(block(f"rm try.py\n{SUBMIT}")),
+        answer("diff"),
+    )
+    issue = replace(read(str(tmp_path / "mean.md")), repository=str(tmp_path / "project"))
+    issue = replace(issue, test_command=PYTEST)
+    config = Config(f"scripted:{script}", attempts=1, sandbox="local", path=PYTHON_PATH)
+    with Path("/dev/null").open("w") as sink:
+        run_solve(issue, config, tmp_path / "run", Console(file=sink))
+    task = load_task(tmp_path / "run")
+    (left,) = task.candidates
+    assert left.files == ("calc.py",)
+    assert "-    return sum(values) / len(values)\n" in left.patch
+    assert "+    return sum(values) / len(values) if values else 0.0\n" in left.patch
+    assert (task.attempts[0].end, len(task.attempts[0].calls)) == ("submitted", 6)
+    assert "0.0" in task.logs[0].observations[2].text
+    assert task.logs[0].observations[3].text.startswith("COMPLETE_TASK")

@@ -2,13 +2,16 @@
 
 A script is a JSON object: conversation name -> list of replies. Conversations are `reproduce` and
 `attempt-1`, `attempt-2`, …; a reply is a string, or an object with `content` and `tool_calls`
-(`name`, `arguments` as an object).
+(`name`, `arguments` as an object). A trajectory of mini-swe-agent is a script of `attempt-1`.
 """
 
 from __future__ import annotations
 
 import json
+import posixpath
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +21,18 @@ from pydantic.dataclasses import dataclass
 from agent.model.protocol import Capabilities, Replies
 from agent.recording import load_task
 from agent.records import Call, Message, Usage
+from agent.trajectory import Step, Trajectory, is_trajectory
+from agent.trajectory import load as load_trajectory
 from tools.base import EpisodeOver, ToolCall, UserError
+from tools.sandbox import COMMAND_SECONDS
 
 FORM = 'a JSON object such as {"attempt-1": [{"tool_calls": [{"name": "bash", "arguments": {}}]}]}'
+MOST_SILENT = 2
+"""Replies without a call, in a row, that a replay keeps: at three an attempt ends."""
+MOST_SECONDS = 1800.0
+"""The longest time that the bash tool gives a command."""
+SHOWN = {"PAGER", "MANPAGER", "LESS", "PIP_PROGRESS_BAR", "TQDM_DISABLE"}
+"""Variables that shape only what is shown: the sandbox has no terminal and sets its own."""
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -86,17 +98,20 @@ class ScriptedModel:
 
 
 def load(path: Path) -> ScriptedModel:
-    """Read a script, or the folder of a recorded task; raises UserError."""
+    """Read a script, the folder of a recorded task, or a trajectory; raises UserError."""
     if path.is_dir():
         recorded = load_task(path)
         conversations = {
-            f"attempt-{one.number}": [call.replies[0] for call in one.calls]
+            f"attempt-{one.number}": [call.replies[0] for call in one.calls if call.replies]
             for one in recorded.attempts
         }
         for event in recorded.shared:
-            if isinstance(event, Call):
+            if isinstance(event, Call) and event.replies:
                 conversations.setdefault(event.conversation, []).append(event.replies[0])
         return ScriptedModel(f"scripted:{path.name}", conversations)
+    if is_trajectory(path):
+        replies = replayed(load_trajectory(path))
+        return ScriptedModel(f"scripted:{path.name}", {"attempt-1": replies})
     try:
         script = TypeAdapter(Script).validate_json(path.read_bytes())
     except OSError as error:
@@ -123,3 +138,48 @@ def _message(reply: ScriptedReply | str) -> Message:
         for number, call in enumerate(reply.tool_calls, 1)
     )
     return Message("", "assistant", reply.content, calls)
+
+
+def replayed(recorded: Trajectory) -> list[Message]:
+    """Return another agent's replies as ones that call our tools to the same effect.
+
+    Each command is a call of `bash`; after the last command of a run that was handed in comes
+    `submit`. Of more replies in a row that ran nothing than an attempt survives, the last ones
+    stay where the recording goes on. Raises UserError when its commands are not for a shell.
+    """
+    program = posixpath.basename(next(iter(recorded.environment.interpreter), ""))
+    if program not in ("bash", "sh"):
+        raise UserError(
+            f"the commands of {recorded.id} are for {program or 'no program'!r}, not bash"
+        )
+    replies: list[Message] = []
+    silent: list[Message] = []
+    for step in recorded.steps:
+        calls = tuple(_bash(call, step, recorded) for call in step.calls)
+        silent.append(Message("", "assistant", step.thought, calls))
+        if calls:
+            replies += silent[-MOST_SILENT - 1 :]
+            silent = []
+    replies += silent
+    if replies and recorded.submitted:
+        summary = replies[-1].content.strip() or "It was handed in here."
+        submit = ToolCall("submit", "submit", json.dumps({"summary": summary}))
+        replies[-1] = replace(replies[-1], tool_calls=(*replies[-1].tool_calls, submit))
+    return replies
+
+
+def _bash(call: ToolCall, step: Step, recorded: Trajectory) -> ToolCall:
+    """Return a command with the variables and the time that it had.
+
+    One that ended there may need longer on this machine; one that was killed is killed again.
+    """
+    arguments = json.loads(call.arguments)
+    told = {name: value for name, value in recorded.environment.env.items() if name not in SHOWN}
+    if told:
+        words = " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())
+        arguments["command"] = f"export {words}\n{arguments['command']}"
+    limit = min(recorded.environment.timeout, MOST_SECONDS)
+    killed = any(seen.error and seen.call_id == call.id for seen in step.observations)
+    if killed or limit > COMMAND_SECONDS:
+        arguments["timeout"] = limit
+    return replace(call, arguments=json.dumps(arguments))

@@ -17,6 +17,8 @@ from tools.clip import clip
 
 FILLED_TO = 0.6
 """Share of the room that is still used after observations were left out."""
+SAFE = 0.95
+"""Share of the room that is filled at most: sizes are estimates, corrected but not exact."""
 KEPT = 4
 """Messages at the end that are left whole if that can be."""
 WORTH_LEAVING_OUT = 400
@@ -52,7 +54,9 @@ class Window:
 
         Raises EpisodeOver when even what must be sent does not fit.
         """
-        room = None if self.tokens is None else self.tokens - self.kept_free - self.size(extra)
+        room = None
+        if self.tokens is not None:
+            room = int((self.tokens - self.kept_free) * SAFE) - self.size(extra)
         self.elided = fitted(messages, self.elided, room, self.size)
         shown = tuple(shortened(message, self.elided) for message in messages)
         return View(shown, dict(self.elided), self.total(shown) + self.size(extra))
@@ -113,12 +117,14 @@ def fitted(
         if total <= room * FILLED_TO:
             break
         if worth_leaving_out(message, found):
+            total -= size(shortened(message, found).content)
             found[message.id] = stand_in(message, messages)
-            total -= size(message.content) - size(found[message.id])
+            total += size(found[message.id])
     for message in messages[-KEPT:]:
-        if total > room and message.role == "tool" and len(message.content) > WORTH_LEAVING_OUT:
+        if total > room and worth_leaving_out(message, found):
+            text = shortened(message, found).content
             over = int((total - room) * CHARACTERS_PER_TOKEN)
-            found[message.id] = clip(message.content, max(200, len(message.content) - 2 * over))
+            found[message.id] = clip(text, max(200, len(text) - 2 * over))
             total = tokens(found)
     if total > room:
         raise EpisodeOver("context", f"{total:,} tokens do not fit into the {room:,} there are")
@@ -126,12 +132,8 @@ def fitted(
 
 
 def worth_leaving_out(message: Message, elided: Mapping[str, str]) -> bool:
-    """Tell whether an observation is long enough to make room, and still whole."""
-    return (
-        message.role == "tool"
-        and message.id not in elided
-        and len(message.content) > WORTH_LEAVING_OUT
-    )
+    """Tell whether what is sent of an observation is long enough to make room."""
+    return message.role == "tool" and len(shortened(message, elided).content) > WORTH_LEAVING_OUT
 
 
 def stand_in(message: Message, messages: Sequence[Message]) -> str:
