@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,10 @@ from typing import TextIO
 from agent.config import Config
 from agent.encoding import encode
 from agent.errors import EXIT_WORLD, EngineError
+from agent.model.protocol import Model
+from agent.model.selection import open_model
 from agent.redaction import redacted
+from tools.base import Explained
 from tools.engine import Engine
 
 OLDEST_PYTHON = (3, 11)
@@ -46,6 +50,7 @@ def run(config: Config, *, as_json: bool, out: TextIO) -> int:
         path=config.path,
         keys=config.keys,
         docker_host=config.docker_host,
+        model=model(config),
         settings={
             name: (value, config.origins.get(name, "the defaults")) for name, value in shown.items()
         },
@@ -63,26 +68,58 @@ def examine(
     path: str,
     keys: Iterable[str],
     settings: Mapping[str, tuple[object, str]],
+    model: Finding,
     docker_host: str | None = None,
 ) -> list[Finding]:
     """Look at everything that a run needs.
 
     `runs` is the folder that runs would be written to, `path` the PATH on which programs are
     looked for, `keys` the names of the keys that are set, `settings` maps a setting's name to its
-    value and to where that came from. Values of keys are neither needed nor shown.
+    value and to where that came from, `model` is what was found of the model. Values of keys are
+    neither needed nor shown.
     """
     return [
         python(),
         git(path),
         *engine_and_images(docker_host, path),
         disk("disk for runs", free_bytes(runs)),
-        Finding("model", True, "this version works with scripted models: -m scripted:FILE"),
+        model,
         *(key(name, name in set(keys)) for name in KEYS),
         *(
             Finding(name, True, f"{value}  (from {origin})")
             for name, (value, origin) in settings.items()
         ),
     ]
+
+
+def model(config: Config) -> Finding:
+    """Ask the model for one tiny call and say what it can do."""
+    started = time.monotonic()
+    try:
+        with open_model(config, lambda text: None, fresh=True) as opened:
+            text = able(opened)
+    except Explained as error:
+        return Finding("model answers", False, f"{config.model}: {error.message}", error.hint)
+    took = "" if opened.capabilities.prepared else f" ({time.monotonic() - started:.1f} s)"
+    return Finding("model answers", True, f"{config.model}: {text}{took}")
+
+
+def able(opened: Model) -> str:
+    """Say what a model can do, in the words of this program's options."""
+    can = opened.capabilities
+    if can.prepared:
+        return "prepared replies"
+    price = opened.cost(1_000_000, 0), opened.cost(0, 1_000_000)
+    known = None not in price
+    parts = [
+        "calls tools" if can.tools else "writes its calls as text",
+        "several replies to one prompt" if can.several else "",
+        "holds to a grammar" if can.grammar else "",
+        "fills in code" if can.fill else "",
+        f"window of {can.context:,} tokens" if can.context else "window unknown",
+        f"${price[0]:g} and ${price[1]:g} per million tokens in and out" if known else "no price",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

@@ -8,7 +8,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from agent.config import read
+from agent.config import Config, read
 from agent.doctor import (
     ENOUGH_BYTES,
     Finding,
@@ -18,9 +18,12 @@ from agent.doctor import (
     exit_code,
     free_bytes,
     lines,
+    model,
     run,
 )
+from tests.stub_server import USD, Stub, fails, serving
 
+MODEL = Finding("model answers", True, "prepared replies")
 NO_ENGINE = "unix:///nonexistent/docker.sock"
 
 
@@ -44,6 +47,7 @@ def test_a_machine_that_has_everything(tmp_path: Path) -> None:
             path=bin_with(tmp_path, "git"),
             keys=["GITHUB_TOKEN"],
             settings={"model": ("scripted:x", "an option")},
+            model=MODEL,
         )
     )
     assert found["Python"].text == platform.python_version()
@@ -52,7 +56,7 @@ def test_a_machine_that_has_everything(tmp_path: Path) -> None:
     assert found["Docker engine"].text[0].isdigit()
     assert {"base images", "disk for runs"} <= set(found)
     assert (found["GITHUB_TOKEN"].text, found["OPENAI_API_KEY"].text) == ("set", "not set")
-    assert "scripted" in found["model"].text
+    assert found["model answers"] == MODEL
     assert exit_code(found.values()) == 0
 
 
@@ -62,6 +66,7 @@ def test_settings_say_where_they_came_from(tmp_path: Path) -> None:
         path="",
         keys=[],
         settings={"attempts": (2, "repair-agent.toml")},
+        model=MODEL,
         docker_host=NO_ENGINE,
     )
     assert "ok      attempts: 2  (from repair-agent.toml)" in list(lines(findings))
@@ -69,7 +74,12 @@ def test_settings_say_where_they_came_from(tmp_path: Path) -> None:
 
 def test_without_engine_and_git_the_remedy_is_said_and_the_code_is_6(tmp_path: Path) -> None:
     findings = examine(
-        runs=tmp_path, path=str(tmp_path), keys=[], settings={}, docker_host=NO_ENGINE
+        runs=tmp_path,
+        path=str(tmp_path),
+        keys=[],
+        settings={},
+        model=MODEL,
+        docker_host=NO_ENGINE,
     )
     found = by_name(findings)
     assert not found["git"].ok
@@ -86,7 +96,12 @@ def test_a_git_that_does_not_run_is_missing(tmp_path: Path) -> None:
     (tmp_path / "git").write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
     (tmp_path / "git").chmod(0o755)
     findings = examine(
-        runs=tmp_path, path=str(tmp_path), keys=[], settings={}, docker_host=NO_ENGINE
+        runs=tmp_path,
+        path=str(tmp_path),
+        keys=[],
+        settings={},
+        model=MODEL,
+        docker_host=NO_ENGINE,
     )
     assert by_name(findings)["git"].text.endswith("does not run: broken")
 
@@ -117,7 +132,8 @@ def test_no_secret_is_printed_in_either_form(tmp_path: Path) -> None:
         "HTTPS_PROXY": "http://proxy.corp.example:3128",
         "PATH": bin_with(tmp_path, "git"),
     }
-    config = read({}, environ, tmp_path)
+    (tmp_path / "script.json").write_text("{}")
+    config = read({"model": f"scripted:{tmp_path}/script.json"}, environ, tmp_path)
     text, data = io.StringIO(), io.StringIO()
     codes = {run(config, as_json=False, out=text), run(config, as_json=True, out=data)}
     assert codes == {0}
@@ -127,3 +143,31 @@ def test_no_secret_is_printed_in_either_form(tmp_path: Path) -> None:
         for secret in ("verysecret", "hunter2", "corp.example"):
             assert secret not in printed
     assert {"name", "ok", "text", "remedy", "needed"} == set(json.loads(data.getvalue())[0])
+
+
+def test_a_model_server_is_asked_for_one_tiny_call(tmp_path: Path) -> None:
+    with serving(Stub(lambda name, said: {}, window=32_000)) as stub:
+        config = Config("stub", stub.url, prices={"stub": USD}, path=str(tmp_path))
+        found = model(config)
+        assert found.ok
+        assert found.text.startswith(
+            "stub: calls tools, several replies to one prompt, window of 32,000 tokens, "
+            "$2 and $8 per million tokens in and out ("
+        )
+        assert len(stub.requests) == 1
+
+        stub.tools = False
+        assert "writes its calls as text" in model(config).text
+
+        stub.faults = [fails(401, "Incorrect API key")] * 3
+        refused = model(config)
+    assert not refused.ok
+    assert refused.needed
+    assert "refused the key" in refused.text
+    assert "OPENAI_API_KEY" in refused.remedy
+
+
+def test_a_server_that_is_away_is_said_with_its_address() -> None:
+    away = model(Config("some", "http://127.0.0.1:9/v1"))
+    assert not away.ok
+    assert "nothing answers at http://127.0.0.1:9/v1" in away.text

@@ -57,7 +57,7 @@ def hosted(config: Config, say: Callable[[str], None], *, fresh: bool = False) -
             "set OPENAI_API_KEY; or use -m local, which needs none",
         )
     connection = Connection(base_url, key, say)
-    refuse_early(connection, config.model)
+    offers = offered(connection, config.model)
     model = ServedModel(
         config.model,
         config.model,
@@ -66,6 +66,7 @@ def hosted(config: Config, say: Callable[[str], None], *, fresh: bool = False) -
         Prices(config.model, base_url, config.prices.get(config.model, {})),
         options=config.options,
         request_seconds=config.request_seconds,
+        offers=offers,
     )
     memory = Memory(platformdirs.user_cache_path("repair-agent") / "endpoints.json")
     return _known(model, config, memory, say, fresh=fresh)
@@ -85,10 +86,13 @@ def _known(
     return LlamaModel(model) if known.capabilities.fill else model
 
 
-def refuse_early(connection: Connection, model: str) -> None:
-    """Ask for the list of models: a wrong key or address shows before any other work is done."""
+def offered(connection: Connection, model: str) -> tuple[str, ...]:
+    """Return the names of the models that an endpoint lists.
+
+    A wrong key or address shows here, before any other work is done.
+    """
     try:
-        connection.get("/models")
+        listed = (connection.get("/models") or {}).get("data") or ()
     except Refused as refusal:
         message, hint, _ = explained(refusal, model, connection.base_url)
         raise UserError(message, hint) from refusal
@@ -97,3 +101,4 @@ def refuse_early(connection: Connection, model: str) -> None:
             f"nothing answers at {connection.base_url}: {failure}",
             "start the server, or check --base-url and the network",
         ) from failure
+    return tuple(str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one)

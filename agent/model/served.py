@@ -21,7 +21,8 @@ RESUME = "mend it, then run the same command again with -o and this run's folder
 class ServedModel:
     """Asks one model by one wire; learns what the server does not take.
 
-    `name` is what the user said, `model` what the server is told. `options` are added to every
+    `name` is what the user said, `model` what the server is told, `offers` the models that it
+    lists. `options` are added to every
     request as they are. `recount` counts the tokens of replies that the server leaves out of its
     usage. `opening` is what finding out about the model has cost.
     """
@@ -36,6 +37,7 @@ class ServedModel:
     options: Body = field(default_factory=dict)
     request_seconds: float = 600.0
     tries: int | None = None
+    offers: tuple[str, ...] = ()
     recount: Callable[[Sequence[Message]], int] | None = None
     opening: Usage = Usage()
     _answered: bool = False
@@ -135,13 +137,15 @@ class ServedModel:
         )
 
     def _refused(self, refusal: Refused) -> Exception:
-        message, hint, users = explained(refusal, self.model, self.connection.base_url)
+        message, hint, users = explained(refusal, self.model, self.connection.base_url, self.offers)
         if users and not self._answered:
             return UserError(message, hint)
         return ModelLost(message, f"{hint}; {RESUME}")
 
 
-def explained(refusal: Refused, model: str, base_url: str) -> tuple[str, str, bool]:
+def explained(
+    refusal: Refused, model: str, base_url: str, offers: Sequence[str] = ()
+) -> tuple[str, str, bool]:
     """Say what a refusal means, what to do, and whether the user's words are at fault."""
     said = f": {refusal.text}" if refusal.text else ""
     if refusal.status in (401, 403):
@@ -153,7 +157,7 @@ def explained(refusal: Refused, model: str, base_url: str) -> tuple[str, str, bo
     if refusal.status == 404:
         return (
             f"{base_url} has no model {model!r}{said}",
-            "check -m and --base-url; `repair-agent model list` shows what an endpoint offers",
+            f"it offers: {', '.join(offers[:8])}" if offers else "check -m and --base-url",
             True,
         )
     if refusal.status in (402, 429):
