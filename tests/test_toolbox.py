@@ -66,10 +66,27 @@ def test_a_mistake_is_an_observation_that_says_what_to_do(
     assert said in observation.text
 
 
-def test_submit_ends_the_episode(tools: Toolbox) -> None:
+def test_submit_shows_the_diff_first_and_then_ends_the_episode(
+    tools: Toolbox, sandbox: Sandbox
+) -> None:
+    call(tools, "edit", path="calc.py", old="sum(values)", new="max(values)")
+    call(tools, "edit", path="notes.txt", old="", new="a new file")
+    review = call(tools, "submit", summary="done").text
+    assert "+    return max(values) / len(values)" in review
+    assert "+a new file" in review
     with pytest.raises(EpisodeOver) as over:
         call(tools, "submit", summary="done")
     assert (over.value.reason, over.value.detail) == ("submitted", "done")
+
+
+def test_without_a_change_the_review_says_so_and_without_a_review_submit_ends(
+    tools: Toolbox, sandbox: Sandbox
+) -> None:
+    assert call(tools, "submit", summary="done").text.startswith(
+        "Nothing in the program is changed"
+    )
+    with pytest.raises(EpisodeOver):
+        call(toolbox(sandbox, PYTEST, review=False), "submit", summary="done")
 
 
 def test_bash_says_how_a_command_ended(tools: Toolbox) -> None:
