@@ -9,8 +9,8 @@ import pytest
 
 from tests.samples import CALC, PYTEST, commit, make_project, sandbox_of
 from tools.edit import Arguments, Edit
-from tools.quick_tests import MOST_LINES, QuickTests, told
 from tools.junit import CaseReport
+from tools.quick_tests import MOST_LINES, QuickTests, told
 from tools.sandbox import Sandbox
 
 
