@@ -18,7 +18,8 @@ from agent.model.weights import Part, Weights
 HUB = "https://huggingface.co"
 SECONDS = (10.0, 60.0)
 """How long to wait for a connection, and for the next bytes."""
-BLOCK = 1 << 20
+BLOCK = 1 << 16
+"""Bytes that a broken connection or a kill can cost; small, for slow lines."""
 
 
 class Damaged(Exception):
