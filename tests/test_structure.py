@@ -17,12 +17,16 @@ DOORS = {
     "docker": "tools/engine.py",
     "git": "tools/git.py",
     "openai": None,
+    "pypi_simple": "agent/intake/release.py",
     "swebench": None,
+    "xllamacpp": "agent/model/serving.py",
     "ray": None,
 }
 """Vendors, each imported in one file; None where any file may be the one."""
 LATE_IMPORTS = {
     "agent/cli.py",  # a command's help must not pay for what the command needs
+    "agent/cli_model.py",  # the same
+    "agent/model/serving.py",  # xllamacpp is an extra, and only the child may load it
     "tools/git.py",  # GitPython looks for the program git when it is imported
 }
 INSIDE = "tools/inside/"

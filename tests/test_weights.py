@@ -70,6 +70,8 @@ def test_any_other_model_is_named_by_its_path(tmp_path: Path) -> None:
         named(f"local:{path}", tmp_path)
     with pytest.raises(UserError, match=r"cannot read the model none\.gguf: No such file"):
         named("local:none.gguf", tmp_path)
+    with pytest.raises(UserError, match=r"'gpt-9' is no local model"):
+        named("gpt-9", tmp_path)
     with pytest.raises(UserError, match=r"Is a directory"):
         named(f"local:{tmp_path}", tmp_path)
 

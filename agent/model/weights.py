@@ -172,7 +172,9 @@ def named(model: str, folder: Path) -> Path:
 
     Raises UserError when it is not there, or is no GGUF file.
     """
-    _, _, words = model.partition(":")
+    kind, _, words = model.partition(":")
+    if kind != LOCAL:
+        raise UserError(f"{model!r} is no local model", "give local, or local:PATH")
     if not words:
         found = find(EMBEDDED, folder)
         if found is None:
