@@ -95,13 +95,13 @@ def serve(
     path = named(model, shelf())
     console.print(f"loading {path.name}", highlight=False, markup=False)
     with EmbeddedServer(path, context=context, port=port, key=key) as server:
-        out.write(f"OPENAI_BASE_URL={server.url}\nOPENAI_API_KEY={server.key}\n")
-        out.flush()
         console.print(
-            f"serving it as {path.stem}, {context:,} tokens of context; with these two variables"
+            f"serving it as {path.stem}, {context:,} tokens of context; with the variables below"
             " any OpenAI client finds it; Ctrl-C stops it",
             highlight=False,
             markup=False,
         )
+        out.write(f"OPENAI_BASE_URL={server.url}\nOPENAI_API_KEY={server.key}\n")
+        out.flush()
         server.wait()
         raise WorldError(f"the model server died: {server.last_words()}", "start it again")

@@ -67,6 +67,7 @@ def parameters(xllamacpp: Any, orders: dict[str, Any]) -> Any:
     found.cache_ram_mib = CACHE_MIB
     found.warmup = False  # the first prompt warms it as well, and somebody waits for it
     found.offline = True
+    found.verbosity = 2  # warnings and errors: a line for each request would fill the disk
     found.ui = False
     return found
 
