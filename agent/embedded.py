@@ -15,7 +15,7 @@ from agent.errors import WorldError
 from agent.model.download import pull, sources
 from agent.model.server import EmbeddedServer
 from agent.model.weights import EMBEDDED, find, named, shelf
-from agent.show.download import download
+from agent.show.transfer import transfer
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def fetch(config: Config, console: Console, out: TextIO) -> int:
     """Fetch the model unless it is here, print its path, and return the exit code."""
     folder = shelf()
     places = sources(EMBEDDED, folder, index_url=config.index_url, ca_bundle=config.ca_bundle)
-    with download(console, EMBEDDED.file) as view:
+    with transfer(console, EMBEDDED.file) as view:
         path = pull(EMBEDDED, folder, places, view)
     out.write(f"{path}\n")
     return 0

@@ -14,7 +14,7 @@ from agent.intake import base_image
 from agent.intake.network import BuildNetwork
 from agent.model.download import pull, sources
 from agent.model.weights import EMBEDDED, shelf
-from agent.show.download import download
+from agent.show.transfer import transfer
 from tools.base import WorldError
 from tools.engine import Engine, owner
 
@@ -65,7 +65,7 @@ def model_path(network: BuildNetwork) -> Path:
     bundle = str(network.ca_bundle) if network.ca_bundle else None
     places = sources(EMBEDDED, shelf(), index_url=network.index_url, ca_bundle=bundle)
     try:
-        with download(Console(stderr=True), EMBEDDED.file) as view:
+        with transfer(Console(stderr=True), EMBEDDED.file) as view:
             return pull(EMBEDDED, shelf(), places, view)
     except WorldError as error:
         pytest.fail(f"{error.message}: {error.hint}", pytrace=False)

@@ -18,8 +18,8 @@ from rich.progress import (
 LINES = 10
 
 
-class Download(AbstractContextManager["Download"], Protocol):
-    """Shows a download while it is open."""
+class Transfer(AbstractContextManager["Transfer"], Protocol):
+    """Shows a download while it is open; hears what `agent.model.download.Report` hears."""
 
     def say(self, text: str) -> None:
         """Show something that a person should know."""
@@ -28,7 +28,7 @@ class Download(AbstractContextManager["Download"], Protocol):
         """Show how many of the file's bytes are here."""
 
 
-class DownloadBar:
+class TransferBar:
     """A bar that is redrawn in place, below what is said."""
 
     def __init__(self, console: Console, name: str) -> None:
@@ -62,7 +62,7 @@ class DownloadBar:
         self._progress.update(self._task, total=size, completed=position)
 
 
-class DownloadLines:
+class TransferLines:
     """A line for each tenth, for logs and pipes."""
 
     def __init__(self, console: Console, name: str) -> None:
@@ -85,8 +85,8 @@ class DownloadLines:
             self.say(f"{self._name}: {position / 1e6:,.0f} of {size / 1e6:,.0f} MB")
 
 
-def download(console: Console, name: str) -> Download:
+def transfer(console: Console, name: str) -> Transfer:
     """Return the view that fits where `console` writes to."""
     if console.is_terminal and not console.is_dumb_terminal:
-        return DownloadBar(console, name)
-    return DownloadLines(console, name)
+        return TransferBar(console, name)
+    return TransferLines(console, name)
