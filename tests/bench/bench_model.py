@@ -28,8 +28,8 @@ from agent.model.processor import cores
 from agent.model.server import CONTEXT, PARALLEL, EmbeddedServer
 from agent.model.weights import EMBEDDED, shelf
 
-ROUNDS, STARTS = 5, 3
-WORDS, OUTPUT = 40, 32
+ROUNDS, STARTS = 11, 3
+WORDS, OUTPUT = 20, 16
 """Words of a prompt whose reading is timed, of four tokens or so each; tokens of a reply."""
 LEAST_RATIO, MOST_SECONDS = 0.9, 15.0
 DIRECT = """
