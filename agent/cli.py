@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from agent import cli_model
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -184,10 +186,10 @@ for _name, _example, _text in (
     ("select", "select *.patch --repo .", "Judge patches of any author."),
     ("report", "report runs/RUN", "Report resolved tasks, cost and time of runs."),
     ("replay", "replay runs/RUN/TASK/attempt-1", "Do a recorded attempt's actions again."),
-    ("model", "model list", "List, fetch or serve the embedded model."),
     ("image", "image build issue.md", "Build or list environments."),
 ):
     _not_yet(_name, _example, _text)
+app.add_typer(cli_model.app, name="model")
 
 
 def _refuse_later(options: dict[str, Any]) -> int:
@@ -244,7 +246,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _wait)
-    sys.stderr.write("\nstopping: saving the work so far and removing sandboxes\n")
+    sys.stderr.write("\nstopping: saving the work so far and cleaning up\n")
     raise Interrupted(number)
 
 

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from agent import config
 from agent.intake import base_image
 from agent.intake.network import BuildNetwork
+from agent.model.download import pull, sources
+from agent.model.weights import EMBEDDED, shelf
+from agent.show.transfer import transfer
 from tools.base import WorldError
 from tools.engine import Engine, owner
 
@@ -53,6 +57,18 @@ def python_image(engine: Engine, network: BuildNetwork) -> str:
 def bare_image(engine: Engine, python_image: str) -> str:
     """The same image with neither Python nor bash."""
     return _layer(engine, python_image, NO_PYTHON, "bare")
+
+
+@pytest.fixture(scope="session")
+def model_path(network: BuildNetwork) -> Path:
+    """The embedded model's file, fetched once for this user."""
+    bundle = str(network.ca_bundle) if network.ca_bundle else None
+    places = sources(EMBEDDED, shelf(), index_url=network.index_url, ca_bundle=bundle)
+    try:
+        with transfer(Console(stderr=True), EMBEDDED.file) as view:
+            return pull(EMBEDDED, shelf(), places, view)
+    except WorldError as error:
+        pytest.fail(f"{error.message}: {error.hint}", pytrace=False)
 
 
 def _layer(engine: Engine, base: str, step: str, kind: str) -> str:

@@ -1,7 +1,7 @@
-"""Make, before the tests start, what they need of the engine: a base image and one environment.
+"""Make, before the tests start, what they need: a base image, an environment, the embedded model.
 
-Each is kept by the engine, so this costs minutes once and a second from then on. Without it the
-tests make the same themselves, two workers at a time.
+Each is kept, by the engine or in the user's cache, so this costs minutes once and a second from
+then on. Without it the tests make the same themselves, two workers at a time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import os
 import sys
 from pathlib import Path
 
+from rich.console import Console
+
 from agent.config import read
+from agent.embedded import fetch
 from agent.intake import base_image, issue
 from agent.intake.workplace import build_network, open_workplace
 from tools.base import Explained
@@ -29,6 +32,7 @@ def main() -> int:
         print(f"base image: {made.reference}")
         with open_workplace(issue.read(str(TASK)), config, print) as place:
             print(f"environment: {place.image.reference}")
+        fetch(config, Console(stderr=True), sys.stdout)
     except Explained as error:
         print(f"prepare: {error.message}; {error.hint}", file=sys.stderr)
         return 6

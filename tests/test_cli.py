@@ -11,9 +11,9 @@ import pytest
 from tests.samples import ISSUE, PYTHON_PATH, git, make_project
 
 PROGRAM = Path(sys.executable).parent / "repair-agent"
-LATER = ("batch", "evaluate", "select", "report", "replay", "model", "image")
-NOW = ("solve", "inspect", "doctor", "clean")
-SPOILING = ("PYTHONPATH", "XDG_CONFIG_HOME", "REPAIR_AGENT_MODEL", "COLUMNS")
+LATER = ("batch", "evaluate", "select", "report", "replay", "image")
+NOW = ("solve", "inspect", "doctor", "clean", "model list", "model pull", "model serve")
+SPOILING = ("PYTHONPATH", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "REPAIR_AGENT_MODEL", "COLUMNS")
 
 
 @pytest.fixture
@@ -77,6 +77,11 @@ WRONG = {
         ("solve", "mean.md", *GIVEN[:2], *GIVEN[4:]), 6, "no Docker engine answers",
     ),
     "no such command": (("fly",), 2, "fly"),
+    "no model to serve": (("model", "serve", "-m", "local:no.gguf"), 2, "no.gguf"),
+    "a model that is not local": (("model", "serve", "-m", "gpt-9"), 2, "no local model"),
+    "a text to serve": (("model", "serve", "-m", "local:mean.md"), 2, "no GGUF file"),
+    "a port of no kind": (("model", "serve", "--port", "-1"), 2, "--port"),
+    "the embedded model before it is fetched": (("model", "serve"), 2, "model pull"),
     "nothing to inspect": (("inspect", "nowhere", "--plain"), 2, "nowhere"),
     "something else to inspect": (("inspect", "project", "--plain"), 2, "project"),
 }  # fmt: skip
@@ -129,10 +134,11 @@ def test_tracebacks_come_with_debug_only(here: Path) -> None:
 
 @pytest.mark.parametrize("command", [*NOW, *LATER])
 def test_every_command_has_help_with_an_example(here: Path, command: str) -> None:
-    done = run(here, command, "--help")
+    words = command.split()
+    done = run(here, *words, "--help")
     assert done.returncode == 0
     assert f"Example: repair-agent {command}" in done.stdout
-    assert command in run(here, "--help").stdout
+    assert words[-1] in run(here, *words[:-1], "--help").stdout
 
 
 @pytest.mark.parametrize("command", LATER)
@@ -151,6 +157,18 @@ def test_help_loads_no_heavy_package(here: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=here
     )
     assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_the_list_of_models_says_whether_the_embedded_one_is_here(here: Path) -> None:
+    done = run(here, "model", "list", "--json", XDG_CACHE_HOME=str(here / "cache"))
+    first, *others = json.loads(done.stdout)
+    assert (first["model"], first["bytes"], first["path"]) == ("local", 1_117_320_768, None)
+    assert first["licence"] == "Apache-2.0"
+    assert first["use"] == "repair-agent model pull"
+    assert {entry["model"] for entry in others} == {"local:PATH", "NAME", "scripted:PATH"}
+    text = run(here, "model", "list", XDG_CACHE_HOME=str(here / "cache")).stdout
+    assert "1.1 GB, Apache-2.0, not on this machine" in text
+    assert not (here / "cache").exists()
 
 
 def test_a_project_may_have_an_agent_package_of_its_own(here: Path) -> None:

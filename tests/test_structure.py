@@ -16,13 +16,19 @@ LARGER = {"tools/engine.py": 350}  # one door: all that is said to the engine is
 DOORS = {
     "docker": "tools/engine.py",
     "git": "tools/git.py",
-    "openai": None,
+    "openai": "agent/model/client.py",
+    "genai_prices": "agent/model/pricing.py",
+    "tenacity": "agent/model/client.py",
+    "pypi_simple": "agent/intake/release.py",
     "swebench": None,
+    "xllamacpp": "agent/model/serving.py",
     "ray": None,
 }
 """Vendors, each imported in one file; None where any file may be the one."""
 LATE_IMPORTS = {
     "agent/cli.py",  # a command's help must not pay for what the command needs
+    "agent/cli_model.py",  # the same
+    "agent/model/serving.py",  # xllamacpp is an extra, and only the child may load it
     "tools/git.py",  # GitPython looks for the program git when it is imported
 }
 INSIDE = "tools/inside/"

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
+from tests.tiny_model import write_tiny_model
+
 PROJECT = Path(__file__).parent.parent
 PARTS = ("agent", "tools", "prompts", "pyproject.toml", "README.md", "LICENSE")
 TRAP = "raise SystemExit('picked up from the working directory')\n"
@@ -93,3 +95,14 @@ def test_its_sandbox_works_as_installed(program: Path, tmp_path: Path) -> None:
     )
 
     assert run(program.with_name("python"), "-I", "-c", script, cwd=tmp_path) == "works\n\n"
+
+
+def test_without_the_extra_the_embedded_model_says_what_it_needs(
+    program: Path, tmp_path: Path
+) -> None:
+    words = ("model", "serve", "-m", f"local:{write_tiny_model(tmp_path / 'tiny.gguf')}")
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "pip install 'repair-agent[local]'" in done.stderr
+    assert "local:PATH" in run(program, "model", "list", cwd=tmp_path)

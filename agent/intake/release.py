@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Self
 
 import requests
 from packaging.version import InvalidVersion, Version
@@ -65,6 +66,49 @@ def unpack(project: str, version: str, into: Path, *, index_url: str | None = No
             archive.unlink(missing_ok=True)
     date = package.upload_time or written
     return Unpacked(package.version or version, date.astimezone(UTC), package.filename)
+
+
+def wheel(
+    project: str,
+    version: str,
+    into: Path,
+    *,
+    index_url: str | None = None,
+    ca_bundle: str | None = None,
+    heard: Callable[[int], object] = lambda count: None,
+) -> None:
+    """Download the wheel of a release to the file `into`; `heard` is told how many bytes came.
+
+    Whether they are the right ones is for the caller to tell. Raises UserError (no such project,
+    version or wheel), NetworkError.
+    """
+    client = PyPISimple(index_url) if index_url else PyPISimple()
+    client.s.verify = ca_bundle or True
+    with client, _told(f"{project}=={version}"):
+        page = client.get_project_page(project, timeout=SECONDS)
+        wheels = [package for package in page.packages if package.package_type == "wheel"]
+        found = next((package for package in wheels if _same(package.version, version)), None)
+        if found is None:
+            raise UserError(f"the package index has no wheel of {project} {version}")
+        client.download_package(
+            found, into, verify=False, timeout=SECONDS, progress=lambda total: _Heard(heard)
+        )
+
+
+class _Heard:
+    """Passes the progress of a download on, in the form that the client wants."""
+
+    def __init__(self, heard: Callable[[int], object]) -> None:
+        self._heard = heard
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def update(self, increment: int) -> None:
+        self._heard(increment)
 
 
 def choose(
@@ -128,18 +172,21 @@ def _told(what: str) -> Iterator[None]:
         raise NetworkError(f"the package index gave no usable {what}: {text}") from error
     except requests.RequestException as error:
         raise NetworkError(
-            f"cannot get {what} from the package index: {_reason(error)}",
+            f"cannot get {what} from the package index: {reason(error)}",
             "check the network and the proxy settings, then run it again",
         ) from error
 
 
-def _reason(error: requests.RequestException) -> str:
+def reason(error: requests.RequestException) -> str:
+    """Say in a few words why a request failed, without the address, which may hold a password."""
     if error.response is not None:
         return f"it answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not trusted here"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke"
     return "no connection"
 
 

@@ -92,12 +92,17 @@ class Patience:
 
 @dataclass
 class Connection:
-    """One OpenAI-compatible endpoint; `say` hears why a request is sent again."""
+    """One OpenAI-compatible endpoint.
+
+    `say` hears why a request is sent again; `died` tells why nothing will ever answer again, ""
+    while something may.
+    """
 
     base_url: str
     key: str
     say: Callable[[str], None] = lambda text: None
     first_wait: float = FIRST_WAIT
+    died: Callable[[], str] = str
     _client: openai.OpenAI = field(init=False)
 
     def __post_init__(self) -> None:
@@ -151,6 +156,8 @@ class Connection:
                 answer = self._once(path, body, patience)
             except Passing as failure:
                 waste.lost += failure.lost
+                if death := self.died():
+                    raise Unanswered(death, waste, too_late=False) from failure
                 raise
             if not usable(answer):
                 waste.unusable.append(answer)

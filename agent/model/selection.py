@@ -14,14 +14,18 @@ from agent.model import scripted
 from agent.model.client import Connection, Refused, Unanswered
 from agent.model.llama import LlamaModel
 from agent.model.pricing import Prices, is_private
-from agent.model.probe import Known, Memory, discover
-from agent.model.protocol import Model
+from agent.model.probe import WIRES, Known, Memory, discover
+from agent.model.protocol import Capabilities, Model
 from agent.model.served import ServedModel, explained
+from agent.model.server import CONTEXT, EmbeddedServer
 from agent.model.text import Text
+from agent.model.weights import named, shelf
 
 OPENAI = "https://api.openai.com/v1"
 LOCAL_REQUEST_SECONDS = 1800.0
 """A slow machine reads 33 tokens a second: a full window takes it more than eight minutes."""
+LOCAL_REPLY = 1024
+"""Tokens: more than any one action needs, and a small model that runs on is stopped."""
 
 
 @contextmanager
@@ -42,9 +46,43 @@ def open_model(
             "with --sandbox local a model's commands run on this machine without isolation",
             "use --sandbox docker, or add --unsafe",
         )
-    if kind == "local" and config.base_url is None:
-        raise UserError("the embedded model is not in this version", "")
-    yield hosted(config, say, fresh=fresh)
+    if kind == "local":
+        with embedded(config, say) as model:
+            yield model
+    else:
+        yield hosted(config, say, fresh=fresh)
+
+
+@contextmanager
+def embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
+    """Serve a model's file in a child process for as long as the block lasts."""
+    if config.origins.get("base_url") == "an option":
+        raise UserError("--base-url needs the name of a model there", "add -m NAME")
+    path = named(config.model, shelf())
+    say(f"loading {path.name}")
+    with EmbeddedServer(path, context=config.window or CONTEXT) as server:
+        connection = Connection(server.url, server.key, say, died=server.death)
+        wire = WIRES["text" if config.api == "auto" else config.api]
+        able = Capabilities(
+            tools=config.api in ("chat", "responses"),
+            several=config.api != "responses",
+            grammar=True,
+            fill=True,
+            context=server.context,
+            output=LOCAL_REPLY,
+        )
+        yield LlamaModel(
+            ServedModel(
+                config.model,
+                path.stem,
+                connection,
+                wire,
+                Prices(path.stem, server.url),
+                able,
+                options=config.options,
+                request_seconds=LOCAL_REQUEST_SECONDS,
+            )
+        )
 
 
 def hosted(config: Config, say: Callable[[str], None], *, fresh: bool = False) -> Model:
