@@ -94,11 +94,13 @@ def test_how_a_reply_ended_is_told() -> None:
     assert Chat().messages(reply(content=None, refusal="I cannot"), ())[0].content == "I cannot"
 
 
-@pytest.mark.parametrize(
-    "answer", [{}, {"choices": []}, {"choices": None}, reply(content=""), {"choices": ["x", {}]}]
-)
+@pytest.mark.parametrize("answer", [{}, {"choices": []}, {"choices": None}, {"choices": ["x", {}]}])
 def test_an_empty_answer_holds_no_reply(answer: dict[str, Any]) -> None:
     assert Chat().messages(answer, ()) == ()
+
+
+def test_a_model_that_says_nothing_has_replied() -> None:
+    assert [one.content for one in Chat().messages(reply(content=""), ())] == [""]
 
 
 def test_a_reply_without_text_is_sent_as_something() -> None:

@@ -38,7 +38,7 @@ class Chat:
         )
 
     def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
-        """Return a message for each choice that has anything in it."""
+        """Return a message for each choice."""
         choices = answer.get("choices") or ()
         found = (incoming(choice) for choice in choices if isinstance(choice, Mapping))
         return tuple(message for message in found if message is not None)
@@ -75,7 +75,7 @@ def sendable(arguments: str) -> str:
 
 
 def incoming(choice: Mapping[str, Any]) -> Message | None:
-    """Read one choice; None when it holds neither text nor a call and did not just run out."""
+    """Read one choice, None when it has no message; one that says nothing is a reply, too."""
     raw = choice.get("message")
     if not isinstance(raw, Mapping):
         return None
@@ -84,8 +84,6 @@ def incoming(choice: Mapping[str, Any]) -> Message | None:
     text = raw.get("content")
     content = text if isinstance(text, str) else parts(text)
     finish = "refusal" if refusal else FINISH.get(str(choice.get("finish_reason")))
-    if not (content or found or refusal or finish):
-        return None
     fields = {k: v for k, v in raw.items() if k not in STANDARD and v not in (None, [], "")}
     extra = {
         call.id: more
