@@ -19,6 +19,8 @@ DOORS = {
     "openai": None,
     "swebench": None,
     "ray": None,
+    "tree_sitter": "agent/planner/symbols.py",
+    "tree_sitter_python": "agent/planner/symbols.py",
 }
 """Vendors, each imported in one file; None where any file may be the one."""
 LATE_IMPORTS = {
