@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.planner.index import Index
-from agent.planner.ranking import Places, Ranking, rank, all_tests
+from agent.planner.ranking import Ranking, all_tests, rank
 from agent.planner.sources import read_sources
 from tests.samples import ISSUE, commit, make_project, sandbox_of
 
@@ -146,17 +146,3 @@ def test_an_earlier_search_changes_no_later_one() -> None:
     index.search("blend", 10)
 
     assert rank(index, "area_of HTTPShape", 10) == ranked("area_of HTTPShape")
-
-
-def test_places_by_how_they_are_written() -> None:
-    places = Places(
-        ["lib/plot/axes.py", "lib/plot/figure.py", "lib/tools/axes.py", "lib/a/__init__.py"]
-    )
-
-    assert places.files("/usr/site-packages/plot/axes.py") == {"lib/plot/axes.py": 1.0}
-    assert places.files("axes.py") == {"lib/plot/axes.py": 0.5, "lib/tools/axes.py": 0.5}
-    assert places.files("other/axes.py") == {}
-    assert places.files("") == places.files("/") == places.files("none.py") == {}
-    assert places.modules("plot.axes.Axes.draw") == {"lib/plot/axes.py": 1.0}
-    assert places.modules("lib.a.name") == {"lib/a/__init__.py": 1.0}
-    assert places.modules("axes.Axes") == {}

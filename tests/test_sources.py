@@ -34,7 +34,8 @@ def test_what_is_not_the_projects_own_text_is_left_out(tmp_path: Path) -> None:
     (project / "vendor" / "other.py").write_text("x = 1\n")
     (project / "notes.txt").write_text("no source\n")
     (project / "latin.py").write_bytes("name = 'é'\n".encode("latin-1"))
-    (project / "sp ace\n'quoted'.py").write_text("odd = 1\n")
+    (project / "sp ace 'quoted'.py").write_text("odd = 1\n")
+    (project / "two\nlines.py").write_text("odd = 1\n")
     commit(project, "odd files")
 
     with sandbox_of(project) as sandbox:
@@ -45,7 +46,7 @@ def test_what_is_not_the_projects_own_text_is_left_out(tmp_path: Path) -> None:
         "setup.py",
         "tests/test_calc.py",
         "latin.py",
-        "sp ace\n'quoted'.py",
+        "sp ace 'quoted'.py",
     }
     assert sources["latin.py"] == "name = '\ufffd'\n"
 

@@ -110,7 +110,7 @@ def test_a_form_feed_or_a_line_separator_is_no_line_end() -> None:
 def test_a_long_signature_is_cut() -> None:
     [found] = symbols("a.py", f"def f({', '.join(f'argument_{n}' for n in range(90))}): pass\n")
 
-    assert len(found.signature) == 160
+    assert len(found.signature) == 120
     assert found.signature.endswith("...")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.planner.index import Hit, Index, order, searchable
+from agent.planner.places import Places
 from agent.planner.symbols import Symbol
 from agent.planner.terms import Frame, Terms, terms
 from tools.nearby_tests import TEST_FOLDERS, is_collected
@@ -29,6 +30,7 @@ FILE_WEIGHTS = {
 DEFINITION_WEIGHTS = {
     "frame": 1.0,
     "named": 0.8,
+    "around": 0.3,
     "title": 0.6,
     "body": 0.4,
     "names": 0.6,
@@ -172,52 +174,6 @@ def _saying(index: Index, message: str, tests: Collection[str]) -> dict[str, flo
     return {path: 1 / len(code) for path in code}
 
 
-class Places:
-    """The files of a repository, found by how an issue writes them."""
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._by_name: dict[str, list[list[str]]] = {}
-        self._by_module: dict[str, list[list[str]]] = {}
-        for path in paths:
-            parts = path.split("/")
-            self._by_name.setdefault(parts[-1], []).append(parts)
-            module = [*parts[:-1], posixpath.splitext(parts[-1])[0]]
-            module = module[:-1] if module[-1] == "__init__" else module
-            if module:
-                self._by_module.setdefault(module[-1], []).append([*module, path])
-
-    def files(self, mention: str) -> dict[str, float]:
-        """Return the files that a path may mean, here or installed elsewhere, sharing 1."""
-        parts = [part for part in mention.split("/") if part not in ("", ".", "..")]
-        known = self._by_name.get(parts[-1], []) if parts else []
-        common = {"/".join(path): _common_tail(path, parts) for path in known}
-        best = max(common.values(), default=0)
-        if best == 0 or (best == 1 and len(parts) > 1 and common):
-            return {}
-        chosen = [path for path, length in common.items() if length == best]
-        return {path: 1 / len(chosen) for path in chosen}
-
-    def modules(self, name: str) -> dict[str, float]:
-        """Return the files that a dotted name's longest known beginning may mean, sharing 1."""
-        parts = name.split(".")
-        for length in range(len(parts), 1, -1):
-            head = parts[:length]
-            known = self._by_module.get(head[-1], [])
-            chosen = [item[-1] for item in known if _common_tail(item[:-1], head) == length]
-            if chosen:
-                return {path: 1 / len(chosen) for path in chosen}
-        return {}
-
-
-def _common_tail(one: list[str], other: list[str]) -> int:
-    length = 0
-    for left, right in zip(reversed(one), reversed(other), strict=False):
-        if left != right:
-            break
-        length += 1
-    return length
-
-
 def definition_evidence(
     index: Index, named: Terms, found: list[Symbol], files: Mapping[str, float]
 ) -> dict[str, dict[int, float]]:
@@ -231,6 +187,7 @@ def definition_evidence(
     best = max(files.values(), default=1.0)
     evidence["file"] = {number: files[symbol.path] / best for number, symbol in enumerate(found)}
     evidence["named"] = _named(named, found)
+    evidence["around"] = _around(named, found)
     evidence["frame"] = _framed(named, found)
     return evidence
 
@@ -266,6 +223,13 @@ def _named(named: Terms, found: list[Symbol]) -> dict[int, float]:
             share = 1.0 if around and around[-1] in identifiers else 1 / count[short]
             scores[number] = share * (1.0 if short in marked else UNMARKED)
     return scores
+
+
+def _around(named: Terms, found: list[Symbol]) -> dict[int, float]:
+    """Return 1 for what stands in a class that the issue names."""
+    identifiers = set(_identifiers(named.names))
+    outer = [symbol.name.split(".")[:-1] for symbol in found]
+    return {number: 1.0 for number, names in enumerate(outer) if identifiers & set(names)}
 
 
 def _framed(named: Terms, found: list[Symbol]) -> dict[int, float]:

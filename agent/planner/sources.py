@@ -79,7 +79,8 @@ def _wanted(listing: str) -> Iterator[Entry]:
 def is_source(path: str) -> bool:
     """Tell by its path whether a file is the project's own source."""
     *folders, name = path.split("/")
-    if not VENDORED.isdisjoint(folders) or ".min." in name:
+    # A path with a line end in it could write lines of its own wherever paths are listed.
+    if not VENDORED.isdisjoint(folders) or ".min." in name or not path.isprintable():
         return False
     return posixpath.splitext(name)[1].lower() in SUFFIXES
 

@@ -15,7 +15,7 @@ from tree_sitter import Language, Node, Parser, Tree
 
 Kind = Literal["class", "function", "method"]
 Shape = Literal["class", "function"]
-LONGEST_SIGNATURE = 160
+LONGEST_SIGNATURE = 120
 MOST_SYMBOLS = 20_000
 
 
