@@ -146,3 +146,9 @@ def test_an_earlier_search_changes_no_later_one() -> None:
     index.search("blend", 10)
 
     assert rank(index, "area_of HTTPShape", 10) == ranked("area_of HTTPShape")
+
+
+def test_an_issue_of_any_length_is_ranked() -> None:
+    dotted = ".".join(f"name{number}" for number in range(5000))
+
+    assert first_file(f"HTTPShape\n`{dotted}`\n{dotted}") == "pkg/shapes.py"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
+from weakref import finalize
 
 from agent.planner.symbols import Symbol, defined, symbols
 from agent.planner.terms import parts, spaced
 
 PARSED_FILES = 40
 PARSED_SIZE = 3_000_000
+LONGEST_TEXT = 20_000
+MOST_PHRASES = 200
 _FILES = """
 CREATE VIRTUAL TABLE parts USING fts5(path, defines, text, content='', tokenize='porter unicode61');
 CREATE VIRTUAL TABLE wholes USING fts5(
@@ -41,6 +43,7 @@ class Searchable:
     def __init__(self, documents: Iterable[tuple[str, str, str]]) -> None:
         # Nothing is written after this, so several threads may search.
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
+        finalize(self, self._database.close)
         self._database.executescript(_FILES)
         rows = [(number, *document) for number, document in enumerate(documents)]
         self._database.executemany(
@@ -51,10 +54,6 @@ class Searchable:
             [(row[0], *(spaced(column) for column in row[1:])) for row in rows],
         )
         self._database.commit()
-
-    def close(self) -> None:
-        """Free the memory."""
-        self._database.close()
 
     def parts(self, texts: Iterable[str]) -> dict[int, float]:
         """Return the bm25 score of the documents that hold any of these words or phrases."""
@@ -68,7 +67,7 @@ class Searchable:
         phrases = dict.fromkeys(text.replace('"', " ").replace("\0", " ") for text in texts)
         if not phrases:
             return {}
-        query = " OR ".join(f'"{phrase}"' for phrase in phrases)
+        query = " OR ".join(f'"{phrase}"' for phrase in islice(phrases, MOST_PHRASES))
         found = self._database.execute(
             f"SELECT rowid, -bm25({table}, ?, ?, ?) FROM {table} WHERE {table} MATCH ?",
             (*COLUMNS, query),
@@ -110,25 +109,19 @@ class Index:
 
     def search(self, query_text: str, most: int) -> list[Hit]:
         """Return the files and definitions that hold the words of a query, best first."""
-        words = [*parts(query_text)]
+        words = parts(query_text)
         files = self.files.parts(words)
         near = [self.paths[number] for number in _best(files)]
         found = self.definitions(near)
-        with searchable(self, found) as documents:
-            inner = documents.parts(words)
+        inner = searchable(self, found).parts(words)
         hits = [Hit(self.paths[number], None, score) for number, score in files.items()]
         hits += [Hit(found[number].path, found[number], score) for number, score in inner.items()]
         return sorted(hits, key=order)[:most]
 
 
-@contextmanager
-def searchable(index: Index, found: Sequence[Symbol]) -> Iterator[Searchable]:
-    """Make definitions searchable: each by its qualified name and by what it says itself."""
-    documents = Searchable(("", symbol.name, text) for symbol, text in _own_texts(index, found))
-    try:
-        yield documents
-    finally:
-        documents.close()
+def searchable(index: Index, found: Sequence[Symbol]) -> Searchable:
+    """Make definitions searchable, each by its qualified name and by what it says itself."""
+    return Searchable(("", symbol.name, text) for symbol, text in _own_texts(index, found))
 
 
 def order(hit: Hit) -> tuple[float, str, int]:
@@ -147,5 +140,7 @@ def _own_texts(index: Index, found: Sequence[Symbol]) -> Iterator[tuple[Symbol, 
         several = list(group)
         for place, symbol in enumerate(several):
             following = several[place + 1].line if place + 1 < len(several) else symbol.end + 1
-            inner = symbol.kind == "class" and following <= symbol.end
-            yield symbol, "\n".join(lines[symbol.line - 1 : following - 1 if inner else symbol.end])
+            last = following - 1 if symbol.kind == "class" else symbol.end
+            # Cut, for what is nested is told again by everything around it.
+            text = "\n".join(lines[symbol.line - 1 : min(last, symbol.end)])
+            yield symbol, text[:LONGEST_TEXT]

@@ -16,7 +16,7 @@ from tree_sitter import Language, Node, Parser, Tree
 Kind = Literal["class", "function", "method"]
 Shape = Literal["class", "function"]
 LONGEST_SIGNATURE = 120
-MOST_SYMBOLS = 20_000
+MOST_SYMBOLS = 4_000
 
 
 @dataclass(frozen=True)
