@@ -18,9 +18,8 @@ FILES = 10
 DEFINITIONS = 40
 TESTS = 3
 NEIGHBOURS = 12
-_IMPORT = re.compile(
-    r"^(?:from[ \t]+\S+[ \t]+import[ \t]+[^(\\\n]+|import[ \t]+\S.*)$", re.MULTILINE
-)
+IMPORTS_UNTIL = 150
+_IMPORT = re.compile(r"(?:from\s+\S+\s+import\s+[^(\\]+|import\s+\S.*)")
 
 
 @dataclass(frozen=True, order=True)
@@ -109,9 +108,9 @@ def _tests(index: Index, files: Sequence[str]) -> Iterator[Line]:
 
 
 def _imports(path: str, text: str) -> Iterator[Line]:
-    for match in _IMPORT.finditer(text):
-        number = text.count("\n", 0, match.start()) + 1
-        yield Line(path, number, f"{number:>6}  {match[0].strip()[:120]}")
+    for number, line in enumerate(text.split("\n")[:IMPORTS_UNTIL], start=1):
+        if _IMPORT.fullmatch(line):
+            yield Line(path, number, f"{number:>6}  {line.strip()[:120]}")
 
 
 def _neighbours(index: Index, symbol: Symbol) -> list[Symbol]:
