@@ -107,6 +107,12 @@ def test_a_form_feed_or_a_line_separator_is_no_line_end() -> None:
     assert [(symbol.name, symbol.line, symbol.end) for symbol in found] == [("after", 3, 4)]
 
 
+def test_comments_are_no_part_of_a_signature() -> None:
+    [found] = symbols("a.py", "class A(B,  # one\n        C):  # two\n    x = 1  # three\n")
+
+    assert found.signature == "class A(B, C)"
+
+
 def test_a_long_signature_is_cut() -> None:
     [found] = symbols("a.py", f"def f({', '.join(f'argument_{n}' for n in range(90))}): pass\n")
 

@@ -15,8 +15,8 @@ from tools.nearby_tests import nearby
 
 FILES = 10
 """How many files are named, the best of them with what is in them."""
-DEFINITIONS = 40
-TESTS = 3
+FIRST_DEFINITIONS, DEFINITIONS = 20, 150
+"""How many definitions come before the other files and the tests, and how many at all."""
 NEIGHBOURS = 12
 IMPORTS_UNTIL = 150
 _IMPORT = re.compile(r"(?:from\s+\S+\s+import\s+[^(\\]+|import\s+\S.*)")
@@ -72,11 +72,11 @@ def _lines(index: Index, ranking: Ranking) -> Iterator[Line]:
     ranked = [hit.symbol for hit in ranking.definitions if hit.symbol]
     for path in files[:3]:
         yield _head(path)
-    yield from _definitions(index, ranked[: DEFINITIONS // 2])
+    yield from _definitions(index, ranked[:FIRST_DEFINITIONS])
     for path in files[3:]:
         yield _head(path)
     yield from _tests(index, files)
-    yield from _definitions(index, ranked[DEFINITIONS // 2 :])
+    yield from _definitions(index, ranked[FIRST_DEFINITIONS:])
     for path in files[:2]:
         yield from _imports(path, index.sources[path])
     for symbol in ranked[:5]:
@@ -103,7 +103,7 @@ def _definitions(index: Index, found: Iterable[Symbol]) -> Iterator[Line]:
 def _tests(index: Index, files: Sequence[str]) -> Iterator[Line]:
     for path in files[:2]:
         for test in nearby([path], index.paths, [], 1):
-            yield Line(path, -1, f"{path}")
+            yield _head(path)
             yield Line(path, 1 << 30, f"        tests: {test}")
 
 

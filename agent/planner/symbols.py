@@ -146,8 +146,8 @@ def _last_line(node: Node) -> int:
 
 def _head(source: bytes, node: Node, body: Node) -> bytes:
     """Return what stands before a body, without the comments in it."""
-    parameters = node.child_by_field_name("parameters")
-    inside = [*node.children, *(parameters.children if parameters else ())]
+    inside = [*node.children]
+    inside += [part for child in node.children if child != body for part in child.children]
     kept, position = b"", node.start_byte
     for comment in sorted((c.start_byte, c.end_byte) for c in inside if c.type == "comment"):
         if position <= comment[0] < body.start_byte:
