@@ -23,6 +23,8 @@ DOORS = {
     "swebench": None,
     "xllamacpp": "agent/model/serving.py",
     "ray": None,
+    "tree_sitter": "agent/planner/symbols.py",
+    "tree_sitter_python": "agent/planner/symbols.py",
 }
 """Vendors, each imported in one file; None where any file may be the one."""
 LATE_IMPORTS = {
