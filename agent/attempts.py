@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.config import Config
 from agent.disk import EventLog
@@ -40,6 +40,7 @@ class Solving:
     folder: TaskFolder
     budget: Budget
     watch: Watch
+    overview: str = ""
     errors: list[str] = field(default_factory=list)
 
 
@@ -71,6 +72,16 @@ def limits(config: Config, model: Model) -> Limits:
     if "time_limit" not in config.origins and model.name.partition(":")[0] == "local":
         seconds = LOCAL_SECONDS
     return Limits(config.max_steps, seconds, tokens, config.max_usd)
+
+
+def look_around(work: Solving) -> Solving:
+    """Return the work with a map of the repository, which all attempts are shown."""
+    if work.model.capabilities.prepared:  # nothing that it is shown changes its replies
+        return work
+    work.watch.stage("ranking what the issue may be about")
+    with work.place.sandboxes.open() as clean:
+        window = work.config.window or work.model.capabilities.context
+        return replace(work, overview=free.overview(clean, work.place.task, window))
 
 
 def attempt_numbers(work: Solving) -> Sequence[int]:
@@ -112,7 +123,7 @@ def _attempt_once(work: Solving, number: int, before: list[Candidate]) -> list[C
         talk = conversation(work, f"attempt-{number}", sampling, log)
         log.append(header(work, number, sampling, tools))
         try:
-            end = free.run(talk, tools, sandbox, task, image)
+            end = free.run(talk, tools, sandbox, task, image, work.overview)
             found = take(work, sandbox, number, before)
         except (Interrupted, ModelLost) as stop:  # the work so far is a candidate all the same
             take(work, sandbox, number, before)

@@ -2,6 +2,7 @@
 
 intake    issue + repository + environment -> Task, Image, a place to open sandboxes
 attempts  each in a sandbox of its own: planner (model + tools) -> Candidate
+          before them, once for all: a map of the repository, a test written from the issue
 judge     candidates x checks -> behaviour classes -> vote -> Verdict
 store     everything on disk as it happens; result.json last
 """
@@ -14,6 +15,7 @@ from agent.attempts import (
     attempt_numbers,
     conversation,
     limits,
+    look_around,
     note_opening,
     spent,
 )
@@ -55,7 +57,7 @@ def solve(
         remember(folder, place)
         note_opening(folder, model)
         budget = Budget(limits(config, model), usage=spent(folder))
-        work = Solving(config, model, place, folder, budget, watch)
+        work = look_around(Solving(config, model, place, folder, budget, watch))
 
         written = write_reproduction(work)
         candidates = [one for number in attempt_numbers(work) for one in attempt(work, number)]

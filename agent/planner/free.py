@@ -9,6 +9,8 @@ from agent.model.protocol import CHARACTERS_PER_TOKEN
 from agent.planner import episode
 from agent.planner.advice import Advice
 from agent.planner.episode import Conversation
+from agent.planner.repository_map import repository_map
+from agent.planner.sources import read_sources
 from agent.records import Image, Message, Task
 from prompts import render
 from tools.bash import Bash
@@ -27,6 +29,8 @@ NAME = "free"
 MOST_ENTRIES = 60
 SHARE_OF_ISSUE = 0.4
 """Of the model's window, for the text of the issue."""
+MOST_OF_MAP, SHARES_OF_MAP = 2000, 16
+"""Tokens of the map: at most so many, and one part in so many of the window."""
 MOST_OF_DIFF = 8000
 """Characters of a diff that are shown for review."""
 
@@ -46,19 +50,38 @@ def toolbox(sandbox: Sandbox, test_command: str | None, *, review: bool = True) 
     )
 
 
-def run(talk: Conversation, tools: Toolbox, sandbox: Sandbox, task: Task, image: Image) -> End:
-    """Give the model the issue and let it drive until it submits or a limit ends it."""
+def run(
+    talk: Conversation,
+    tools: Toolbox,
+    sandbox: Sandbox,
+    task: Task,
+    image: Image,
+    overview: str = "",
+) -> End:
+    """Give the model the issue and let it drive until it submits or a limit ends it.
+
+    `overview` is the map of the repository, "" for none.
+    """
     native = talk.model.capabilities.tools
     nudge = render(
         "free_nudge" if native else "text_nudge",
         tools=", ".join(schema["function"]["name"] for schema in tools.schemas()),
     )
     talk.add(Message("", "system", render("free_system")))
-    talk.add(Message("", "user", first_message(sandbox, task, image, talk.window.tokens)))
+    first = first_message(sandbox, task, image, overview, talk.window.tokens)
+    talk.add(Message("", "user", first))
     return episode.run(talk, tools, Advice(talk.budget, nudge))
 
 
-def first_message(sandbox: Sandbox, task: Task, image: Image, window: int | None = None) -> str:
+def overview(sandbox: Sandbox, task: Task, window: int | None) -> str:
+    """Return the map of a clean repository that fits the model's window."""
+    most = MOST_OF_MAP if window is None else min(MOST_OF_MAP, window // SHARES_OF_MAP)
+    return repository_map(read_sources(sandbox), task.text, most)
+
+
+def first_message(
+    sandbox: Sandbox, task: Task, image: Image, overview: str, window: int | None
+) -> str:
     """Return the issue with what the model must know of the repository."""
     entries = sandbox.run("ls -Ap | grep -v '^.git/$'").output.splitlines()
     more = [f"... and {len(entries) - MOST_ENTRIES} more"] if len(entries) > MOST_ENTRIES else []
@@ -71,6 +94,7 @@ def first_message(sandbox: Sandbox, task: Task, image: Image, window: int | None
         toolchain=image.toolchain,
         test_command=image.test_command,
         listing="\n".join(entries[:MOST_ENTRIES] + more),
+        overview=overview,
         issue=issue,
     )
 

@@ -135,10 +135,15 @@ def _call(here: str, call: Call) -> Iterator[str]:
         yield from _said(f"{here}{sample}", reply)
 
 
+ENDS = {"length": "cut at the limit of its length", "refusal": "refused"}
+
+
 def _said(here: str, message: Message) -> Iterator[str]:
     speaker = "thought" if message.role == "assistant" else message.role
     if message.content.strip():
         yield from _prefixed(f"{here} {speaker}", message.content)
+    if message.finish:
+        yield f"{here} {speaker}: [{ENDS[message.finish]}]"
     for call in message.tool_calls:
         yield from _prefixed(f"{here} {one_line(call.name)}", written(call))
 
