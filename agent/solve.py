@@ -135,7 +135,7 @@ def conclude(
         candidates=len(candidates),
         classes=len(verdict.classes),
         tokens=Counts(usage.prompt, usage.completion, usage.cached),
-        cost_usd=usage.usd,
+        cost_usd=None if usage.usd is None else round(usage.usd, 8),
         seconds=round(work.budget.seconds, 1),
         model=work.model.name,
         image=work.place.image.reference,

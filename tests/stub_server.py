@@ -138,7 +138,7 @@ def chat(stub: Stub, body: Body) -> Body:
         message |= {"tool_calls": calls or None, "reasoning_content": "I think."}
     else:
         message["content"] = "\n".join(
-            filter(None, [said.get("content"), *map(as_tags, said.get("tool_calls", ()))])
+            filter(None, [said.get("content"), *map(as_text, said.get("tool_calls", ()))])
         )
     copies = body.get("n", 1) if stub.several else 1
     counted = stub.bill(body, said, copies)
@@ -192,15 +192,9 @@ def as_arguments(arguments: Any) -> str:
     return arguments if isinstance(arguments, str) else json.dumps(arguments)
 
 
-def as_tags(call: Body) -> str:
+def as_text(call: Body) -> str:
     """Write a call in the plain-text form."""
-    if isinstance(call["arguments"], str):
-        return str(call["arguments"])
-    inside = "".join(
-        f"<{key}>{value if isinstance(value, str) else json.dumps(value)}</{key}>\n"
-        for key, value in call["arguments"].items()
-    )
-    return f"<{call['name']}>\n{inside}</{call['name']}>"
+    return f"```json\n{json.dumps(call)}\n```"
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def test_the_tools_stand_in_the_first_message_and_observations_are_a_users_words
     ]
     assert body["messages"][0]["content"].startswith("Repair.")
     for tool in tools:
-        assert f"<{tool['function']['name']}>" in body["messages"][0]["content"]
+        assert f"\n{tool['function']['name']}: " in body["messages"][0]["content"]
     assert body["messages"][2] == {"role": "assistant", "content": EDIT}
     assert body["messages"][3]["content"] == ("<observation>\nChanged.\n</observation>\n\nFinish.")
 

@@ -1,7 +1,8 @@
 """Tool calls as plain text, for servers and models that do native ones badly or not at all.
 
-The form shown to the model is tags, in which code needs no escaping. What is understood is wider:
-JSON calls, which small models fall back to, and a fenced block of shell.
+The form shown to the model is JSON in a fence. Of three forms tried on the embedded model (15
+replies each, at five points of a repair, temperature 0.5) it gave the most fitting edits where one
+was due: 5 of 6, tags 1, headed fences 0. What is understood is wider: tags too, and fenced shell.
 """
 
 from __future__ import annotations
@@ -55,20 +56,31 @@ def described(function: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the prompt shows of a tool: each argument with whether it may be left out."""
     parameters = function["parameters"]
     required = parameters.get("required", ())
+    shapes = parameters.get("$defs", {})
     return {
         "name": function["name"],
         "description": function["description"],
         "arguments": [
-            {"name": name, "optional": name not in required, "about": about(schema)}
+            {"name": name, "optional": name not in required, "about": about(schema, shapes)}
             for name, schema in parameters.get("properties", {}).items()
         ],
     }
 
 
-def about(schema: Mapping[str, Any]) -> str:
-    """Return an argument's description, and the form of one that is no text."""
-    form = ' As JSON, such as ["a", "b"].' if kind(schema) == "array" else ""
-    return f"{schema.get('description', '')}{form}"
+def about(schema: Mapping[str, Any], shapes: Mapping[str, Any]) -> str:
+    """Return an argument's description, and the form of one that is a list."""
+    said = str(schema.get("description", ""))
+    if kind(schema) != "array":
+        return said
+    shape = shapes.get(str(schema["items"].get("$ref", "")).rpartition("/")[2], {})
+    fields = {name: allowed(field) for name, field in shape.get("properties", {}).items()}
+    item = json.dumps(fields) if fields else '"a", "b"'
+    return f"{said} A list, such as [{item}]."
+
+
+def allowed(schema: Mapping[str, Any]) -> str:
+    """Return what may stand in a field."""
+    return " or ".join(schema.get("enum", ["..."]))
 
 
 def as_text(messages: Sequence[Message], how: str) -> Iterator[Message]:
