@@ -16,12 +16,18 @@ SECRET = re.compile(
 HOST = re.compile(r"proxy|proxies|index|mirror", re.IGNORECASE)
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 AUTHORITY = re.compile(r"(?<=://)[^/\s]+")
+QUERY = re.compile(r"(?<=[?&])([\w-]*(?:key|token|secret|signature))=[^&\s]+", re.IGNORECASE)
 KEY = re.compile(r"\b(?:sk-|gh[a-z]_|github_pat_|hf_)[\w-]{12,}")
 
 
 def redacted(config: Mapping[str, Any], *, home: Path, folder: Path) -> dict[str, Any]:
     """Return a configuration that may be shown: paths are relative to `folder`, or begin with ~."""
     return {name: _value(name, value, home, folder) for name, value in config.items()}
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without keys, and without what addresses in it hold of credentials."""
+    return KEY.sub(HIDDEN, QUERY.sub(rf"\1={HIDDEN}", CREDENTIALS.sub(f"{HIDDEN}@", text)))
 
 
 def _value(name: str, value: Any, home: Path, folder: Path) -> Any:
@@ -59,7 +65,7 @@ def _path(path: Path, home: Path, folder: Path) -> str:
 
 
 def _text(text: str, home: Path, folder: Path) -> str:
-    text = KEY.sub(HIDDEN, CREDENTIALS.sub(f"{HIDDEN}@", text))
+    text = without_secrets(text)
     for base, short in ((folder, "."), (home, "~")):
         if base.parent != base:  # everything is below the root: nothing would be gained
             text = re.sub(rf"(?<![\w.~-]){re.escape(str(base))}(?=/|\W|$)", short, text)

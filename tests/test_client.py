@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from agent.errors import ModelLost, UserError
 from agent.model.chat import Chat
-from agent.model.client import Connection, Refused, retry_after
+from agent.model.client import Connection
+from agent.model.failures import Refused, retry_after
 from agent.model.pricing import Prices
 from agent.model.protocol import ContextOverflow, Replies
 from agent.model.served import ServedModel
@@ -28,6 +30,7 @@ from tests.stub_server import (
     stall,
 )
 
+OPEN: list[Connection] = []
 HELLO = [Message("m0", "user", "hello")]
 
 
@@ -35,11 +38,15 @@ HELLO = [Message("m0", "user", "hello")]
 def stub() -> Iterator[Stub]:
     with serving(Stub(lambda name, said: {"content": "good day"})) as running:
         yield running
+        for connection in OPEN:
+            connection.close()
+        OPEN.clear()
 
 
 def model(stub: Stub, **more: Any) -> ServedModel:
     heard: list[str] = []
     connection = Connection(stub.url, "sk-test", heard.append, first_wait=0.01)
+    OPEN.append(connection)
     prices = Prices("stub", stub.url, USD)
     made = ServedModel("stub", "stub", connection, Chat(), prices, **more)
     vars(made)["heard"] = heard
@@ -129,7 +136,8 @@ def test_replies_that_stay_lost_end_and_their_cost_is_told(stub: Stub, fault: An
 def test_a_dead_server_is_the_worlds_fault_and_costs_nothing(stub: Stub) -> None:
     asked = model(stub, tries=2)
     asked.connection.base_url = "http://127.0.0.1:9/v1"
-    asked.connection.__post_init__()
+    asked.connection.close()
+    asked.connection._open()
     with pytest.raises(ModelLost, match=r"127\.0\.0\.1:9/v1 does not answer.*refused") as lost:
         asked.reply(HELLO)
 
@@ -185,6 +193,21 @@ def test_an_unknown_model_is_the_users_to_mend(stub: Stub) -> None:
             16384,
         ),
         ("prompt is too long", {}, None, None),
+        ("prompt is too long: 210000 tokens > 200000 maximum", {}, 210_000, 200_000),
+        (
+            "This model's maximum context length is 65536 tokens. However, you requested 70000 "
+            "tokens (62000 in the messages, 8000 in the completion).",
+            {},
+            70_000,
+            65_536,
+        ),
+        (
+            "The input token count (1200000) exceeds the maximum number of tokens allowed "
+            "(1048576).",
+            {},
+            1_200_000,
+            1_048_576,
+        ),
     ],
 )
 def test_too_long_a_request_is_told_with_its_sizes(
@@ -195,6 +218,67 @@ def test_too_long_a_request_is_told_with_its_sizes(
         ask(stub)
 
     assert (overflow.value.tokens, overflow.value.limit) == (tokens, limit)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"error": {"code": 400, "message": "no such thing as seed"}}],
+        {"error": "no such thing as seed"},
+        {"detail": "no such thing as seed"},
+        {"error": {"message": "provider", "metadata": {"raw": "no such thing as seed"}}},
+        "no such thing as seed",
+    ],
+)
+def test_what_a_server_says_is_read_whatever_its_shape(stub: Stub, body: Any) -> None:
+    def fault(handler: Any, stub: Stub, request: Any) -> bool:
+        handler.send(400, body)
+        return True
+
+    stub.faults = [fault]
+    replies = model(stub).reply(HELLO, seed=1)
+    assert replies.messages[0].content == "good day"
+    assert "seed" not in stub.requests[-1][1]
+
+
+def test_a_server_that_drips_is_given_up(stub: Stub) -> None:
+    def drip(handler: Any, stub: Stub, request: Any) -> bool:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        with suppress(OSError):
+            for _ in range(1000):
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+                time.sleep(0.05)
+        handler.close_connection = True
+        return True
+
+    stub.faults = [drip] * 9
+    started = time.monotonic()
+    with pytest.raises(ModelLost) as lost:
+        model(stub, request_seconds=1.0).reply(HELLO, seconds=3.0)
+    assert time.monotonic() - started < 12
+    assert lost.value.too_late
+
+
+def test_what_was_lost_before_a_refusal_is_counted(stub: Stub) -> None:
+    stub.faults = [cut_in_the_middle, fails(400, "unknown parameter 'seed'")]
+    replies = model(stub).reply(HELLO, seed=1)
+    assert replies.usage.prompt == pytest.approx(stub.prompt, abs=10)
+    stub.faults = [cut_in_the_middle, fails(401, "revoked")]
+    asked = model(stub)
+    asked._answered = True
+    with pytest.raises(ModelLost) as lost:
+        asked.reply(HELLO)
+    assert lost.value.usage.prompt > 0
+
+
+def test_a_budget_for_one_reply_is_not_spent_on_three(stub: Stub) -> None:
+    stub.faults = [cut_in_the_middle] * 9
+    with pytest.raises(ModelLost):
+        model(stub).reply(HELLO, spare=1)
+    assert len(stub.requests) == 1
 
 
 def test_n_replies_come_in_one_request_or_in_n(stub: Stub) -> None:
@@ -208,8 +292,10 @@ def test_n_replies_come_in_one_request_or_in_n(stub: Stub) -> None:
 def test_the_key_goes_nowhere_but_into_the_header(stub: Stub) -> None:
     ask(stub)
     assert stub.keys == ["Bearer sk-test"]
-    stub.faults = [fails(400, "no")]
+    stub.faults = [fails(400, "your key sk-secret-000000 may not do this")]
     connection = Connection(stub.url, "sk-secret-000000", first_wait=0)
+    OPEN.append(connection)
     with pytest.raises(Refused) as refused:
         connection.post("/chat/completions", {})
-    assert "sk-secret" not in str(refused.value)
+    assert str(refused.value) == "your key [key] may not do this"
+    assert "sk-secret" not in repr(connection)

@@ -27,27 +27,31 @@ def sandbox(project: Path) -> Iterator[Sandbox]:
 
 def test_an_edit_shows_what_it_breaks_and_what_failed_before(sandbox: Sandbox) -> None:
     edit = Edit(sandbox, QuickTests(sandbox, PYTEST))
-    said = edit(Arguments("calc.py", "sum(values)", "max(values)"))
+    said = edit(Arguments(path="calc.py", old="sum(values)", new="max(values)"))
 
     assert "Tests near the edit (tests/test_calc.py): 2 fail." in said
     assert "BROKEN by this change: tests/test_calc.py::test_mean: assert 1.5 == 2" in said
     assert "failed before, too: tests/test_calc.py::test_known_to_fail" in said
 
-    back = edit(Arguments("calc.py", "max(values)", "sum(values)"))
+    back = edit(Arguments(path="calc.py", old="max(values)", new="sum(values)"))
     assert "1 pass, 1 fail." in back
     assert "BROKEN" not in back
 
 
 def test_an_edit_shows_what_it_mends(sandbox: Sandbox) -> None:
     edit = Edit(sandbox, QuickTests(sandbox, PYTEST))
-    said = edit(Arguments("calc.py", "sum(values) / len(values)", "2 if len(values) > 1 else 7"))
+    said = edit(
+        Arguments(
+            path="calc.py", old="sum(values) / len(values)", new="2 if len(values) > 1 else 7"
+        )
+    )
     assert "mended: tests/test_calc.py::test_known_to_fail" in said
 
 
 def test_a_new_test_is_run_at_once(sandbox: Sandbox) -> None:
     edit = Edit(sandbox, QuickTests(sandbox, PYTEST))
     text = "from calc import mean\n\n\ndef test_it():\n    assert mean([]) == 0"
-    said = edit(Arguments("tests/test_new.py", "", text))
+    said = edit(Arguments(path="tests/test_new.py", old="", new=text))
     assert "Tests near the edit (tests/test_new.py): 1 fail." in said
     assert "ZeroDivisionError" in said
     assert sandbox.read("tests/test_new.py").endswith(b"== 0\n")
@@ -60,7 +64,7 @@ def test_slow_tests_are_left_out(project: Path) -> None:
     commit(project, "slow")
     with sandbox_of(project) as sandbox:
         said = Edit(sandbox, QuickTests(sandbox, PYTEST, seconds=3))(
-            Arguments("calc.py", "sum(values)", "max(values)")
+            Arguments(path="calc.py", old="sum(values)", new="max(values)")
         )
     assert "Tests near" not in said
 
@@ -68,13 +72,13 @@ def test_slow_tests_are_left_out(project: Path) -> None:
 @pytest.mark.parametrize("command", [None, "make check"])
 def test_without_pytest_nothing_is_run(sandbox: Sandbox, command: str | None) -> None:
     edit = Edit(sandbox, QuickTests(sandbox, command))
-    assert "Tests near" not in edit(Arguments("calc.py", "sum(values)", "max(values)"))
+    assert "Tests near" not in edit(Arguments(path="calc.py", old="sum(values)", new="max(values)"))
     assert sandbox.read("calc.py").decode() == CALC.replace("sum(values)", "max(values)")
 
 
 def test_other_files_than_code_have_no_tests(sandbox: Sandbox) -> None:
     edit = Edit(sandbox, QuickTests(sandbox, PYTEST))
-    assert "Tests near" not in edit(Arguments("notes.txt", "", "x"))
+    assert "Tests near" not in edit(Arguments(path="notes.txt", old="", new="x"))
 
 
 def test_what_is_told_is_short() -> None:

@@ -17,7 +17,11 @@ from agent.records import Message, Sampling
 from tests.samples import PYTHON_PATH
 from tools.sandbox_local import LocalSandbox
 
-EDIT = "<edit>\n<path>a.py</path>\n<old>\n    x = 1\n</old>\n<new>\n    x = 2\n</new>\n</edit>"
+EDIT = """I mend it.
+```json
+{"name": "edit", "arguments": {"path": "a.py", "old": "x = 1", "new": "x = 2"}}
+```"""
+BASH = {"name": "bash", "arguments": {"command": "ls"}}
 
 
 @pytest.fixture(scope="module")
@@ -66,40 +70,42 @@ def test_without_tools_nothing_is_added() -> None:
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (f"I mend it.\n{EDIT}", ("edit", {"path": "a.py", "old": "    x = 1", "new": "    x = 2"})),
-        ("<bash><command>ls -a</command></bash>", ("bash", {"command": "ls -a"})),
-        ("<bash>\nls -a\n</bash>", ("bash", {"command": "ls -a"})),
-        ("<bash>\n<command>ls -a", ("bash", {"command": "ls -a"})),
-        ("<read><path>a.py</path><start>3</start></read>", ("read", {"path": "a.py", "start": 3})),
+        (EDIT, ("edit", {"path": "a.py", "old": "x = 1", "new": "x = 2"})),
+        (f"<tool_call>{json.dumps(BASH)}</tool_call>", ("bash", {"command": "ls"})),
+        ('{"tool": "read", "parameters": {"path": "a"}}', ("read", {"path": "a"})),
+        ('{"action": "bash", "command": "ls"}', ("bash", {"command": "ls"})),
+        (json.dumps({"type": "function", "function": BASH}), ("bash", {"command": "ls"})),
         (
-            '<run_tests><tests>["a.py", "b.py"]</tests></run_tests>',
-            ("run_tests", {"tests": ["a.py", "b.py"]}),
-        ),
-        (
-            "<run_tests>\n<tests>\na.py\nb.py\n</tests></run_tests>",
-            ("run_tests", {"tests": ["a.py", "b.py"]}),
-        ),
-        (
-            "<search><pattern>x</pattern><ignore_case>True</ignore_case></search>",
-            ("search", {"pattern": "x", "ignore_case": True}),
-        ),
-        ("<submit><summary>Done.</summary></submit>", ("submit", {"summary": "Done."})),
-        (
-            '```json\n{"name": "bash", "arguments": {"command": "ls"}}\n```',
+            '{"name": "bash", "arguments": "{\\"command\\": \\"ls\\"}"}',
             ("bash", {"command": "ls"}),
         ),
-        (
-            '<tool_call>{"tool": "read", "parameters": {"path": "a"}}</tool_call>',
-            ("read", {"path": "a"}),
-        ),
-        ('{"action": "bash", "command": "ls"}', ("bash", {"command": "ls"})),
         ('{"name": "bash", "arguments": {"command": "a\nb"}}', ("bash", {"command": "a\nb"})),
+        (
+            r'{"name": "search", "arguments": {"pattern": "\d+\\.\w \"x\""}}',
+            ("search", {"pattern": r'\d+\.\w "x"'}),
+        ),
         ("I look.\n```bash\nls -a\n```\nThen more.", ("bash", {"command": "ls -a"})),
-        ("First <read><path>a</path></read> then <bash>ls</bash>", ("read", {"path": "a"})),
+        ("I look.\n```bash\nls -a", ("bash", {"command": "ls -a"})),
+        (f"First {json.dumps(BASH)} then\n```sh\nrm x\n```", ("bash", {"command": "ls"})),
+        (f"```sh\nls -a\n```\n{json.dumps(BASH)}", ("bash", {"command": "ls -a"})),
+        (f'The dict {{"name": "Bob"}} is wrong. {json.dumps(BASH)}', ("bash", {"command": "ls"})),
+        (
+            f"<think>Maybe {json.dumps(BASH)}? No.</think>\n{EDIT}",
+            ("edit", {"path": "a.py", "old": "x = 1", "new": "x = 2"}),
+        ),
+        (
+            '{"name": "edit", "arguments": {"new": "{\\"name\\": \\"bash\\"}", "path": "a"}}',
+            ("edit", {"new": '{"name": "bash"}', "path": "a"}),
+        ),
+        (
+            '{"name": "edit", "arguments": {"new": "x" {"name": "submit", "summary": "y"}',
+            None,
+        ),
+        ("<think>I never stop thinking", None),
         ("I think the bug is in `mean`.", None),
-        ('The dict {"name": "Bob"} is wrong.', None),
+        ('{"name": ["bash"]} and {"name": {"a": 1}}', None),
+        ('{"a":' + "[" * 5000, None),
         ("```python\nprint(1)\n```", None),
-        ("if a <b> c", None),
         ("", None),
     ],
 )
@@ -109,22 +115,32 @@ def test_forms_that_are_understood(
     assert read(reply, tools) == expected
 
 
+@pytest.mark.parametrize("reply", [EDIT[:-20], "```bash\nrm -rf build/tm"])
+def test_of_a_reply_that_was_cut_nothing_incomplete_is_run(
+    tools: list[dict[str, Any]], reply: str
+) -> None:
+    assert call(reply, tools, cut=True) == ()
+    assert call(EDIT, tools, cut=True) != ()
+
+
 @given(old=st.text(max_size=200), new=st.text(max_size=200))
-def test_code_survives_the_tags(old: str, new: str) -> None:
-    schema = {
-        "type": "function",
-        "function": {
-            "name": "edit",
-            "parameters": {"properties": {"old": {"type": "string"}, "new": {"type": "string"}}},
-        },
-    }
-    if any(tag in old + new for tag in ("<old", "<new", "</", "<edit")):
-        return
-    found = call(f"<edit>\n<old>\n{old}\n</old>\n<new>\n{new}\n</new>\n</edit>", [schema])
+def test_code_survives(old: str, new: str) -> None:
+    schema = {"function": {"name": "edit", "parameters": {}}}
+    written = json.dumps({"name": "edit", "arguments": {"old": old, "new": new}})
+    found = call(f"So:\n```json\n{written}\n```", [schema])
     assert json.loads(found[0].arguments) == {"old": old, "new": new}
 
 
-@given(st.text())
-def test_any_reply_is_read_without_failing(reply: str) -> None:
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["name", "function", "arguments", "type", "bash"]), inner)
+    ),
+)
+
+
+@given(VALUES | st.text())
+def test_any_reply_is_read_without_failing(value: Any) -> None:
     schema = {"function": {"name": "bash", "parameters": {"properties": {}}}}
-    assert len(call(reply, [schema])) <= 1
+    assert len(call(value if isinstance(value, str) else json.dumps(value), [schema])) <= 1

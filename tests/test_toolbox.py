@@ -35,7 +35,7 @@ def test_schemas_are_openai_functions_that_forbid_unknown_arguments(tools: Toolb
         assert schema["parameters"]["type"] == "object"
         assert schema["parameters"]["additionalProperties"] is False
         assert all("description" in each for each in schema["parameters"]["properties"].values())
-    assert schemas["edit"]["parameters"]["required"] == ["path", "old", "new"]
+    assert schemas["edit"]["parameters"]["required"] == ["path", "new"]
 
 
 @pytest.mark.parametrize(

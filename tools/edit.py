@@ -17,7 +17,7 @@ from tools.read import missing
 from tools.sandbox import Sandbox
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Arguments:
     """What the model gives."""
 
@@ -27,9 +27,9 @@ class Arguments:
         str,
         Field(
             description="The passage to replace, exactly as it stands, long enough to occur only "
-            "once. Empty: make a new file."
+            "once. Left out: make a new file."
         ),
-    ]
+    ] = ""
     new: Annotated[str, Field(description="What stands there afterwards.")]
 
 
@@ -41,8 +41,8 @@ class Edit:
     tests: QuickTests | None = None
     name = "edit"
     description = (
-        "Replace one passage of a file: `old` must occur exactly once. With `old` empty, make a "
-        "new file of `new`. An edit that adds a syntax error or an undefined name is refused."
+        "Replace one passage of a file: `old` must occur exactly once. Without `old`, make a new "
+        "file of `new`. An edit that adds a syntax error or an undefined name is refused."
     )
     arguments = Arguments
 
@@ -110,8 +110,8 @@ def replace(before: str, arguments: Arguments) -> str:
     old, new = arguments.old, arguments.new
     if old == new:
         raise ToolError("old and new are the same; nothing would change.")
-    if "\r\n" in before and "\r\n" not in old and before.count(old) == 0:
-        old, new = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")  # keep the file's line ends
+    if "\r\n" in before and "\r\n" not in old + new:  # keep the file's line ends
+        old, new = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
     count = before.count(old)
     if count == 1:
         return before.replace(old, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -43,8 +44,9 @@ class QuickTests:
         left = self.seconds
         for file in near:
             if file not in self._durations and left > 1:
+                started = time.monotonic()
                 self._before[file] = outcomes(self._run([file], left))
-                left -= self._durations[file]
+                left -= time.monotonic() - started
 
     def after(self, path: str) -> str:
         """Return what the tests near an edited file do now, "" when there are none to run."""
@@ -69,8 +71,10 @@ class QuickTests:
         assert self.command is not None
         run = run_tests(self.sandbox, self.command, files, timeout=seconds)
         for file in files:
-            spent = self.seconds if run.completed.timed_out else run.completed.seconds / len(files)
-            self._durations[file] = spent
+            if not run.completed.timed_out:
+                self._durations[file] = run.completed.seconds / len(files)
+            else:  # an edit that never ends says nothing of a file that was quick before it
+                self._durations.setdefault(file, self.seconds)
         return run.reports
 
 
@@ -100,6 +104,8 @@ def told(files: Sequence[str], reports: Sequence[CaseReport], before: Mapping[st
     lines += [f"BROKEN by this change: {report.id}: {report.message}" for report in broken]
     lines += [f"mended: {name}" for name in mended]
     others = [report for report in wrong if report not in broken]
-    word = "failed before, too" if before else "FAIL"
-    lines += [f"{word}: {report.id}: {report.message}" for report in others]
+    lines += [
+        f"{'failed before, too' if one.id in before else 'FAIL'}: {one.id}: {one.message}"
+        for one in others
+    ]
     return "\n".join(line[:300] for line in clip_lines(lines, MOST_LINES, "lines"))

@@ -96,6 +96,19 @@ class Budget:
                 raise EpisodeOver(reason, f"the next request would go over the limit of {reason}")
         return int(min(rooms.values())) if rooms else None
 
+    def spare(
+        self, prompt: int, reply: int, cost: Callable[[int, int], float | None]
+    ) -> int | None:
+        """Return how many replies of that size the limits have room for, None for any number."""
+        rooms: list[float] = []
+        if self.limits.tokens is not None:
+            left = self.limits.tokens - self.usage.prompt - self.usage.completion
+            rooms.append(left / max(1, prompt + reply))
+        each = cost(prompt, reply)
+        if self.limits.usd is not None and each:
+            rooms.append((self.limits.usd - (self.usage.usd or 0.0)) / each)
+        return int(min(rooms)) if rooms else None
+
     def nearly_spent(self) -> str:
         """Return in words what is nearly used up, once for each attempt; "" otherwise."""
         if self._warned:

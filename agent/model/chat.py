@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.model.wire import Ask, Body, without_nothing
@@ -27,7 +28,7 @@ class Chat:
         """Return the request; fields that a provider added to its replies go back unchanged."""
         return without_nothing(
             {
-                "messages": [outgoing(message) for message in ask.messages],
+                "messages": [outgoing(message) for message in in_turn(ask.messages)],
                 "tools": list(ask.tools) or None,
                 "n": ask.sampling.n if ask.sampling.n > 1 else None,
                 "temperature": ask.sampling.temperature,
@@ -42,6 +43,20 @@ class Chat:
         choices = answer.get("choices") or ()
         found = (incoming(choice) for choice in choices if isinstance(choice, Mapping))
         return tuple(message for message in found if message is not None)
+
+
+def in_turn(messages: Sequence[Message]) -> list[Message]:
+    """Return messages in which what a user says after a tool's answer is part of that answer.
+
+    Mistral's servers refuse a user's turn there: "Unexpected role 'user' after role 'tool'".
+    """
+    turns: list[Message] = []
+    for message in messages:
+        if message.role == "user" and turns and turns[-1].role == "tool":
+            turns[-1] = replace(turns[-1], content=f"{turns[-1].content}\n\n{message.content}")
+        else:
+            turns.append(message)
+    return turns
 
 
 def outgoing(message: Message) -> Body:
@@ -105,7 +120,8 @@ def calls(given: Sequence[Any]) -> list[tuple[ToolCall, Mapping[str, Any]]]:
     """Read tool calls with what they came from; a missing or repeated id is replaced."""
     found: list[tuple[ToolCall, Mapping[str, Any]]] = []
     for number, one in enumerate(item for item in given if isinstance(item, Mapping)):
-        function = one.get("function") or {}
+        given_function = one.get("function")
+        function = given_function if isinstance(given_function, Mapping) else {}
         arguments = function.get("arguments")
         text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
         identity = str(one.get("id") or "")

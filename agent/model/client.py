@@ -7,70 +7,39 @@ one without content certainly was: both are counted, so that their cost can be.
 from __future__ import annotations
 
 import json
-import re
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import openai
 import tenacity
 
+from agent.model.failures import (
+    Passing,
+    Refused,
+    Unanswered,
+    Waste,
+    meaning,
+    told,
+)
 from agent.model.protocol import ContextOverflow
+from agent.model.wire import Body
+from agent.redaction import without_secrets
 
-TRIES, LOST_TRIES = 8, 3
+TRIES, LOST_TRIES = 9, 3
 """Requests in all; and how many of them may bring a reply that cannot be used."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
-"""Seconds between tries, doubled each time: 8 tries bridge two minutes without a server."""
+"""Seconds between tries, doubled each time: 9 tries bridge two minutes without a server."""
+LONGEST_ASKED = 600.0
+"""Seconds that a server may ask us to wait when nobody has set a limit."""
+SHORTEST_KEY = 8
+"""Characters; what local servers are given in place of a key may be part of any word."""
+GRACE = 2.0
+"""Seconds after its time is up that a request is broken off, however it drips."""
 CONNECT_SECONDS = 10.0
-OVERFLOW = re.compile(
-    r"context_length_exceeded|exceed_context_size|context (?:length|window|size)"
-    r"|maximum (?:context|prompt|input)|prompt is too long|too many (?:input )?tokens",
-    re.IGNORECASE,
-)
-_NUMBERS = re.compile(r"\d[\d,]{2,}")
 NO_REQUEST_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
-Body = dict[str, Any]
-
-
-class Refused(Exception):
-    """The server does not take this request: `status`, what it says, and the parameter it names."""
-
-    def __init__(self, status: int, text: str, code: str = "", parameter: str = "") -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-        self.code = code
-        self.parameter = parameter
-
-
-class Passing(Exception):
-    """A failure that may pass: the same request is worth sending again after `wait` seconds.
-
-    `lost` means that a reply was on its way.
-    """
-
-    def __init__(self, text: str, *, wait: float | None = None, lost: bool = False) -> None:
-        super().__init__(text)
-        self.wait = wait
-        self.lost = lost
-
-
-@dataclass
-class Waste:
-    """What was billed in vain: `lost` replies of unknown cost, and unusable ones that tell it."""
-
-    lost: int = 0
-    unusable: list[Body] = field(default_factory=list)
-
-
-class Unanswered(Exception):
-    """No usable answer came; `too_late` when only the time ran out."""
-
-    def __init__(self, text: str, waste: Waste, *, too_late: bool) -> None:
-        super().__init__(text)
-        self.waste = waste
-        self.too_late = too_late
 
 
 @dataclass(frozen=True)
@@ -83,9 +52,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long it is worth trying: `tries` in all, `seconds` for one request and for all waits."""
+    """How long it is worth trying.
+
+    `tries` in all, of which `lost` may bring a billed reply that cannot be used; seconds for one
+    request, and for all of them with the waits between.
+    """
 
     tries: int = TRIES
+    lost: int = LOST_TRIES
     request_seconds: float = 600.0
     seconds: float | None = None
 
@@ -99,16 +73,24 @@ class Connection:
     """
 
     base_url: str
-    key: str
+    key: str = field(repr=False)
     say: Callable[[str], None] = lambda text: None
     first_wait: float = FIRST_WAIT
     died: Callable[[], str] = str
     _client: openai.OpenAI = field(init=False)
 
     def __post_init__(self) -> None:
+        self._open()
+
+    def _open(self) -> None:
         self._client = openai.OpenAI(
             base_url=self.base_url, api_key=self.key or "none", max_retries=0
         )
+
+    @property
+    def shown(self) -> str:
+        """The endpoint as it may be shown: without credentials."""
+        return without_secrets(self.base_url)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -120,16 +102,27 @@ class Connection:
         Raises Refused for a key that is not taken, Unanswered for a server that is away.
         """
         try:
+            return self._get(path)
+        except json.JSONDecodeError:
+            return None
+
+    def look(self, path: str) -> Body | None:
+        """Return the object that a GET brings, None for whatever else happens."""
+        try:
+            return self.get(path)
+        except (Refused, Unanswered):
+            return None
+
+    def _get(self, path: str) -> Body | None:
+        try:
             text = self._client.get(path, cast_to=str, options={"timeout": CONNECT_SECONDS})
             answer = json.loads(text)
         except openai.APIStatusError as error:
-            if error.status_code in (401, 403):
-                raise Refused(error.status_code, error.message) from error
+            if error.status_code == 401:
+                raise self._refusal(error) from error
             return None
         except openai.APIConnectionError as error:
             raise Unanswered(str(error.__cause__ or error), Waste(), too_late=False) from error
-        except json.JSONDecodeError:
-            return None
         return answer if isinstance(answer, dict) else None
 
     @property
@@ -152,8 +145,11 @@ class Connection:
         started, waste = time.monotonic(), Waste()
 
         def once() -> Body:
+            left = patience.request_seconds
+            if patience.seconds is not None:
+                left = min(left, patience.seconds - (time.monotonic() - started))
             try:
-                answer = self._once(path, body, patience)
+                answer = self._once(path, body, max(1.0, left))
             except Passing as failure:
                 waste.lost += failure.lost
                 if death := self.died():
@@ -165,22 +161,23 @@ class Connection:
             return answer
 
         try:
-            return Answer(self._retrying(patience)(once), waste)
+            return Answer(self._retrying(patience, waste)(once), waste)
+        except (Refused, ContextOverflow) as failure:
+            failure.waste = waste
+            raise
         except Passing as failure:
-            left = patience.seconds
-            used = time.monotonic() - started + (failure.wait or 0.0)
-            raise Unanswered(
-                str(failure), waste, too_late=left is not None and used >= left
-            ) from failure
+            raise Unanswered(str(failure), waste, too_late=failure.too_late) from failure
 
-    def _retrying(self, patience: Patience) -> tenacity.Retrying:
+    def _retrying(self, patience: Patience, waste: Waste) -> tenacity.Retrying:
         def stop(state: tenacity.RetryCallState) -> bool:
             failure = state.outcome.exception() if state.outcome else None
-            used = (state.seconds_since_start or 0.0) + _wait(failure, state, self.first_wait)
-            too_late = patience.seconds is not None and used >= patience.seconds
-            lost = isinstance(failure, Passing) and failure.lost
-            most = min(patience.tries, LOST_TRIES) if lost else patience.tries
-            return too_late or state.attempt_number >= most
+            assert isinstance(failure, Passing)
+            wait = _wait(failure, state, self.first_wait)
+            if patience.seconds is None:
+                return wait > LONGEST_ASKED or self._enough(state, patience, waste)
+            used = (state.seconds_since_start or 0.0) + wait
+            failure.too_late = used >= patience.seconds
+            return failure.too_late or self._enough(state, patience, waste)
 
         def tell(state: tenacity.RetryCallState) -> None:
             failure = state.outcome.exception() if state.outcome else None
@@ -196,21 +193,61 @@ class Connection:
             reraise=True,
         )
 
-    def _once(self, path: str, body: Body, patience: Patience) -> Body:
-        seconds = min(patience.request_seconds, patience.seconds or patience.request_seconds)
-        timeout = openai.Timeout(max(1.0, seconds), connect=CONNECT_SECONDS)
+    def _enough(self, state: tenacity.RetryCallState, patience: Patience, waste: Waste) -> bool:
+        billed = waste.lost + len(waste.unusable)
+        return state.attempt_number >= patience.tries or billed >= patience.lost
+
+    def _once(self, path: str, body: Body, seconds: float) -> Body:
+        timeout = openai.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
         try:
-            response = self._client.post(
-                path, body=body, cast_to=str, options={"timeout": timeout, "headers": JSON}
-            )
+            with self._deadline(seconds + GRACE):
+                response = self._client.post(
+                    path, body=body, cast_to=str, options={"timeout": timeout, "headers": JSON}
+                )
         except openai.APITimeoutError as error:
             sent = type(error.__cause__).__name__ not in NO_REQUEST_SENT
             raise Passing(f"no reply within {seconds:.0f} s", lost=sent) from error
         except openai.APIConnectionError as error:
             raise _cut(error) from error
         except openai.APIStatusError as error:
-            raise _status(error) from error
+            raise self._status(error) from error
         return _object(response)
+
+    @contextmanager
+    def _deadline(self, seconds: float) -> Iterator[None]:
+        """Break a request off: its own timeout is for each read, and a server may drip."""
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            self._client.close()
+
+        timer = threading.Timer(seconds, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (openai.OpenAIError, RuntimeError) as error:
+            if not late.is_set():
+                raise
+            raise Passing(f"no whole reply within {seconds:.0f} s", lost=True) from error
+        finally:
+            timer.cancel()
+            if late.is_set():
+                self._open()
+
+    def _refusal(self, error: openai.APIStatusError) -> Refused:
+        text, detail = told(error.response.text)
+        return Refused(error.status_code, self._clean(text), str(detail.get("param") or ""))
+
+    def _status(self, error: openai.APIStatusError) -> Exception:
+        """Return what a status of 4xx or 5xx means."""
+        text, detail = told(error.response.text)
+        return meaning(error.status_code, self._clean(text), detail, error.response.headers)
+
+    def _clean(self, text: str) -> str:
+        """Return what a server says without the key, which some repeat."""
+        return text.replace(self.key, "[key]") if len(self.key) >= SHORTEST_KEY else text
 
 
 JSON = {"Accept": "application/json"}
@@ -230,45 +267,6 @@ def _cut(error: openai.APIConnectionError) -> Passing:
     return Passing(text, lost=began)
 
 
-def _status(error: openai.APIStatusError) -> Exception:
-    """Return what a status of 4xx or 5xx means."""
-    detail = error.body if isinstance(error.body, dict) else {}
-    text = str(detail.get("message") or error.message).strip().replace("\n", " ")[:500]
-    kind = f"{detail.get('code') or ''} {detail.get('type') or ''}"
-    return _meaning(error.status_code, text, kind, detail, error.response.headers)
-
-
-def _meaning(
-    status: int, text: str, kind: str, detail: Mapping[str, Any], headers: Mapping[str, str]
-) -> Exception:
-    if status == 429 and "insufficient_quota" not in kind:
-        return Passing(f"the rate limit is reached ({text})", wait=retry_after(headers))
-    if status in (408, 409, 425) or status >= 500:
-        return Passing(f"the server failed with {status} ({text})", wait=retry_after(headers))
-    if status in (400, 413, 422) and OVERFLOW.search(f"{kind} {text}"):
-        return overflow(text, detail)
-    return Refused(status, text, kind.strip(), str(detail.get("param") or ""))
-
-
-def overflow(text: str, detail: Mapping[str, Any]) -> ContextOverflow:
-    """Read how large a request was and how large it may be, where the server says so."""
-    tokens, limit = detail.get("n_prompt_tokens"), detail.get("n_ctx")
-    numbers = sorted(int(found.replace(",", "")) for found in _NUMBERS.findall(text))
-    if tokens is None and limit is None and numbers:
-        limit, tokens = numbers[0], numbers[-1] if len(numbers) > 1 else None
-    return ContextOverflow(tokens, limit)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds a server asks to wait, None when it does not say."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers.get(name, "")) * unit)
-        except ValueError:
-            continue
-    return None
-
-
 def _object(text: str) -> Body:
     """Return the JSON object of a reply; some servers put an error into one with status 200."""
     try:
@@ -281,5 +279,5 @@ def _object(text: str) -> Body:
     if isinstance(failure, dict):
         code = failure.get("code")
         status = code if isinstance(code, int) else 500
-        raise _meaning(status, str(failure.get("message")), str(failure.get("type")), failure, {})
+        raise meaning(status, told(text)[0], failure, {})
     return answer

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.model.client import Body, Connection, Refused, Unanswered
+from agent.model.client import Connection
 from agent.model.completions import Completions
+from agent.model.failures import Refused, Unanswered
 from agent.model.protocol import Capabilities, Replies, estimate
 from agent.model.served import ServedModel
-from agent.model.wire import arguments
+from agent.model.wire import Body, arguments
 from agent.records import Message, Usage
 
 FILL = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
@@ -19,7 +20,7 @@ FILL = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 
 def properties(connection: Connection) -> Body | None:
     """Return what a llama.cpp server tells of itself, None for any other server."""
-    found = connection.get(f"{connection.root}/props")
+    found = connection.look(f"{connection.root}/props")
     return found if found and "default_generation_settings" in found else None
 
 

@@ -79,5 +79,5 @@ def is_private(url: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith((".local", ".localhost", ".internal"))
+        return "." not in host or host.endswith((".local", ".localhost", ".internal"))
     return address.is_private or address.is_loopback

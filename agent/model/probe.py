@@ -74,14 +74,19 @@ def discover(model: ServedModel, api: Api | Literal["auto"]) -> tuple[ServedMode
     refusal: UserError | None = None
     choices: tuple[Api, ...] = ("chat", "responses", "text") if api == "auto" else (api,)
     for choice in choices:
-        trial = replace(model, wire=WIRES[choice], capabilities=Capabilities(several=True))
+        trial = replace(
+            model,
+            wire=WIRES[choice],
+            capabilities=Capabilities(several=True),
+            tries=min(model.tries, PROBE_TRIES),
+        )
         try:
             replies = _call_ready(trial)
         except UserError as error:
             refusal = refusal or error
             continue
         calls = all(_calls_ready(message) for message in replies.messages)
-        settled: Api = choice if calls or api != "auto" else "text"
+        settled: Api = "text" if choice == "chat" and api == "auto" and not calls else choice
         known = Known(settled, _capabilities(trial, settled, replies), trial.dialect, _now())
         return replace(known.told(model), opening=model.opening + replies.usage), known
     assert refusal is not None
@@ -89,37 +94,49 @@ def discover(model: ServedModel, api: Api | Literal["auto"]) -> tuple[ServedMode
 
 
 def _call_ready(trial: ServedModel) -> Replies:
-    trial = trial if trial.tries else replace(trial, tries=PROBE_TRIES)
     asked = [Message("", "user", render("probe"))]
-    return trial.reply(asked, [READY], n=2, max_tokens=PROBE_TOKENS)
+    try:
+        return trial.reply(asked, [READY], n=2, max_tokens=PROBE_TOKENS)
+    except UserError:  # some take one sample only, and say so without a name for it
+        return trial.reply(asked, [READY], max_tokens=PROBE_TOKENS)
 
 
 def _calls_ready(message: Message) -> bool:
-    return [call.name for call in message.tool_calls] == ["ready"]
+    """Tell whether the tool was called; a reply that was cut says nothing against it."""
+    called = [call.name for call in message.tool_calls] == ["ready"]
+    return called or message.finish == "length"
 
 
 def _capabilities(trial: ServedModel, api: Api, replies: Replies) -> Capabilities:
     properties = llama.properties(trial.connection)
-    window = llama.window(properties) or window_of(trial.connection, trial.model)
     return Capabilities(
         tools=api != "text",
         several=api != "responses" and len(replies.messages) == 2,
         grammar=properties is not None,
         fill=properties is not None,
-        context=window or trial.prices.window,
+        context=window_of(trial),
     )
 
 
-def window_of(connection: Connection, model: str) -> int | None:
-    """Return the window in tokens that a server tells, None when it does not."""
-    listed = (connection.get("/models") or {}).get("data") or ()
+def window_of(model: ServedModel) -> int | None:
+    """Return the model's window in tokens, None when nobody knows.
+
+    It is looked up at every start: a server may have been started anew with another one.
+    """
+    told = llama.window(llama.properties(model.connection))
+    return told or _listed(model.connection, model.model) or model.prices.window
+
+
+def _listed(connection: Connection, model: str) -> int | None:
+    listed = (connection.look("/models") or {}).get("data") or ()
     entry = next((one for one in listed if isinstance(one, dict) and one.get("id") == model), {})
     found = _first_number({**(entry.get("meta") or {}), **entry})
     if found is not None:
         return found
     # Ollama cuts silently what does not fit, and tells the size only of a model that is loaded.
-    loaded = (connection.get(f"{connection.root}/api/ps") or {}).get("models") or ()
-    return next((_first_number(one) for one in loaded if one.get("name") == model), None)
+    loaded = (connection.look(f"{connection.root}/api/ps") or {}).get("models") or ()
+    names = (model, f"{model}:latest")
+    return next((_first_number(one) for one in loaded if one.get("name") in names), None)
 
 
 def _first_number(fields: Mapping[str, Any]) -> int | None:

@@ -32,20 +32,29 @@ class Capabilities:
 
 
 class ContextOverflow(Exception):
-    """The messages do not fit the window: `tokens` of them and the `limit`, where they are told."""
+    """The messages do not fit the window: `tokens` of them and the `limit`, where they are told.
+
+    `usage` is what replies that were lost before have cost.
+    """
 
     def __init__(self, tokens: int | None = None, limit: int | None = None) -> None:
         super().__init__(f"{tokens or 'too many'} tokens for a window of {limit or 'unknown size'}")
         self.tokens = tokens
         self.limit = limit
+        self.waste: Any = None
+        self.usage = Usage()
 
 
 @dataclass(frozen=True)
 class Replies:
-    """The n messages that one request brought, and what they cost."""
+    """The n messages that one request brought, and what they cost.
+
+    `prompt` are the tokens of the prompt as the server counted them once, 0 when it did not.
+    """
 
     messages: tuple[Message, ...]
     usage: Usage = Usage()
+    prompt: int = 0
 
 
 class Model(Protocol):
@@ -75,11 +84,13 @@ class Model(Protocol):
         grammar: str | None = None,
         max_tokens: int | None = None,
         seconds: float | None = None,
+        spare: int | None = None,
         conversation: str = "",
     ) -> Replies:
         """Return n replies of at most `max_tokens` each, within `seconds`.
 
-        `conversation` names the thread, for recordings.
+        `spare` is how many replies may be billed and get lost on the way, None for the usual
+        number; `conversation` names the thread, for recordings.
 
         Raises WorldError when the server is away or refuses, ContextOverflow when the messages do
         not fit its window, EpisodeOver when it has nothing more to say.

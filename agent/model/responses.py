@@ -42,7 +42,7 @@ class Responses:
         content = "".join(str(part.get("text") or "") for part in texts)
         reason = (answer.get("incomplete_details") or {}).get("reason")
         finish = "refusal" if refusals else FINISH.get(str(reason))
-        if not (content or found or finish):
+        if not items and not finish:
             return ()
         # Reasoning that nothing followed is not taken back.
         opaque = {"output": items} if content or found or refusals else {}

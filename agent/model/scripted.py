@@ -87,6 +87,7 @@ class ScriptedModel:
         grammar: str | None = None,
         max_tokens: int | None = None,
         seconds: float | None = None,
+        spare: int | None = None,
         conversation: str = "",
     ) -> Replies:
         """Return the next reply of the conversation; EpisodeOver when the script has ended."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 
 from agent.config import Config
 from agent.errors import ModelLost, UserError
 from agent.model import scripted
-from agent.model.client import Connection, Refused, Unanswered
+from agent.model.client import Connection
+from agent.model.failures import Refused, Unanswered
 from agent.model.llama import LlamaModel
 from agent.model.pricing import Prices, is_private
-from agent.model.probe import WIRES, Known, Memory, discover
+from agent.model.probe import WIRES, Known, Memory, discover, window_of
 from agent.model.protocol import Capabilities, Model
 from agent.model.served import ServedModel, explained
 from agent.model.server import CONTEXT, EmbeddedServer
@@ -50,7 +53,8 @@ def open_model(
         with embedded(config, say) as model:
             yield model
     else:
-        yield hosted(config, say, fresh=fresh)
+        with hosted(config, say, fresh=fresh) as model:
+            yield model
 
 
 @contextmanager
@@ -60,8 +64,10 @@ def embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
         raise UserError("--base-url needs the name of a model there", "add -m NAME")
     path = named(config.model, shelf())
     say(f"loading {path.name}")
-    with EmbeddedServer(path, context=config.window or CONTEXT) as server:
-        connection = Connection(server.url, server.key, say, died=server.death)
+    with (
+        EmbeddedServer(path, context=config.window or CONTEXT) as server,
+        closing(Connection(server.url, server.key, say, died=server.death)) as connection,
+    ):
         wire = WIRES["text" if config.api == "auto" else config.api]
         able = Capabilities(
             tools=config.api in ("chat", "responses"),
@@ -85,29 +91,31 @@ def embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
         )
 
 
-def hosted(config: Config, say: Callable[[str], None], *, fresh: bool = False) -> Model:
-    """Return the model of an endpoint, with what it can do found out or remembered."""
-    base_url = config.base_url or OPENAI
+@contextmanager
+def hosted(config: Config, say: Callable[[str], None], *, fresh: bool = False) -> Iterator[Model]:
+    """Open the model of an endpoint, with what it can do found out or remembered."""
+    base_url = checked_url(config.base_url or OPENAI)
     key = config.keys.get("OPENAI_API_KEY", "")
+    if not (key.isascii() and key.isprintable()):
+        raise UserError("OPENAI_API_KEY holds a character that no key has", "copy the key again")
     if not key and not is_private(base_url):
         raise UserError(
             f"there is no key for {base_url}",
             "set OPENAI_API_KEY; or use -m local, which needs none",
         )
-    connection = Connection(base_url, key, say)
-    offers = offered(connection, config.model)
-    model = ServedModel(
-        config.model,
-        config.model,
-        connection,
-        Text(),
-        Prices(config.model, base_url, config.prices.get(config.model, {})),
-        options=config.options,
-        request_seconds=config.request_seconds,
-        offers=offers,
-    )
-    memory = Memory(platformdirs.user_cache_path("repair-agent") / "endpoints.json")
-    return _known(model, config, memory, say, fresh=fresh)
+    with closing(Connection(base_url, key, say)) as connection:
+        model = ServedModel(
+            config.model,
+            config.model,
+            connection,
+            Text(),
+            Prices(config.model, base_url, config.prices.get(config.model, {})),
+            options=config.options,
+            request_seconds=config.request_seconds,
+            offers=offered(connection, config.model),
+        )
+        memory = Memory(platformdirs.user_cache_path("repair-agent") / "endpoints.json")
+        yield _known(model, config, memory, say, fresh=fresh)
 
 
 def _known(
@@ -121,7 +129,21 @@ def _known(
         memory.remember(place, known)
     else:
         model = known.told(model)
+        able = replace(model.capabilities, context=window_of(model))
+        model = replace(model, capabilities=able)
     return LlamaModel(model) if known.capabilities.fill else model
+
+
+def checked_url(url: str) -> str:
+    """Return an endpoint's address; raises UserError for what is none."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good:
+        raise UserError(f"{url!r} is no address of a model server", "give http(s)://HOST[:PORT]/v1")
+    return url
 
 
 def offered(connection: Connection, model: str) -> tuple[str, ...]:
@@ -132,11 +154,11 @@ def offered(connection: Connection, model: str) -> tuple[str, ...]:
     try:
         listed = (connection.get("/models") or {}).get("data") or ()
     except Refused as refusal:
-        message, hint, _ = explained(refusal, model, connection.base_url)
+        message, hint, _ = explained(refusal, model, connection.shown)
         raise UserError(message, hint) from refusal
     except Unanswered as failure:
         raise ModelLost(
-            f"nothing answers at {connection.base_url}: {failure}",
+            f"nothing answers at {connection.shown}: {failure}",
             "start the server, or check --base-url and the network",
         ) from failure
     return tuple(str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.errors import ModelLost, UserError
-from agent.model.client import Answer, Connection, Patience, Refused, Unanswered, Waste
+from agent.model.client import LOST_TRIES, TRIES, Answer, Connection, Patience
 from agent.model.dialect import Dialect
+from agent.model.failures import Refused, Unanswered, Waste
 from agent.model.pricing import Prices
-from agent.model.protocol import Capabilities, Replies
+from agent.model.protocol import Capabilities, ContextOverflow, Replies
 from agent.model.wire import Ask, Billed, Body, Wire, billed, guessed, plus
 from agent.records import Message, Sampling, Usage
 
@@ -22,9 +23,8 @@ class ServedModel:
     """Asks one model by one wire; learns what the server does not take.
 
     `name` is what the user said, `model` what the server is told, `offers` the models that it
-    lists. `options` are added to every
-    request as they are. `recount` counts the tokens of replies that the server leaves out of its
-    usage. `opening` is what finding out about the model has cost.
+    lists. `options` are added to every request as they are. `recount` counts the tokens of replies
+    that the server leaves out of its usage. `opening` is what finding out about the model has cost.
     """
 
     name: str
@@ -36,7 +36,7 @@ class ServedModel:
     dialect: Dialect = Dialect()
     options: Body = field(default_factory=dict)
     request_seconds: float = 600.0
-    tries: int | None = None
+    tries: int = TRIES
     offers: tuple[str, ...] = ()
     recount: Callable[[Sequence[Message]], int] | None = None
     opening: Usage = Usage()
@@ -57,6 +57,7 @@ class ServedModel:
         grammar: str | None = None,
         max_tokens: int | None = None,
         seconds: float | None = None,
+        spare: int | None = None,
         conversation: str = "",
     ) -> Replies:
         """Return n replies, in one request where the server takes that.
@@ -66,37 +67,42 @@ class ServedModel:
         """
         sampling = Sampling(n, temperature, seed, grammar)
         ask = Ask(messages, tools, sampling, max_tokens)
+        patience = Patience(
+            tries=self.tries,
+            lost=LOST_TRIES if spare is None else max(1, min(LOST_TRIES, spare)),
+            request_seconds=self.request_seconds,
+            seconds=seconds,
+        )
         if n == 1 or self.capabilities.several:
-            return self._ask(ask, seconds)
+            return self._ask(ask, patience)
         got: list[Message] = []
         usage = Usage()
         for number in range(n):
             own = None if seed is None else seed + number
             one = replace(ask, sampling=replace(sampling, n=1, seed=own))
             try:
-                replies = self._ask(one, seconds)
+                replies = self._ask(one, patience)
             except ModelLost as lost:
                 lost.usage += usage
                 raise
             got += replies.messages
             usage += replies.usage
-        return Replies(tuple(got), usage)
+        return Replies(tuple(got), usage, replies.prompt)
 
-    def _ask(self, ask: Ask, seconds: float | None) -> Replies:
+    def _ask(self, ask: Ask, patience: Patience) -> Replies:
         asked = {"model": self.model, **self.wire.body(ask), **self.options}
-        answer, sent = self._exchange(asked, ask.tools, seconds)
+        answer, sent = self._exchange(asked, ask.tools, patience)
         self._answered = True
         messages = self.wire.messages(answer.body, ask.tools)
         usage = self._usage(answer.body, sent, messages)
-        return Replies(messages, usage + self._wasted(answer.waste, sent, usage))
+        wasted = self._wasted(answer.waste, sent, usage)
+        return Replies(messages, usage + wasted, usage.prompt)
 
     def _exchange(
-        self, asked: Body, tools: Sequence[Body], seconds: float | None
+        self, asked: Body, tools: Sequence[Body], patience: Patience
     ) -> tuple[Answer, Body]:
         """Send a request, again without the parts that the server does not take."""
-        patience = Patience(request_seconds=self.request_seconds, seconds=seconds)
-        if self.tries:
-            patience = replace(patience, tries=self.tries)
+        waste = Waste()
         while True:
             sent = self.dialect.spoken(asked)
             try:
@@ -107,14 +113,20 @@ class ServedModel:
                     patience,
                 )
             except Refused as refusal:
-                learnt = self.dialect.after(refusal.text, refusal.parameter, sent)
+                waste += refusal.waste
+                learnt = self.dialect.after(refusal.status, refusal.text, refusal.parameter, sent)
                 if learnt is None:
-                    raise self._refused(refusal) from refusal
+                    raise self._refused(refusal, self._guess(waste, sent)) from refusal
                 self.dialect = learnt
+            except ContextOverflow as overflow:
+                overflow.usage = self._guess(waste + overflow.waste, sent)
+                raise
             except Unanswered as failure:
-                raise self._unanswered(failure, sent) from failure
+                raise self._unanswered(
+                    failure, self._guess(waste + failure.waste, sent)
+                ) from failure
             else:
-                return answer, sent
+                return replace(answer, waste=waste + answer.waste), sent
 
     def _usage(self, answer: Body, sent: Body, messages: Sequence[Message]) -> Usage:
         told = billed(answer) or guessed(sent, messages)
@@ -127,20 +139,23 @@ class ServedModel:
         told = [billed(body) or guessed(sent, ()) for body in waste.unusable]
         return plus(sum(map(self.prices.usage, told), Usage()), waste.lost, like)
 
-    def _unanswered(self, failure: Unanswered, sent: Body) -> ModelLost:
-        usage = self._wasted(failure.waste, sent, self.prices.usage(guessed(sent, ())))
+    def _guess(self, waste: Waste, sent: Body) -> Usage:
+        """Return about what was wasted when no reply came that tells the cost of one."""
+        return self._wasted(waste, sent, self.prices.usage(guessed(sent, ())))
+
+    def _unanswered(self, failure: Unanswered, usage: Usage) -> ModelLost:
         return ModelLost(
-            f"the model server at {self.connection.base_url} does not answer: {failure}",
+            f"the model server at {self.connection.shown} does not answer: {failure}",
             f"check that it is up and that the network is there, {RESUME}",
             usage,
             too_late=failure.too_late,
         )
 
-    def _refused(self, refusal: Refused) -> Exception:
-        message, hint, users = explained(refusal, self.model, self.connection.base_url, self.offers)
+    def _refused(self, refusal: Refused, usage: Usage) -> Exception:
+        message, hint, users = explained(refusal, self.model, self.connection.shown, self.offers)
         if users and not self._answered:
             return UserError(message, hint)
-        return ModelLost(message, f"{hint}; {RESUME}")
+        return ModelLost(message, f"{hint}; {RESUME}", usage)
 
 
 def explained(

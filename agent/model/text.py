@@ -2,14 +2,15 @@
 
 The form shown to the model is JSON in a fence. Of three forms tried on the embedded model (15
 replies each, at five points of a repair, temperature 0.5) it gave the most fitting edits where one
-was due: 5 of 6, tags 1, headed fences 0. What is understood is wider: tags too, and fenced shell.
+was due: 5 of 6, tags 1, headed fences 0. Understood are also other names for the keys, and a fenced
+block of shell.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +22,13 @@ from tools.base import ToolCall
 
 STOP = "<observation>"
 """Where a reply is cut: a model that writes this goes on to invent what it will see."""
-_FENCE = re.compile(r"```(?:bash|sh|shell|console)[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
+_FENCE = re.compile(r"^```(?:bash|sh|shell|console)[ \t]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_UNCLOSED = re.compile(r"^```(?:bash|sh|shell|console)[ \t]*\n(.*)\Z", re.DOTALL | re.MULTILINE)
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _NAME_KEYS = ("name", "tool", "action", "function", "tool_name")
 _ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "action_input")
+_CALL = re.compile(r"\{\s*\"(?:" + "|".join((*_NAME_KEYS, "type")) + r")\"\s*:")
+_STRAY_BACKSLASH = re.compile(r'(?<!\\)((?:\\\\)*)\\(?!["\\/bfnrtu])')
 Found = tuple[int, str, dict[str, Any]]
 
 
@@ -39,9 +44,11 @@ class Text(Chat):
     def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
         """Return the replies, each with the first call that it writes."""
         replies = super().messages(answer, ())
+        if not tools:
+            return replies
         return tuple(
-            replace(reply, tool_calls=call(reply.content, tools)) if tools else reply
-            for reply in replies
+            replace(one, tool_calls=call(one.content, tools, cut=one.finish == "length"))
+            for one in replies
         )
 
 
@@ -105,87 +112,79 @@ def merged(messages: Iterator[Message]) -> list[Message]:
     return joined
 
 
-def call(reply: str, tools: Sequence[Body]) -> tuple[ToolCall, ...]:
+def call(reply: str, tools: Sequence[Body], *, cut: bool = False) -> tuple[ToolCall, ...]:
     """Return the first call in a reply, () when there is none.
 
-    Only the first: what follows it was written without having seen what it does.
+    Only the first: what follows it was written without having seen what it does. Of a reply that
+    was `cut`, only what is complete counts.
     """
-    known = {tool["function"]["name"]: tool["function"]["parameters"] for tool in tools}
-    found = [*tagged(reply, known), *as_json(reply, known), *fenced(reply, known)]
+    said = _THOUGHT.sub(lambda thought: " " * len(thought.group()), reply)
+    known = {tool["function"]["name"] for tool in tools}
+    found = [one for one in (as_json(said, known), fenced(said, known, cut=cut)) if one]
     if not found:
         return ()
     _, name, arguments = min(found, key=lambda item: item[0])
     return (ToolCall("call-1", name, json.dumps(arguments, ensure_ascii=False)),)
 
 
-def tagged(reply: str, known: Mapping[str, Any]) -> Iterator[Found]:
-    """Find the first call of each tool written as tags; a closing tag may be missing."""
-    for name, schema in known.items():
-        opening = re.search(rf"<{name}\s*>", reply)
-        if opening is None:
+def as_json(reply: str, known: Set[str]) -> Found | None:
+    """Find the first JSON object that names a tool.
+
+    Nothing is looked for inside an object that begins like a call and cannot be read: what stands
+    there is somebody's text.
+    """
+    at = 0
+    while (at := reply.find("{", at)) >= 0:
+        plain, end = decoded(reply, at)
+        if plain is None and _CALL.match(reply, at):
+            return None
+        found = named(plain, known) if isinstance(plain, dict) else None
+        if found:
+            return at, *found
+        at = max(end, at + 1)
+    return None
+
+
+def decoded(text: str, at: int) -> tuple[Any, int]:
+    """Return the JSON value at a place and where it ends, None when there is none.
+
+    Small models forget to double a backslash; one that means nothing in JSON is doubled.
+    """
+    decoder = json.JSONDecoder(strict=False)
+    for form in (text, text[:at] + _STRAY_BACKSLASH.sub(r"\1\\\\", text[at:])):
+        try:
+            return decoder.raw_decode(form, at)
+        except (ValueError, RecursionError):
             continue
-        inside = reply[opening.end() :].partition(f"</{name}>")[0]
-        yield opening.start(), name, arguments(inside, schema)
+    return None, at
 
 
-def arguments(inside: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the arguments between a call's tags; bare text is the first argument of a tool."""
-    properties = schema.get("properties", {})
-    found: dict[str, Any] = {}
-    if not properties:
-        return found
-    opening = re.compile(rf"<({'|'.join(map(re.escape, properties))})\s*>")
-    match = opening.search(inside)
-    while match is not None:
-        name = match.group(1)
-        text = inside[match.end() :].partition(f"</{name}>")[0]
-        found.setdefault(name, value(text, properties[name]))
-        match = opening.search(inside, match.end() + len(text))
-    if not found and inside.strip():
-        first = next(iter(properties))
-        found[first] = value(inside, properties[first])
-    return found
+def named(plain: Mapping[str, Any], known: Set[str]) -> tuple[str, dict[str, Any]] | None:
+    """Return the tool that an object names and its arguments, None when it names none."""
+    inner = plain.get("function")
+    if isinstance(inner, Mapping):
+        return named(inner, known)
+    names = (plain.get(key) for key in _NAME_KEYS)
+    name = next((one for one in names if isinstance(one, str) and one in known), None)
+    if name is None:
+        return None
+    given = next((plain[key] for key in _ARGUMENT_KEYS if key in plain), None)
+    if isinstance(given, str):
+        given, _ = decoded(given, 0)
+    rest = {key: item for key, item in plain.items() if key not in (*_NAME_KEYS, "type")}
+    return name, given if isinstance(given, dict) else rest
 
 
-def value(text: str, schema: Mapping[str, Any]) -> Any:
-    """Return an argument as its schema wants it; text without the line ends around it."""
-    wanted = kind(schema)
-    if wanted == "string":
-        return text.removeprefix("\n").removesuffix("\n") if "\n" in text else text
-    bare = text.strip()
-    try:
-        plain = json.loads(bare)
-    except ValueError:
-        plain = bare.lower() == "true" if wanted == "boolean" else bare
-    if wanted == "array" and not isinstance(plain, list):
-        return [line.strip() for line in str(plain).splitlines() if line.strip()]
-    return plain
+def fenced(reply: str, known: Set[str], *, cut: bool) -> Found | None:
+    """Find the first fenced block of shell, where there is a shell."""
+    if "bash" not in known:
+        return None
+    match = _FENCE.search(reply) or (None if cut else _UNCLOSED.search(reply))
+    command = match.group(1).strip("\n") if match else ""
+    return (match.start(), "bash", {"command": command}) if match and command.strip() else None
 
 
 def kind(schema: Mapping[str, Any]) -> str:
     """Return the JSON type of a schema, the one that is not null of an optional one."""
     options = schema.get("anyOf", [schema])
     return str(next((o["type"] for o in options if o.get("type") not in (None, "null")), "string"))
-
-
-def as_json(reply: str, known: Mapping[str, Any]) -> Iterator[Found]:
-    """Find the first JSON object that names a tool."""
-    decoder = json.JSONDecoder(strict=False)
-    for match in re.finditer(r"\{", reply):
-        try:
-            plain, _ = decoder.raw_decode(reply, match.start())
-        except ValueError:
-            continue
-        name = next((plain[key] for key in _NAME_KEYS if plain.get(key) in known), None)
-        if name is not None:
-            given = next((plain[key] for key in _ARGUMENT_KEYS if key in plain), None)
-            rest = {key: item for key, item in plain.items() if key not in _NAME_KEYS}
-            yield match.start(), name, given if isinstance(given, dict) else rest
-            return
-
-
-def fenced(reply: str, known: Mapping[str, Any]) -> Iterator[Found]:
-    """Find the first fenced block of shell, where there is a shell."""
-    match = _FENCE.search(reply) if "bash" in known else None
-    if match and match.group(1).strip():
-        yield match.start(), "bash", {"command": match.group(1)}

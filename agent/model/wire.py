@@ -51,15 +51,22 @@ def billed(answer: Mapping[str, Any]) -> Billed | None:
     usage = answer.get("usage")
     if not isinstance(usage, Mapping):
         return None
-    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
-    cached = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0
+    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    prompt = _count(usage, "prompt_tokens", "input_tokens")
+    said = _count(usage, "completion_tokens", "output_tokens")
     cost = usage.get("cost")
     return Billed(
-        int(usage.get("prompt_tokens") or usage.get("input_tokens") or 0),
-        int(usage.get("completion_tokens") or usage.get("output_tokens") or 0),
-        int(cached),
+        prompt,
+        # Some providers leave thoughts, which they bill, out of what was said but not of the total.
+        max(said, _count(usage, "total_tokens") - prompt),
+        min(prompt, int(cached or _count(usage, "prompt_cache_hit_tokens"))),
         float(cost) if isinstance(cost, int | float) else None,
     )
+
+
+def _count(usage: Mapping[str, Any], *names: str) -> int:
+    return next((int(usage[n]) for n in names if isinstance(usage.get(n), int | float)), 0)
 
 
 def guessed(body: Body, replies: Sequence[Message]) -> Billed:

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Protocol
 
 from agent.errors import ModelLost
@@ -61,6 +60,8 @@ class Conversation:
             try:
                 return self._send(view, schemas)
             except ContextOverflow as overflow:
+                if overflow.usage != Usage():
+                    self.record(self._call(view, schemas, 0, Replies((), overflow.usage), 0.0))
                 self.window.overflowed(view, overflow.tokens, overflow.limit)
         raise EpisodeOver("context", "the conversation does not fit the model's window")
 
@@ -68,7 +69,10 @@ class Conversation:
         room = self.budget.room(view.tokens, self.model.cost)
         most = min(filter(None, (room, self.window.kept_free)))
         sampling, started = self.sampling, time.monotonic()
-        asked = partial(self._call, view, schemas, started, most)
+
+        def charged(replies: Replies) -> Call:
+            return self._call(view, schemas, most, replies, time.monotonic() - started)
+
         try:
             replies = self.model.reply(
                 view.messages,
@@ -79,24 +83,26 @@ class Conversation:
                 grammar=sampling.grammar,
                 max_tokens=most,
                 seconds=self.budget.seconds_left,
+                spare=self.budget.spare(view.tokens, most, self.model.cost),
                 conversation=self.name,
             )
         except ModelLost as lost:  # what it cost in vain is on record, too
-            self.record(asked(Replies((), lost.usage)))
+            self.record(charged(Replies((), lost.usage)))
+            self.budget.check()
             if lost.too_late:
                 raise EpisodeOver("seconds", lost.message) from lost
             raise
-        self.window.learn(view, replies.usage.prompt)
-        self.record(asked(replies))
+        self.window.learn(view, replies.prompt)
+        self.record(charged(replies))
         return self.add(replies.messages[0])
 
     def _call(
         self,
         view: View,
         schemas: Sequence[dict[str, Any]],
-        started: float,
         most: int,
         replies: Replies,
+        seconds: float,
     ) -> Call:
         """Charge a request and return its record."""
         self.budget.charge(replies.usage)
@@ -111,7 +117,7 @@ class Conversation:
             digest=digest(view.messages, schemas, self.sampling),
             replies=replies.messages,
             usage=replies.usage,
-            seconds=round(time.monotonic() - started, 3),
+            seconds=round(seconds, 3),
             max_tokens=most,
         )
 
