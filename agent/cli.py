@@ -34,6 +34,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 Model = Annotated[
     str | None, typer.Option("-m", "--model", help="Hosted name, local, local:GGUF, scripted:PATH.")
 ]
+BaseUrl = Annotated[str | None, typer.Option(help="An OpenAI-compatible endpoint.")]
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Run folder: made, or resumed if it is ours.")
 ]
@@ -54,7 +55,7 @@ def solve(
         bool | None, typer.Option("--unsafe", help="Let a live model act without isolation.")
     ] = None,
     model: Model = None,
-    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible endpoint.")] = None,
+    base_url: BaseUrl = None,
     attempts: Annotated[str | None, typer.Option(help="Independent attempts, or auto. [4]")] = None,
     planner: Annotated[str | None, typer.Option(help="auto, free or guided. [auto]")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the first attempt. [0]")] = None,
@@ -139,14 +140,18 @@ def inspect(
 
 
 @app.command()
-def doctor(as_json: Json = False, debug: Debug = False) -> int:
-    """Check the engine, the disk, the model and the keys, with the remedy for each.
+def doctor(
+    model: Model = None, base_url: BaseUrl = None, as_json: Json = False, debug: Debug = False
+) -> int:
+    """Check the engine, the disk, the keys and the model, with the remedy for each.
 
-    Example: repair-agent doctor
+    The model is asked for one tiny call, which shows what it can do.
+
+    Example: repair-agent doctor -m gpt-5-mini
     """
     from agent.doctor import run
 
-    return run(_config({}), as_json=as_json, out=sys.stdout)
+    return run(_config({"model": model, "base_url": base_url}), as_json=as_json, out=sys.stdout)
 
 
 @app.command()

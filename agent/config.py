@@ -82,7 +82,7 @@ def read(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
     Later sources win: defaults, the user's file, repair-agent.toml in `folder`, variables, flags.
     Raises UserError that names the source of a wrong value.
     """
-    user_file = platformdirs.user_config_path("repair-agent") / "config.toml"
+    user_file = user_path()
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     sources = (
@@ -97,6 +97,11 @@ def read(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
             values[name] = _checked(name, value, origin)
             origins[name] = origin
     return Config(**values, origins=origins)
+
+
+def user_path() -> Path:
+    """Return where the user's own settings are read from, whether they are there or not."""
+    return platformdirs.user_config_path("repair-agent") / "config.toml"
 
 
 def _checked(name: str, value: Any, origin: str) -> Any:
@@ -159,7 +164,7 @@ def _from_file(path: Path, allowed: set[str] | None) -> dict[str, Any]:
     if refused:
         raise UserError(
             f"{path} sets {', '.join(refused)}, which a file beside a repository may not set",
-            f"put it in {platformdirs.user_config_path('repair-agent') / 'config.toml'}",
+            f"put it in {user_path()}",
         )
     return table
 

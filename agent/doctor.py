@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from agent.config import Config
+from agent.config import Config, user_path
 from agent.encoding import encode
 from agent.errors import EXIT_WORLD, EngineError
 from agent.model.protocol import Model
 from agent.model.selection import open_model
+from agent.records import Message, Usage
 from agent.redaction import redacted
+from prompts import render
 from tools.base import Explained
 from tools.engine import Engine
 
@@ -84,6 +86,7 @@ def examine(
         *engine_and_images(docker_host, path),
         disk("disk for runs", free_bytes(runs)),
         model,
+        Finding("settings", True, str(user_path()) + ("" if user_path().exists() else " (none)")),
         *(key(name, name in set(keys)) for name in KEYS),
         *(
             Finding(name, True, f"{value}  (from {origin})")
@@ -97,6 +100,8 @@ def model(config: Config) -> Finding:
     started = time.monotonic()
     try:
         with open_model(config, lambda text: None, fresh=True) as opened:
+            if opened.opening == Usage() and not opened.capabilities.prepared:
+                opened.reply([Message("", "user", render("probe"))], max_tokens=1)
             text = able(opened)
     except Explained as error:
         return Finding("model answers", False, f"{config.model}: {error.message}", error.hint)

@@ -107,9 +107,12 @@ class EmbeddedServer:
         if not address:
             self._process.kill()
             self._process.wait()
+            words = self.last_words()
             raise WorldError(
-                f"the model server does not start with {self.path.name}: {self.last_words()}",
-                "free some memory, or choose another model or port",
+                f"the model server does not start with {self.path.name}: {words}",
+                "install GNU's OpenMP library, as in `apt-get install libgomp1`"
+                if "libgomp" in words
+                else "free some memory, or choose another model or port",
             )
         self.url = f"{address}/v1"
 
