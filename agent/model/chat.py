@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.model.wire import Ask, Body, without_nothing
+from agent.model.wire import Ask, Body, sampled, without_nothing
 from agent.records import Finish, Message
 from tools.base import ToolCall
 
@@ -30,11 +30,7 @@ class Chat:
             {
                 "messages": [outgoing(message) for message in in_turn(ask.messages)],
                 "tools": list(ask.tools) or None,
-                "n": ask.sampling.n if ask.sampling.n > 1 else None,
-                "temperature": ask.sampling.temperature,
-                "seed": ask.sampling.seed,
-                "grammar": ask.sampling.grammar,
-                "max_tokens": ask.max_tokens,
+                **sampled(ask),
             }
         )
 

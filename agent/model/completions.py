@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.model.chat import FINISH
-from agent.model.wire import Ask, Body, without_nothing
+from agent.model.wire import Ask, Body, sampled, without_nothing
 from agent.records import Message
 
 
@@ -16,16 +16,7 @@ class Completions:
 
     def body(self, ask: Ask) -> Body:
         """Return the request."""
-        return without_nothing(
-            {
-                "prompt": ask.messages[0].content,
-                "n": ask.sampling.n if ask.sampling.n > 1 else None,
-                "temperature": ask.sampling.temperature,
-                "seed": ask.sampling.seed,
-                "grammar": ask.sampling.grammar,
-                "max_tokens": ask.max_tokens,
-            }
-        )
+        return without_nothing({"prompt": ask.messages[0].content, **sampled(ask)})
 
     def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
         """Return the completions; one that is empty is an answer too."""

@@ -80,6 +80,17 @@ def arguments(message: Message) -> str:
     return "".join(f"{call.name}{call.arguments}" for call in message.tool_calls)
 
 
+def sampled(ask: Ask) -> Body:
+    """Return the parts of a request that say how to sample, in the words of the older APIs."""
+    return {
+        "n": ask.sampling.n if ask.sampling.n > 1 else None,
+        "temperature": ask.sampling.temperature,
+        "seed": ask.sampling.seed,
+        "grammar": ask.sampling.grammar,
+        "max_tokens": ask.max_tokens,
+    }
+
+
 def without_nothing(fields: Mapping[str, Any]) -> Body:
     """Return the fields that have a value."""
     return {name: value for name, value in fields.items() if value is not None}
