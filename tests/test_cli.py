@@ -39,6 +39,7 @@ def run(here: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[
 
 
 GIVEN = ("-m", "scripted:script.json", "--sandbox", "local", "--repo", "project")
+NOBODY = "http://127.0.0.1:9/v1"
 WRONG = {
     "no such task": (("solve", "none.md", *GIVEN), 2, "none.md"),
     "a task of no known form": (("solve", "what is this", *GIVEN), 2, "what is this"),
@@ -58,8 +59,19 @@ WRONG = {
         ("solve", "mean.md", *GIVEN[:5], "http://127.0.0.1:9/x.git"), 6, "127.0.0.1",
     ),
     "no such script": (("solve", "mean.md", "-m", "scripted:no.json", *GIVEN[2:]), 2, "no.json"),
-    "no such model": (("solve", "mean.md", "-m", "gpt-9", *GIVEN[2:]), 2, "gpt-9"),
-    "the default model": (("solve", "mean.md", *GIVEN[2:]), 2, "not in this version"),
+    "a model without a key": (
+        ("solve", "mean.md", "-m", "gpt-9", "--unsafe", *GIVEN[2:]), 2, "there is no key",
+    ),
+    "no server": (
+        ("solve", "mean.md", "-m", "x", "--base-url", NOBODY, "--unsafe", *GIVEN[2:]), 6, NOBODY,
+    ),
+    "no address": (
+        ("solve", "mean.md", "-m", "x", "--base-url", "[y", *GIVEN[2:], "--unsafe"), 2, "no addr",
+    ),
+    "the default model before it is fetched": (
+        ("solve", "mean.md", "--unsafe", *GIVEN[2:]), 2, "model pull",
+    ),
+    "a live model without isolation": (("solve", "mean.md", *GIVEN[2:]), 2, "without isolation"),
     "attempts of none": (("solve", "mean.md", *GIVEN, "--attempts", "0"), 2, "attempts"),
     "attempts in words": (("solve", "mean.md", *GIVEN, "--attempts", "many"), 2, "attempts"),
     "steps below one": (("solve", "mean.md", *GIVEN, "--max-steps", "-3"), 2, "max_steps"),

@@ -219,7 +219,7 @@ def test_money_that_is_used_up_ends_the_attempt_before_the_next_call(live: Live)
     assert 0.02 < result.cost_usd <= 0.03
     live.assert_paid(result)
     said = [m.content for m in live.recorded.attempts[0].messages if m.role == "user"]
-    assert any("The money for this attempt is nearly used up" in words for words in said)
+    assert any("Nearly used up: money." in words for words in said)
 
 
 def test_what_was_done_when_a_budget_ends_is_a_candidate(live: Live) -> None:

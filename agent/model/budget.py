@@ -35,8 +35,9 @@ def exceeded(limits: Limits, *, steps: int, seconds: float, usage: Usage) -> End
 
 LEAST_REPLY = 64
 """Tokens below which a reply is not worth asking for."""
-WARNED_AT = 0.85
-"""Share of a limit after which an attempt is told to finish."""
+WARNED_AT, LAST_STEPS = 0.85, 4
+"""An attempt is told to finish after this share of a limit, or when so many more steps like the
+last one would go over it."""
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Budget:
     _deadline: float | None = field(init=False, default=None)
     _began: float = field(init=False, default=0.0)
     _warned: bool = field(init=False, default=False)
+    _last: Usage = Usage()
 
     def __post_init__(self) -> None:
         self._started = self.clock()
@@ -113,14 +115,19 @@ class Budget:
         """Return in words what is nearly used up, once for each attempt; "" otherwise."""
         if self._warned:
             return ""
-        limits, used = self.limits, self.usage
-        shares = {
-            "steps": (self.steps, limits.steps),
-            "time": (self.seconds - self._began, self._deadline and self._deadline - self._began),
-            "tokens": (used.prompt + used.completion, limits.tokens),
-            "money": (used.usd or 0.0, limits.usd),
+        limits, used, last = self.limits, self.usage, self._last
+        time_limit = self._deadline and self._deadline - self._began
+        shares: dict[str, tuple[float, float, float | None]] = {
+            "steps": (self.steps, 0, limits.steps),
+            "time": (self.seconds - self._began, 0, time_limit),
+            "tokens": (_tokens(used), _tokens(last), limits.tokens),
+            "money": (used.usd or 0.0, last.usd or 0.0, limits.usd),
         }
-        near = [name for name, (now, most) in shares.items() if most and now >= WARNED_AT * most]
+        near = [
+            name
+            for name, (now, step, most) in shares.items()
+            if most and (now >= WARNED_AT * most or now + LAST_STEPS * step > most)
+        ]
         self._warned = bool(near)
         return " and ".join(near)
 
@@ -136,7 +143,12 @@ class Budget:
         """Count one request; every billed one is counted, also one that cannot be used."""
         self.steps += 1
         self.usage += usage
+        self._last = usage
 
     def spent(self) -> EndReason | None:
         """Return the limit of the whole task that is used up, None when attempts may go on."""
         return exceeded(self.limits, steps=0, seconds=self.seconds, usage=self.usage)
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.prompt + usage.completion

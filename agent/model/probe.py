@@ -15,7 +15,8 @@ from agent.errors import UserError, WorldError
 from agent.model import llama
 from agent.model.chat import Chat
 from agent.model.client import Connection
-from agent.model.dialect import Dialect
+from agent.model.dialect import TEACHING, Dialect
+from agent.model.failures import Refused
 from agent.model.protocol import Capabilities, Replies
 from agent.model.responses import Responses
 from agent.model.served import ServedModel
@@ -83,6 +84,8 @@ def discover(model: ServedModel, api: Api | Literal["auto"]) -> tuple[ServedMode
         try:
             replies = _call_ready(trial)
         except UserError as error:
+            if _status(error) not in TEACHING:
+                raise
             refusal = refusal or error
             continue
         calls = all(_calls_ready(message) for message in replies.messages)
@@ -97,8 +100,14 @@ def _call_ready(trial: ServedModel) -> Replies:
     asked = [Message("", "user", render("probe"))]
     try:
         return trial.reply(asked, [READY], n=2, max_tokens=PROBE_TOKENS)
-    except UserError:  # some take one sample only, and say so without a name for it
+    except UserError as error:  # some take one sample only, and say so without a name for it
+        if _status(error) not in TEACHING:
+            raise
         return trial.reply(asked, [READY], max_tokens=PROBE_TOKENS)
+
+
+def _status(error: UserError) -> int | None:
+    return error.__cause__.status if isinstance(error.__cause__, Refused) else None
 
 
 def _calls_ready(message: Message) -> bool:
