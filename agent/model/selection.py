@@ -121,7 +121,7 @@ def hosted(config: Config, say: Callable[[str], None], *, fresh: bool = False) -
 def _known(
     model: ServedModel, config: Config, memory: Memory, say: Callable[[str], None], *, fresh: bool
 ) -> Model:
-    place = f"{model.connection.base_url} {model.model} {config.api}"
+    place = f"{model.connection.shown} {model.model} {config.api}"
     known: Known | None = None if fresh else memory.recall(place)
     if known is None:
         say(f"finding out what {model.model} can do")
