@@ -34,6 +34,7 @@ class Stub:
     apis: tuple[str, ...] = ("chat", "responses")
     models: tuple[str, ...] = ("stub",)
     window: int | None = None
+    pages: dict[str, Any] = field(default_factory=dict)
     requests: list[tuple[str, Body]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     prompt: int = 0
@@ -70,6 +71,8 @@ class Handler(BaseHTTPRequestHandler):
                 {"id": name, "context_length": self.stub.window} for name in self.stub.models
             ]
             self.send(200, {"object": "list", "data": entries})
+        elif self.path in self.stub.pages:
+            self.send(*self.stub.pages[self.path])
         else:
             self.send(404, {"error": {"message": f"no {self.path}"}})
 

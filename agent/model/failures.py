@@ -103,7 +103,9 @@ def meaning(
     kind = f"{detail.get('code') or ''} {detail.get('type') or ''}"
     if status == 429 and "insufficient_quota" not in kind:
         return Passing(f"the rate limit is reached ({text})", wait=retry_after(headers))
-    if status in (408, 409, 425) or (status >= 500 and NO_TEMPLATE not in text):
+    if NO_TEMPLATE in text:
+        return Refused(400, text)
+    if status in (408, 409, 425) or status >= 500:
         return Passing(f"the server failed with {status} ({text})", wait=retry_after(headers))
     if status in (400, 413, 422) and OVERFLOW.search(f"{kind} {text}"):
         return overflow(text, detail)
