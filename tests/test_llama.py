@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.config import Config
+from agent.model.embedded.weights import shelf
 from agent.model.llama import LlamaModel
 from agent.model.selection import open_model
-from agent.model.weights import shelf
 from agent.planner.free import toolbox
 from agent.records import Message
 from tests.samples import PYTHON_PATH

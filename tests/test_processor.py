@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.model.processor import cores
+from agent.model.embedded.processor import cores
 
 
 @pytest.fixture

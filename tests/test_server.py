@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from agent.errors import WorldError
-from agent.model.server import EmbeddedServer, telling
+from agent.model.embedded.server import EmbeddedServer, telling
 from tests.tiny_model import CONTEXT, write_tiny_model
 
 PROJECT = Path(__file__).parent.parent
@@ -25,7 +25,7 @@ PROGRAM = Path(sys.executable).with_name("repair-agent")
 PARENT = """
 import sys, time
 from pathlib import Path
-from agent.model.server import EmbeddedServer
+from agent.model.embedded.server import EmbeddedServer
 with EmbeddedServer(Path(sys.argv[1]), context=512) as server:
     print(server.url, server.key, flush=True)
     time.sleep(60)

@@ -21,7 +21,7 @@ DOORS = {
     "tenacity": "agent/model/client.py",
     "pypi_simple": "agent/intake/release.py",
     "swebench": None,
-    "xllamacpp": "agent/model/serving.py",
+    "xllamacpp": "agent/model/embedded/serving.py",
     "ray": None,
     "tree_sitter": "agent/planner/symbols.py",
     "tree_sitter_python": "agent/planner/symbols.py",
@@ -30,7 +30,7 @@ DOORS = {
 LATE_IMPORTS = {
     "agent/cli.py",  # a command's help must not pay for what the command needs
     "agent/cli_model.py",  # the same
-    "agent/model/serving.py",  # xllamacpp is an extra, and only the child may load it
+    "agent/model/embedded/serving.py",  # xllamacpp is an extra, and only the child may load it
     "tools/git.py",  # GitPython looks for the program git when it is imported
 }
 INSIDE = "tools/inside/"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from agent.model.weights import EMBEDDED, digest, find, named, remember
+from agent.model.embedded.weights import EMBEDDED, digest, find, named, remember
 from tests.model_source import made_up
 
 DATA, SMALL = made_up()

@@ -14,15 +14,15 @@ from agent.config import Config
 from agent.errors import ModelLost, UserError
 from agent.model import scripted
 from agent.model.client import Connection
+from agent.model.embedded.server import CONTEXT, EmbeddedServer
+from agent.model.embedded.weights import named, shelf
 from agent.model.failures import Refused, Unanswered
 from agent.model.llama import LlamaModel
 from agent.model.pricing import Prices, is_private
 from agent.model.probe import WIRES, Known, Memory, discover, window_of
 from agent.model.protocol import Capabilities, Model
 from agent.model.served import ServedModel, explained
-from agent.model.server import CONTEXT, EmbeddedServer
 from agent.model.text import Text
-from agent.model.weights import named, shelf
 
 OPENAI = "https://api.openai.com/v1"
 LOCAL_REQUEST_SECONDS = 1800.0

@@ -19,7 +19,7 @@ LINES = 10
 
 
 class Transfer(AbstractContextManager["Transfer"], Protocol):
-    """Shows a download while it is open; hears what `agent.model.download.Report` hears."""
+    """Shows a download while it is open; hears what a download's `Report` hears."""
 
     def say(self, text: str) -> None:
         """Show something that a person should know."""

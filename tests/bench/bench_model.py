@@ -24,9 +24,9 @@ from rich.console import Console
 
 from agent import config
 from agent.embedded import fetch
-from agent.model.processor import cores
-from agent.model.server import CONTEXT, PARALLEL, EmbeddedServer
-from agent.model.weights import EMBEDDED, shelf
+from agent.model.embedded.processor import cores
+from agent.model.embedded.server import CONTEXT, PARALLEL, EmbeddedServer
+from agent.model.embedded.weights import EMBEDDED, shelf
 
 ROUNDS, STARTS = 11, 3
 WORDS, OUTPUT = 20, 16

@@ -13,7 +13,7 @@ import requests
 
 from agent.errors import NetworkError, UserError
 from agent.intake import release
-from agent.model.weights import Part, Weights
+from agent.model.embedded.weights import Part, Weights
 
 HUB = "https://huggingface.co"
 SECONDS = (10.0, 60.0)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from agent.errors import UserError, WorldError
-from agent.model.processor import cores
+from agent.model.embedded.processor import cores
 from tools.owner import temporary_folder
 
 PROGRAM = Path(__file__).with_name("serving.py")

@@ -1,0 +1,1 @@
+"""The embedded model: its file, how it comes here, and its server."""
