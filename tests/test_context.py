@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.planner.context import FILLED_TO, KEPT, Window
+from agent.planner.context import FILLED_TO, KEPT, Window, issue_text
 from agent.records import Message
 from tools.base import EpisodeOver, ToolCall
 
@@ -64,6 +64,15 @@ def test_a_single_observation_that_is_too_long_is_cut() -> None:
     view = Window(4000, 500).view(messages)
     assert "characters left out" in view.messages[3].content
     assert view.tokens <= 3500
+
+
+def test_an_issue_leaves_room_for_the_work() -> None:
+    text = "begin " + "x" * 100_000 + " end"
+    assert issue_text(text, None) == text
+    short = issue_text(text, 4000)
+    assert len(short) < 6000
+    assert short.startswith("begin")
+    assert short.endswith("end")
 
 
 def test_what_cannot_fit_ends_the_attempt() -> None:

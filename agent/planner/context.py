@@ -23,6 +23,8 @@ KEPT = 4
 """Messages at the end that are left whole if that can be."""
 WORTH_LEAVING_OUT = 400
 """Characters below which leaving out saves nothing."""
+SHARE_OF_ISSUE = 0.4
+"""Of the window, for the text of the issue."""
 PER_MESSAGE = 6
 """Tokens around each message: roles and separators."""
 
@@ -85,6 +87,13 @@ class Window:
             self.learn(view, tokens)
         before = self.tokens or view.tokens
         self.tokens = limit if limit and limit < before else int(before * 0.8)
+
+
+def issue_text(text: str, window: int | None) -> str:
+    """Return an issue's text, its middle left out where it would fill too much of a window."""
+    if window is None:
+        return text
+    return clip(text, int(window * SHARE_OF_ISSUE * CHARACTERS_PER_TOKEN))
 
 
 def whole(message: Message) -> str:

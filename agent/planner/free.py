@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from agent.events import End
-from agent.model.protocol import CHARACTERS_PER_TOKEN
 from agent.planner import episode
 from agent.planner.advice import Advice
+from agent.planner.context import issue_text
 from agent.planner.episode import Conversation
 from agent.planner.repository_map import repository_map
 from agent.planner.sources import read_sources
@@ -27,8 +27,6 @@ from tools.toolbox import Toolbox
 
 NAME = "free"
 MOST_ENTRIES = 60
-SHARE_OF_ISSUE = 0.4
-"""Of the model's window, for the text of the issue."""
 MOST_OF_MAP, SHARES_OF_MAP = 2000, 16
 """Tokens of the map: at most so many, and one part in so many of the window."""
 MOST_OF_DIFF = 8000
@@ -85,9 +83,6 @@ def first_message(
     """Return the issue with what the model must know of the repository."""
     entries = sandbox.run("ls -Ap | grep -v '^.git/$'").output.splitlines()
     more = [f"... and {len(entries) - MOST_ENTRIES} more"] if len(entries) > MOST_ENTRIES else []
-    issue = task.text
-    if window:
-        issue = clip(issue, int(window * SHARE_OF_ISSUE * CHARACTERS_PER_TOKEN))
     return render(
         "free_task",
         root=sandbox.root,
@@ -95,7 +90,7 @@ def first_message(
         test_command=image.test_command,
         listing="\n".join(entries[:MOST_ENTRIES] + more),
         overview=overview,
-        issue=issue,
+        issue=issue_text(task.text, window),
     )
 
 

@@ -7,6 +7,7 @@ import re
 from shlex import quote
 
 from agent.judge.reason import issue_reason
+from agent.planner.context import issue_text
 from agent.planner.episode import Conversation
 from agent.records import Image, Message, Reproduction, Task
 from prompts import render
@@ -31,7 +32,7 @@ def reproduce(talk: Conversation, sandbox: Sandbox, task: Task, image: Image) ->
         toolchain=image.toolchain,
         repository=task.repository,
         path=path,
-        issue=task.text,
+        issue=issue_text(task.text, talk.window.tokens),
     )
     talk.add(Message("", "user", prompt))
     remark = "no reply was a test"
