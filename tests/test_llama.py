@@ -32,7 +32,6 @@ def asked(words: str) -> list[Message]:
     return [Message("m0", "user", words)]
 
 
-@pytest.mark.xdist_group("embedded")
 class TestEmbedded:
     def test_several_samples_share_one_prompt_and_all_are_counted(self, model: LlamaModel) -> None:
         one = model.reply(asked("Name a colour."), temperature=0.9, seed=1, max_tokens=4)
