@@ -43,7 +43,9 @@ LATER = "(not in this version)"
 
 @app.command()
 def solve(
-    task: Annotated[str, typer.Argument(help="A task file: .md or .toml.")],
+    task: Annotated[
+        str, typer.Argument(help="An issue's URL, owner/repo#N, or a .md or .toml file.")
+    ],
     repo: Annotated[
         str | None, typer.Option(help="The code: a path, a git URL, or pypi:NAME==VERSION.")
     ] = None,
@@ -64,7 +66,9 @@ def solve(
     max_tokens: Annotated[int | None, typer.Option(help="Tokens for the task.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Steps of one attempt. [250]")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Seconds for the task. [3600]")] = None,
-    at_issue_time: Annotated[bool, typer.Option("--at-issue-time", help=LATER)] = False,
+    at_issue_time: Annotated[
+        bool, typer.Option("--at-issue-time", help="Solve an open issue as of its opening.")
+    ] = False,
     dataset: Annotated[str | None, typer.Option(help=f"lite, verified or a file {LATER}.")] = None,
     mirror: Annotated[str | None, typer.Option(help=f"Folder of git mirrors {LATER}.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help=f"Change the code {LATER}.")] = False,
@@ -78,17 +82,14 @@ def solve(
     Exit codes: 0 verified patch, 2 wrong words, 3 patch not verified, 4 candidates disagree,
     5 no patch, 6 the world is wrong, 130 and 143 stopped by a signal (work so far is saved).
 
-    Example: repair-agent solve issue.md --repo pypi:sympy==1.1.1 -m gpt-5-mini
+    Example: repair-agent solve https://github.com/OWNER/REPO/issues/N -m gpt-5-mini
     """
-    later = {"--at-issue-time": at_issue_time, "--dataset": dataset, "--mirror": mirror}
-    later |= {"--apply": apply, "--pr": pr}
+    later = {"--dataset": dataset, "--mirror": mirror, "--apply": apply, "--pr": pr}
     _refuse_later(later)
     from agent.encoding import encode
-    from agent.intake.issue import read
     from agent.records import Result
     from agent.start import EXIT_CODES, run_solve
 
-    issue = read(task)
     flags = {
         "model": model,
         "base_url": base_url,
@@ -106,7 +107,7 @@ def solve(
         "image": image,
     }
     config = _config(flags)
-    issue = _with_options(issue, repo, ref, config)
+    issue = _with_options(_issue(task, repo, ref, at_issue_time, config), repo, ref, config)
     result = run_solve(issue, config, output, _console())
     if as_json:
         sys.stdout.write(encode(Result, result).decode() + "\n")
@@ -210,6 +211,23 @@ def _config(flags: dict[str, Any]) -> Config:
     from agent.config import environment, read
 
     return read(flags, environment(), Path.cwd())
+
+
+def _issue(
+    task: str, repo: str | None, ref: str | None, at_issue_time: bool, config: Config
+) -> TaskFile:
+    """Return the task that TASK names: a file, or an issue on GitHub as the options want it."""
+    from agent.errors import UserError
+    from agent.intake.issue import on_github, read
+
+    name = on_github(task)
+    if name is None and at_issue_time:
+        raise UserError("--at-issue-time goes with an issue on GitHub", "name the code with --ref")
+    if name is None:
+        return read(task)
+    from agent.intake import github
+
+    return github.read(name, config, github.Wanted(repo, ref, at_issue_time))
 
 
 def _with_options(issue: TaskFile, repo: str | None, ref: str | None, config: Config) -> TaskFile:

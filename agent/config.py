@@ -65,6 +65,7 @@ class Config:
     index_url: str | None = None  # the package index of image builds
     ca_bundle: str | None = None  # certificates of image builds
     proxies: dict[str, str] = field(default_factory=dict)  # proxies of image builds
+    github_api: str = "https://api.github.com"  # of owner/repo#N; GITHUB_TOKEN goes only there
     keys: dict[str, str] = field(default_factory=dict, repr=False)  # secrets, by variable name
     docker_host: str | None = None  # where the Docker engine answers
     path: str = os.defpath  # PATH of local sandboxes

@@ -23,11 +23,12 @@ TestResult = Literal["pass", "fail", "error", "timeout", "tampered"]
 
 @dataclass(frozen=True)
 class Comment:
-    """One comment on an issue."""
+    """One comment on an issue; `edited_at` is when `body` was last changed, where it is known."""
 
     author: str
     created_at: datetime | None
     body: str
+    edited_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Task:
 
     `source` is where the issue came from (URL, file, dataset row); `repository` is what the user
     named (path, git URL, `pypi:NAME==VERSION`), without credentials; `base_commit` is a full SHA;
-    `created_at` bounds what the environment may contain.
+    `created_at` bounds what the environment may contain; `notes` say how commit and comments
+    were chosen.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Task:
     comments: tuple[Comment, ...] = ()
     created_at: datetime | None = None
     test_command: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

@@ -67,7 +67,7 @@ def served(root: Path, *, version_2: bool = True, password: bool = False) -> Ite
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.02,))  # ends soon after it is told to
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -47,7 +47,13 @@ WRONG = {
     "an empty task": (("solve", "empty.md", *GIVEN), 2, "empty.md"),
     "a task that is not text": (("solve", "binary.md", *GIVEN), 2, "binary.md"),
     "a task with an unknown key": (("solve", "odd.toml", *GIVEN), 2, "colour"),
-    "an issue URL": (("solve", "https://github.com/a/b/issues/1", *GIVEN), 2, "GitHub"),
+    "a pull request": (("solve", "https://github.com/a/b/pull/1", *GIVEN), 2, "pull request"),
+    "an issue behind a server that is away": (
+        ("solve", "https://127.0.0.1:9/a/b/issues/1", *GIVEN), 6, "127.0.0.1:9",
+    ),
+    "a file as of an issue's time": (
+        ("solve", "mean.md", "--at-issue-time", *GIVEN), 2, "--at-issue-time",
+    ),
     "no repository named": (("solve", "mean.md", *GIVEN[:4]), 2, "--repo"),
     "no such folder": (("solve", "mean.md", *GIVEN[:5], "nowhere"), 2, "nowhere"),
     "a folder without git": (("solve", "mean.md", *GIVEN[:5], "plain"), 2, "plain"),
@@ -163,7 +169,9 @@ def test_a_command_that_is_not_there_yet_says_so(here: Path, command: str) -> No
 def test_help_loads_no_heavy_package(here: Path) -> None:
     program = "import sys; sys.argv = ['repair-agent', 'solve', '--help']\n"
     program += "from agent.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
-    program += "heavy = {'docker', 'git', 'pydantic', 'rich', 'jinja2', 'requests', 'unidiff'}\n"
+    program += (
+        "heavy = {'docker', 'git', 'pydantic', 'rich', 'jinja2', 'requests', 'unidiff', 'github'}\n"
+    )
     program += "print('LOADED', sorted(heavy & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=here

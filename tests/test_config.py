@@ -22,7 +22,9 @@ def test_later_sources_win_and_origins_are_told(tmp_path: Path) -> None:
     assert "temperature" not in found.origins
 
 
-@pytest.mark.parametrize("name", ["model", "base_url", "image", "sandbox", "index_url", "keys"])
+@pytest.mark.parametrize(
+    "name", ["model", "base_url", "image", "sandbox", "index_url", "keys", "github_api"]
+)
 def test_a_file_beside_a_repository_may_not_choose_where_things_go(
     tmp_path: Path, name: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -118,8 +119,6 @@ def test_unreadable_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("https://github.com/sympy/sympy/issues/14774", "GitHub issues are not in this version"),
-        ("sympy/sympy#14774", "GitHub issues are not in this version"),
         ("sympy__sympy-14774", "instance ids are not in this version"),
         ("scikit-learn__scikit-learn-100", "instance ids are not in this version"),
         ("whatever", "no task"),
@@ -132,6 +131,41 @@ def test_other_forms_are_recognised(text: str, said: str) -> None:
     error = refused(text)
     assert said in error.message
     assert error.hint
+
+
+SYMPY = issue.IssueName("github.com", "sympy", "sympy", 14774)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("https://github.com/sympy/sympy/issues/14774", SYMPY),
+        ("http://www.GitHub.com/sympy/sympy/issues/14774/", SYMPY),
+        ("https://me:secret@github.com/sympy/sympy/issues/14774?a=b#issuecomment-1", SYMPY),
+        ("sympy/sympy#14774", replace(SYMPY, host=None)),
+        ("a-b/c.d_e#1", issue.IssueName(None, "a-b", "c.d_e", 1)),
+        ("https://git.corp:8443/a/b/issues/2", issue.IssueName("git.corp:8443", "a", "b", 2)),
+        ("sympy/sympy#0", None),
+        ("../x#1", None),
+        ("a/..#1", None),
+        ("sympy/sympy", None),
+        ("https://github.com/sympy/sympy/issues", None),
+        ("https://github.com/sympy/sympy/issues/1x", None),
+        ("issue.md", None),
+    ],
+)
+def test_issues_on_github_are_told_by_their_names(text: str, name: issue.IssueName | None) -> None:
+    assert issue.on_github(text) == name
+
+
+def test_an_issue_on_github_has_the_id_that_benchmarks_give_it() -> None:
+    assert SYMPY.id == "sympy__sympy-14774"
+    assert SYMPY.shown == "issue sympy/sympy#14774"
+
+
+def test_a_pull_request_is_no_issue() -> None:
+    with pytest.raises(UserError, match="pull request"):
+        issue.on_github("https://github.com/sympy/sympy/pull/1/files")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

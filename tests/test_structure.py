@@ -16,6 +16,7 @@ LARGER = {"tools/engine.py": 350}  # one door: all that is said to the engine is
 DOORS = {
     "docker": "tools/engine.py",
     "git": "tools/git.py",
+    "github": "agent/intake/github.py",
     "openai": "agent/model/client.py",
     "genai_prices": "agent/model/pricing.py",
     "tenacity": "agent/model/client.py",

@@ -1,4 +1,4 @@
-"""The issue as the user names it: today a task file, later an issue URL or a dataset row."""
+"""The issue as the user names it: a task file, or an issue's name on GitHub."""
 
 from __future__ import annotations
 
@@ -11,21 +11,55 @@ from pathlib import Path
 from typing import Any
 
 from agent.intake import address
+from agent.records import Comment
 from tools.base import UserError
 
 FENCE = "+++"
 COMMON_KEYS = ("repository", "ref", "test_command", "created_at", "python")
 TEXT_KEYS = ("title", "body")
-FORMS = "TASK is a task file (.md or .toml); see `repair-agent solve --help`"
+FORMS = "TASK is an issue's URL, owner/repo#N, or a task file (.md or .toml)"
 
-ISSUE_URL = re.compile(r"https?://[^/\s]+/[^/\s]+/[^/\s]+/(?:issues|pull)/\d+(?:[/?#]\S*)?")
-ISSUE_SHORT = re.compile(r"[\w.-]+/[\w.-]+#\d+")
+PROJECT = r"(?P<owner>[A-Za-z0-9][\w-]*)/(?P<repository>(?!\.{1,2}[/#])[\w.-]+)"
+NUMBER = r"(?P<number>[1-9]\d{0,17})"
+HOST = r"(?:[^/@\s]*@)?(?P<host>[A-Za-z0-9.-]+(?::\d{1,5})?)"
+ISSUE_URL = re.compile(
+    rf"https?://{HOST}/{PROJECT}/(?P<kind>issues|pull)/{NUMBER}(?:[/?#]\S*)?", re.ASCII
+)
+ISSUE_SHORT = re.compile(rf"{PROJECT}#{NUMBER}", re.ASCII)
 INSTANCE = re.compile(r"[A-Za-z0-9.-]+(?:_[A-Za-z0-9.-]+)*__[\w.-]+-\d+")
 
 
 @dataclass(frozen=True)
+class IssueName:
+    """Which issue on GitHub; `host` is None for the GitHub that is configured."""
+
+    host: str | None
+    owner: str
+    repository: str
+    number: int
+
+    @property
+    def id(self) -> str:
+        """The task's id, in SWE-bench's form."""
+        return f"{self.owner}__{self.repository}-{self.number}"
+
+    @property
+    def path(self) -> str:
+        """Where it is on its host."""
+        return f"{self.owner}/{self.repository}/issues/{self.number}"
+
+    @property
+    def shown(self) -> str:
+        """The name as a message has it."""
+        return f"issue {self.owner}/{self.repository}#{self.number}"
+
+
+@dataclass(frozen=True)
 class TaskFile:
-    """What a task file says; `repository` is a path made absolute, or as it was written."""
+    """What is known of a task; `repository` is a path made absolute, or as it was written.
+
+    `as_of_commit` asks to leave out comments later than the commit; `notes` say what was decided.
+    """
 
     id: str
     source: str
@@ -36,15 +70,27 @@ class TaskFile:
     test_command: str | None = None
     created_at: datetime | None = None
     python: str | None = None
+    comments: tuple[Comment, ...] = ()
+    as_of_commit: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def on_github(text: str) -> IssueName | None:
+    """Return the issue that a URL or owner/repo#N names; raises UserError for a pull request."""
+    found = ISSUE_URL.fullmatch(text) or ISSUE_SHORT.fullmatch(text)
+    if found is None:
+        return None
+    parts = found.groupdict()
+    if parts.get("kind") == "pull":
+        raise UserError("that is a pull request", "name an issue: only those are read")
+    host = parts.get("host")
+    if host is not None:
+        host = host.lower().removeprefix("www.")
+    return IssueName(host, parts["owner"], parts["repository"], int(parts["number"]))
 
 
 def read(text: str) -> TaskFile:
-    """Return the task that a TASK argument names; raises UserError for anything else."""
-    if ISSUE_URL.fullmatch(text) or ISSUE_SHORT.fullmatch(text):
-        raise UserError(
-            "GitHub issues are not in this version",
-            "save the issue as a .md file (first line: its title) and name the code with --repo",
-        )
+    """Return the task that a file holds; raises UserError for anything else."""
     path = address.expanded(text)
     if path.suffix in (".md", ".toml"):
         return _from_file(path, text)

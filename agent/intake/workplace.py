@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from agent.config import Config
@@ -13,7 +14,7 @@ from agent.intake import environment
 from agent.intake.issue import TaskFile
 from agent.intake.network import BuildNetwork
 from agent.intake.repository import Source, fetch
-from agent.records import Image, Task
+from agent.records import Comment, Image, Task
 from tools.engine import Engine, Limits
 from tools.owner import temporary_folder
 from tools.sandboxes import Sandboxes, docker_sandboxes, local_sandboxes
@@ -45,9 +46,9 @@ def open_workplace(
     with temporary_folder() as folder:
         say(f"fetching {issue.repository}")
         source = fetch(issue.repository, issue.ref, folder / "source", index_url=config.index_url)
-        for note in source.notes:
-            say(note)
         task = as_task(issue, source)
+        for note in (*source.notes, *task.notes):
+            say(note)
         if engine is None:
             image = environment.local(source, task, say, path=config.path)
             yield Workplace(task, image, local_sandboxes(source.folder, config.path))
@@ -72,7 +73,16 @@ def build_network(config: Config) -> BuildNetwork:
 
 
 def as_task(issue: TaskFile, source: Source) -> Task:
-    """Join what the user wrote with the code it is about."""
+    """Join what the user wrote with the code it is about.
+
+    Of an issue that is solved as of its commit, what was said later is left out: it may hold the
+    fix.
+    """
+    comments = tuple(
+        one for one in issue.comments if not issue.as_of_commit or _known(one, source.date)
+    )
+    late = len(issue.comments) - len(comments)
+    left_out = (f"comments left out, as they are later than the commit: {late}",) if late else ()
     return Task(
         id=issue.id,
         source=issue.source,
@@ -80,6 +90,14 @@ def as_task(issue: TaskFile, source: Source) -> Task:
         base_commit=source.commit,
         title=issue.title,
         body=issue.body,
+        comments=comments,
         created_at=issue.created_at or source.date,
         test_command=issue.test_command,
+        notes=(*issue.notes, *left_out),
     )
+
+
+def _known(comment: Comment, date: datetime) -> bool:
+    """Tell whether a comment was there on a date as it reads today."""
+    times = (comment.created_at, comment.edited_at)
+    return all(time is not None and time <= date for time in times)

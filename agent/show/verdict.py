@@ -74,6 +74,7 @@ def page(
     return [
         Heading(f"{task.id}: {STATUS[verdict.status]}", 1),
         Paragraph((task.title,)),
+        *(Paragraph((f"{note}.",)) for note in task.notes),
         *_why(image, verdict),
         *(_question(matrix, verdict) if verdict.status == "disagree" else ()),
         *(_patch(chosen, result) if chosen else ()),
