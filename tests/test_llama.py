@@ -10,6 +10,7 @@ import pytest
 from agent.config import Config
 from agent.model.embedded.weights import shelf
 from agent.model.llama import LlamaModel
+from agent.model.protocol import Counter, Filler
 from agent.model.selection import open_model
 from agent.planner.free import toolbox
 from agent.records import Message
@@ -50,13 +51,15 @@ class TestEmbedded:
     def test_code_is_filled_in_between_two_texts_and_goes_on_after_one(
         self, model: LlamaModel
     ) -> None:
-        middle = model.fill("def add(a, b):\n    return ", "\n\nprint(add(1, 2))\n", max_tokens=6)
+        filler: Filler = model
+        middle = filler.fill("def add(a, b):\n    return ", "\n\nprint(add(1, 2))\n", max_tokens=6)
         after = model.fill("1, 2, 3, 4, 5, 6,", "", n=2, max_tokens=4)
         assert middle.messages[0].content.startswith("a + b")
         assert [reply.content.startswith(" 7, ") for reply in after.messages] == [True, True]
 
     def test_tokens_are_counted_as_the_model_sees_them(self, model: LlamaModel) -> None:
-        assert model.count("hello world, how") == 4
+        counter: Counter = model
+        assert counter.count("hello world, how") == 4
         assert model.capabilities.context == 16_384
 
     def test_it_writes_a_call_that_can_be_read(self, model: LlamaModel, tmp_path: Path) -> None:
