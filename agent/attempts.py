@@ -43,6 +43,11 @@ class Solving:
     overview: str = ""
     errors: list[str] = field(default_factory=list)
 
+    @property
+    def window(self) -> int | None:
+        """The model's window in tokens, None when nobody knows it."""
+        return self.config.window or self.model.capabilities.context
+
 
 def note_opening(folder: TaskFolder, model: Model) -> None:
     """Put on record what finding out about the model has cost: it counts like any other call."""
@@ -80,8 +85,7 @@ def look_around(work: Solving) -> Solving:
         return work
     work.watch.stage("ranking what the issue may be about")
     with work.place.sandboxes.open() as clean:
-        window = work.config.window or work.model.capabilities.context
-        return replace(work, overview=free.overview(clean, work.place.task, window))
+        return replace(work, overview=free.overview(clean, work.place.task, work.window))
 
 
 def attempt_numbers(work: Solving) -> Sequence[int]:
@@ -176,7 +180,7 @@ def conversation(work: Solving, name: str, sampling: Sampling, log: EventLog) ->
 
     able = work.model.capabilities
     reply = min(work.config.reply_tokens, able.output or work.config.reply_tokens)
-    window = Window(work.config.window or able.context, reply)
+    window = Window(work.window, reply)
     return Conversation(name, work.model, work.budget, sampling, record, window)
 
 

@@ -26,7 +26,7 @@ def exceeded(limits: Limits, *, steps: int, seconds: float, usage: Usage) -> End
         return "steps"
     if limits.seconds is not None and seconds >= limits.seconds:
         return "seconds"
-    if limits.tokens is not None and usage.prompt + usage.completion >= limits.tokens:
+    if limits.tokens is not None and _tokens(usage) >= limits.tokens:
         return "tokens"
     if limits.usd is not None and usage.usd is not None and usage.usd >= limits.usd:
         return "usd"
@@ -86,9 +86,7 @@ class Budget:
         self.check()
         rooms: dict[EndReason, float] = {}
         if self.limits.tokens is not None:
-            rooms["tokens"] = (
-                self.limits.tokens - self.usage.prompt - self.usage.completion - prompt
-            )
+            rooms["tokens"] = self.limits.tokens - _tokens(self.usage) - prompt
         asking, saying = cost(prompt, 0), cost(0, 1_000_000)
         if self.limits.usd is not None and asking is not None and saying:
             left = self.limits.usd - (self.usage.usd or 0.0) - asking
@@ -104,8 +102,7 @@ class Budget:
         """Return how many replies of that size the limits have room for, None for any number."""
         rooms: list[float] = []
         if self.limits.tokens is not None:
-            left = self.limits.tokens - self.usage.prompt - self.usage.completion
-            rooms.append(left / max(1, prompt + reply))
+            rooms.append((self.limits.tokens - _tokens(self.usage)) / max(1, prompt + reply))
         each = cost(prompt, reply)
         if self.limits.usd is not None and each:
             rooms.append((self.limits.usd - (self.usage.usd or 0.0)) / each)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,13 +46,20 @@ def in_turn(messages: Sequence[Message]) -> list[Message]:
 
     Mistral's servers refuse a user's turn there: "Unexpected role 'user' after role 'tool'".
     """
-    turns: list[Message] = []
+    return joined(messages, lambda last, one: (last.role, one.role) == ("tool", "user"))
+
+
+def joined(
+    messages: Iterable[Message], together: Callable[[Message, Message], bool]
+) -> list[Message]:
+    """Return messages with the text of each that belongs `together` with the last put into it."""
+    found: list[Message] = []
     for message in messages:
-        if message.role == "user" and turns and turns[-1].role == "tool":
-            turns[-1] = replace(turns[-1], content=f"{turns[-1].content}\n\n{message.content}")
+        if found and together(found[-1], message):
+            found[-1] = replace(found[-1], content=f"{found[-1].content}\n\n{message.content}")
         else:
-            turns.append(message)
-    return turns
+            found.append(message)
+    return found
 
 
 def outgoing(message: Message) -> Body:

@@ -102,9 +102,17 @@ class Connection:
         Raises Refused for a key that is not taken, Unanswered for a server that is away.
         """
         try:
-            return self._get(path)
+            text = self._client.get(path, cast_to=str, options={"timeout": CONNECT_SECONDS})
+            answer = json.loads(text)
+        except openai.APIStatusError as error:
+            if error.status_code == 401:
+                raise self._status(error) from error
+            return None
+        except openai.APIConnectionError as error:
+            raise Unanswered(str(error.__cause__ or error), Waste(), too_late=False) from error
         except json.JSONDecodeError:
             return None
+        return answer if isinstance(answer, dict) else None
 
     def look(self, path: str) -> Body | None:
         """Return the object that a GET brings, None for whatever else happens."""
@@ -112,18 +120,6 @@ class Connection:
             return self.get(path)
         except (Refused, Unanswered):
             return None
-
-    def _get(self, path: str) -> Body | None:
-        try:
-            text = self._client.get(path, cast_to=str, options={"timeout": CONNECT_SECONDS})
-            answer = json.loads(text)
-        except openai.APIStatusError as error:
-            if error.status_code == 401:
-                raise self._refusal(error) from error
-            return None
-        except openai.APIConnectionError as error:
-            raise Unanswered(str(error.__cause__ or error), Waste(), too_late=False) from error
-        return answer if isinstance(answer, dict) else None
 
     @property
     def root(self) -> str:
@@ -169,26 +165,26 @@ class Connection:
             raise Unanswered(str(failure), waste, too_late=failure.too_late) from failure
 
     def _retrying(self, patience: Patience, waste: Waste) -> tenacity.Retrying:
+        def wait(state: tenacity.RetryCallState) -> float:
+            asked = _failure(state).wait
+            doubled = self.first_wait * 2.0 ** (state.attempt_number - 1)
+            return min(LONGEST_WAIT, doubled) if asked is None else asked
+
         def stop(state: tenacity.RetryCallState) -> bool:
-            failure = state.outcome.exception() if state.outcome else None
-            assert isinstance(failure, Passing)
-            wait = _wait(failure, state, self.first_wait)
+            failure = _failure(state)
             if patience.seconds is None:
-                return wait > LONGEST_ASKED or self._enough(state, patience, waste)
-            used = (state.seconds_since_start or 0.0) + wait
+                return wait(state) > LONGEST_ASKED or self._enough(state, patience, waste)
+            used = (state.seconds_since_start or 0.0) + wait(state)
             failure.too_late = used >= patience.seconds
             return failure.too_late or self._enough(state, patience, waste)
 
         def tell(state: tenacity.RetryCallState) -> None:
-            failure = state.outcome.exception() if state.outcome else None
-            self.say(f"{failure}; trying again in {state.upcoming_sleep:.0f} s")
+            self.say(f"{_failure(state)}; trying again in {state.upcoming_sleep:.0f} s")
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Passing),
             stop=stop,
-            wait=lambda state: _wait(
-                state.outcome.exception() if state.outcome else None, state, self.first_wait
-            ),
+            wait=wait,
             before_sleep=tell,
             reraise=True,
         )
@@ -236,10 +232,6 @@ class Connection:
             if late.is_set():
                 self._open()
 
-    def _refusal(self, error: openai.APIStatusError) -> Refused:
-        text, detail = told(error.response.text)
-        return Refused(error.status_code, self._clean(text), str(detail.get("param") or ""))
-
     def _status(self, error: openai.APIStatusError) -> Exception:
         """Return what a status of 4xx or 5xx means."""
         text, detail = told(error.response.text)
@@ -253,10 +245,11 @@ class Connection:
 JSON = {"Accept": "application/json"}
 
 
-def _wait(failure: BaseException | None, state: tenacity.RetryCallState, first: float) -> float:
-    if isinstance(failure, Passing) and failure.wait is not None:
-        return failure.wait
-    return min(LONGEST_WAIT, first * 2.0 ** (state.attempt_number - 1))
+def _failure(state: tenacity.RetryCallState) -> Passing:
+    """Return why a request is looked at again: nothing else is retried."""
+    failure = state.outcome.exception() if state.outcome else None
+    assert isinstance(failure, Passing)
+    return failure
 
 
 def _cut(error: openai.APIConnectionError) -> Passing:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
-from agent.model.chat import Chat
+from agent.model.chat import Chat, joined
 from agent.model.wire import Ask, Body
 from agent.records import Message
 from prompts import render
@@ -101,15 +101,9 @@ def as_text(messages: Sequence[Message], how: str) -> Iterator[Message]:
             yield Message("", message.role, message.content)
 
 
-def merged(messages: Iterator[Message]) -> list[Message]:
+def merged(messages: Iterable[Message]) -> list[Message]:
     """Join neighbours of one role: many chat templates take only turns."""
-    joined: list[Message] = []
-    for message in messages:
-        if joined and joined[-1].role == message.role:
-            joined[-1] = replace(joined[-1], content=f"{joined[-1].content}\n\n{message.content}")
-        else:
-            joined.append(message)
-    return joined
+    return joined(messages, lambda last, one: last.role == one.role)
 
 
 def call(reply: str, tools: Sequence[Body], *, cut: bool = False) -> tuple[ToolCall, ...]:

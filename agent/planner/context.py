@@ -6,10 +6,11 @@ as long as can be: providers' prompt caches and a local server's live on equal b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.model.protocol import CHARACTERS_PER_TOKEN, estimate
+from agent.model.wire import arguments
 from agent.records import Message
 from prompts import render
 from tools.base import EpisodeOver
@@ -61,7 +62,7 @@ class Window:
             room = int((self.tokens - self.kept_free) * SAFE) - self.size(extra)
         self.elided = fitted(messages, self.elided, room, self.size)
         shown = tuple(shortened(message, self.elided) for message in messages)
-        return View(shown, dict(self.elided), self.total(shown) + self.size(extra))
+        return View(shown, dict(self.elided), total(shown, self.size) + self.size(extra))
 
     @property
     def kept_free(self) -> int:
@@ -71,10 +72,6 @@ class Window:
     def size(self, text: str) -> int:
         """Return about how many tokens a text has."""
         return int(estimate(text) * self.ratio)
-
-    def total(self, messages: Sequence[Message]) -> int:
-        """Return about how many tokens messages have."""
-        return sum(self.size(whole(message)) + PER_MESSAGE for message in messages)
 
     def learn(self, view: View, counted: int) -> None:
         """Correct the estimates by what the server counted."""
@@ -96,9 +93,9 @@ def issue_text(text: str, window: int | None) -> str:
     return clip(text, int(window * SHARE_OF_ISSUE * CHARACTERS_PER_TOKEN))
 
 
-def whole(message: Message) -> str:
-    """Return all that a message makes a model read."""
-    return message.content + "".join(f"{c.name}{c.arguments}" for c in message.tool_calls)
+def total(messages: Iterable[Message], size: Callable[[str], int]) -> int:
+    """Return about how many tokens messages have."""
+    return sum(size(f"{one.content}{arguments(one)}") + PER_MESSAGE for one in messages)
 
 
 def shortened(message: Message, elided: Mapping[str, str]) -> Message:
@@ -115,28 +112,27 @@ def fitted(
     """Return what must stand in for which message so that all fits into `room` tokens."""
 
     def tokens(left_out: Mapping[str, str]) -> int:
-        shown = (shortened(message, left_out) for message in messages)
-        return sum(size(whole(message)) + PER_MESSAGE for message in shown)
+        return total((shortened(message, left_out) for message in messages), size)
 
     if room is None or tokens(elided) <= room:
         return elided
     found = dict(elided)
-    total = tokens(found)
+    now = tokens(found)
     for message in messages[:-KEPT]:
-        if total <= room * FILLED_TO:
+        if now <= room * FILLED_TO:
             break
         if worth_leaving_out(message, found):
-            total -= size(shortened(message, found).content)
+            now -= size(shortened(message, found).content)
             found[message.id] = stand_in(message, messages)
-            total += size(found[message.id])
+            now += size(found[message.id])
     for message in messages[-KEPT:]:
-        if total > room and worth_leaving_out(message, found):
+        if now > room and worth_leaving_out(message, found):
             text = shortened(message, found).content
-            over = int((total - room) * CHARACTERS_PER_TOKEN)
+            over = int((now - room) * CHARACTERS_PER_TOKEN)
             found[message.id] = clip(text, max(200, len(text) - 2 * over))
-            total = tokens(found)
-    if total > room:
-        raise EpisodeOver("context", f"{total:,} tokens do not fit into the {room:,} there are")
+            now = tokens(found)
+    if now > room:
+        raise EpisodeOver("context", f"{now:,} tokens do not fit into the {room:,} there are")
     return found
 
 
