@@ -1,7 +1,7 @@
 # make test    everything the tests need, then the tests
 # make check   format, lint, types
 # make bench   the bounds that benchmarks hold
-# make demo    a real issue, repaired in a container
+# make demo    a real issue, repaired by the embedded model; SEED=N for a certain seed
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,7 +32,7 @@ bench: $(VENV)/.installed engine
 	@for file in tests/bench/bench_*.py; do $(BIN)/python "$$file" || exit 1; done
 
 demo: $(VENV)/.installed engine
-	$(BIN)/repair-agent solve tests/data/sympy-14774.md -m scripted:tests/data/scripts/right.json --attempts 2
+	@SEED=$(SEED) tests/demo/run $(BIN)
 
 clean:
 	$(BIN)/repair-agent clean --images

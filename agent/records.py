@@ -163,11 +163,33 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Lines of a file, `first` to `last` counted from 1, in which a repair may belong.
+
+    `name` and `signature` are of the definition that stands there, "" where there is none.
+    """
+
+    path: str
+    name: str
+    first: int
+    last: int
+    signature: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.first}-{self.last} {self.name}".rstrip()
+
+
+@dataclass(frozen=True)
 class Reproduction:
-    """Tests written from the issue alone, by path; `remark` says why there are none."""
+    """Tests made of the issue alone, by path, each of which fails on the clean base for its reason.
+
+    `probes` are the issue's own snippets, `tests` were written by a model that saw no patch;
+    `remark` says why there are none of these.
+    """
 
     tests: dict[str, str] = field(default_factory=dict)
     remark: str = ""
+    probes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

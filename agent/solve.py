@@ -1,24 +1,16 @@
 """One issue from words to verdict: read this file first.
 
 intake    issue + repository + environment -> Task, Image, a place to open sandboxes
-attempts  each in a sandbox of its own: planner (model + tools) -> Candidate
-          before them, once for all: a map of the repository, a test written from the issue
+approach  once for all attempts: what the issue is about, tests made of it, who drives
+attempts  each in a sandbox of its own: planner (model + tools) -> Candidates
 judge     candidates x checks -> behaviour classes -> vote -> Verdict
 store     everything on disk as it happens; result.json last
 """
 
 from __future__ import annotations
 
-from agent.attempts import (
-    Solving,
-    attempt,
-    attempt_numbers,
-    conversation,
-    limits,
-    look_around,
-    note_opening,
-    spent,
-)
+from agent.approach import decide, look_around, write_reproduction
+from agent.attempts import attempt, attempt_numbers
 from agent.config import Config
 from agent.errors import UserError
 from agent.intake.issue import TaskFile
@@ -29,7 +21,6 @@ from agent.judge.verdict import judge
 from agent.judge.verify import verify
 from agent.model.budget import Budget
 from agent.model.protocol import Model
-from agent.planner.reproduce import CONVERSATION, reproduce
 from agent.recording import read_record, read_task
 from agent.records import (
     Candidate,
@@ -37,12 +28,12 @@ from agent.records import (
     Matrix,
     Reproduction,
     Result,
-    Sampling,
     Task,
     Verdict,
 )
 from agent.show.progress import Watch
 from agent.show.verdict import sheet
+from agent.solving import Solving, limits, note_opening, planner_of, spent
 from agent.store import TaskFolder, patch_name
 
 
@@ -57,10 +48,15 @@ def solve(
         remember(folder, place)
         note_opening(folder, model)
         budget = Budget(limits(config, model), usage=spent(folder))
-        work = look_around(Solving(config, model, place, folder, budget, watch))
+        planner = planner_of(config, model.capabilities)
+        work = Solving(config, model, place, folder, budget, watch, planner)
 
-        written = write_reproduction(work)
-        candidates = [one for number in attempt_numbers(work) for one in attempt(work, number)]
+        known = look_around(work)
+        written = write_reproduction(work, known)
+        approach = decide(work, known, written)
+        candidates = [
+            one for number in attempt_numbers(work) for one in attempt(work, approach, number)
+        ]
         matrix, distinct = run_matrix(work, merge(candidates), written, candidates)
         dropped = [item for candidate in candidates for item in candidate.dropped]
         verdict = judge(distinct, matrix, dropped)
@@ -83,19 +79,6 @@ def _of(task: Task) -> tuple[object, ...]:
     return task.repository, task.base_commit, task.title, task.body
 
 
-def write_reproduction(work: Solving) -> Reproduction:
-    """Have a test written from the issue alone, once for all attempts."""
-    known: Reproduction | None = read_record(work.folder.path / "reproduction.json", Reproduction)
-    if known is not None:
-        return known
-    work.watch.stage("writing a test from the issue")
-    with work.folder.shared_log() as log, work.place.sandboxes.open() as sandbox:
-        talk = conversation(work, CONVERSATION, Sampling(seed=work.config.seed), log)
-        written = reproduce(talk, sandbox, work.place.task, work.place.image)
-    work.folder.write("reproduction", written)
-    return written
-
-
 def run_matrix(
     work: Solving, distinct: list[Candidate], written: Reproduction, authors: list[Candidate]
 ) -> tuple[Matrix, list[Candidate]]:
@@ -105,7 +88,7 @@ def run_matrix(
         notes = () if command else ("the repository has no tests and no test runner",)
         return Matrix((), (), (), notes), distinct
     with work.place.sandboxes.open() as clean:
-        files = gather(clean, distinct, written.tests, authors)
+        files = gather(clean, distinct, written, authors)
     for file in files:
         if file.content is not None:
             work.folder.write_text(f"checks/{file.path}", file.content)

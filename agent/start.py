@@ -36,8 +36,6 @@ EXIT_CODES: dict[Status, int] = {
 
 def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Console) -> Result:
     """Solve one task in a run folder, show how it goes, and return the result."""
-    if config.planner == "guided":
-        raise UserError("the guided planner is not in this version", "use --planner free or auto")
     path = output or Path("runs") / new_run_id(datetime.now(UTC))
     with RunFolder.open(path, versions=versions(None), config=config.shown()) as run:
         folder = run.task(issue.id)

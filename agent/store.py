@@ -21,7 +21,7 @@ from agent.disk import EventLog, Lines, disk, is_temporary, write_whole
 from agent.encoding import as_bytes, complete_lines, decode, encode
 from agent.errors import UserError
 from agent.recording import Failure, RunInfo, Session, read_bytes, read_info, read_record
-from agent.records import FORMAT, Candidate, Result
+from agent.records import FORMAT, Candidate, Place, Result
 from agent.redaction import redacted
 from tools.base import Explained
 
@@ -173,6 +173,11 @@ class TaskFolder:
             self.write_text(patch_name(candidate.id), candidate.patch)
         data = encode(tuple[Candidate, ...], tuple(candidates), indent=2)
         write_whole(self.path / "candidates.json", data)
+
+    def write_places(self, places: Sequence[Place]) -> None:
+        """Write where a repair may belong, in the order in which it is looked for."""
+        data = encode(tuple[Place, ...], tuple(places), indent=2)
+        write_whole(self.path / "places.json", data)
 
     def finish(self, result: Result) -> None:
         """Append the prediction, then write result.json, with which the task is finished."""

@@ -74,7 +74,7 @@ def judged(place: Workplace) -> tuple[dict[str, Candidate], Matrix]:
     left = [one for one in found.values() if one is not None]
     patches = [one for one in left if one.patch]
     with place.sandboxes.open() as clean:
-        files = gather(clean, patches, written.tests, left)[-4:]
+        files = gather(clean, patches, written, left)[-4:]
     command = place.image.test_command
     assert command is not None
     matrix, known = verify(place.sandboxes, command, patches, files, place.task.text, print)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from importlib import resources
-from shlex import quote
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
 from tools.base import ToolError
+from tools.problems import new_problems
 from tools.quick_tests import QuickTests
 from tools.read import missing
 from tools.sandbox import Sandbox
@@ -78,28 +76,13 @@ class Edit:
         return data.decode("utf-8", "surrogateescape")
 
     def _refuse_new_problems(self, path: str, before: str | None, after: str) -> str:
-        if not path.endswith(".py"):
-            return ""
-        given = json.dumps({"before": before, "after": after})
-        program = resources.files("tools.inside").joinpath("problems.py").read_text("utf-8")
-        done = self.sandbox.run(
-            f"$(command -v python || command -v python3) -c {quote(program)}",
-            stdin=given.encode("utf-8"),
-            env={"PYTHONIOENCODING": "utf-8"},
-            cwd="/",  # the repository's own modules must not stand in for the standard library's
-            timeout=30,
-        )
-        try:
-            new = json.loads(done.output.strip().rpartition("\n")[2]) if done.ok else None
-        except json.JSONDecodeError:
-            new = None
+        new = new_problems(self.sandbox, path, before, after)
         if new is None:
             return "\n[not checked for syntax: the sandbox has no working Python 3]"
         if new:
-            lines = [f"- line {line}: {kind}: {text}" for kind, text, line in new]
             raise ToolError(
                 "Not done: the edit would add these problems.\n"
-                + "\n".join(lines)
+                + "\n".join(f"- {problem}" for problem in new)
                 + "\nThe file is as it was. Call edit again with them mended."
             )
         return ""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from agent.records import Candidate
+from agent.records import Candidate, Origin, Reproduction
 from tools.nearby_tests import find_nearby, tracked_files
 from tools.sandbox import Sandbox
 
@@ -30,6 +30,7 @@ class CheckFile:
     targets: tuple[str, ...]
     author: int | None = None
     content: str | None = None
+    origin: Origin = "existing"
 
     @property
     def reproduces(self) -> bool:
@@ -40,17 +41,25 @@ class CheckFile:
 def gather(
     sandbox: Sandbox,
     candidates: Sequence[Candidate],
-    written: dict[str, str],
+    written: Reproduction,
     authors: Sequence[Candidate],
 ) -> list[CheckFile]:
-    """List the files: tests written from the issue, existing ones near any change, then attempts'.
+    """List the files: those made of the issue, existing ones near any change, then attempts'.
 
-    `sandbox` is clean. `written` maps paths to tests by a writer that saw no patch; `authors` are
-    candidates, patchless ones too, whose own tests are used. What was written gets a name of its
-    own beside the original, so that no existing test is replaced.
+    `sandbox` is clean; what `written` holds, nobody made who saw a patch. `authors` are candidates,
+    patchless ones too, whose own tests are used. What was written gets a name of its own beside
+    the original, so that no existing test is replaced.
     """
     taken = set(tracked_files(sandbox))
-    files = [_new(renamed(path, "issue", taken), None, text) for path, text in written.items()]
+    made: list[tuple[Origin, dict[str, str]]] = [
+        ("probe", written.probes),
+        ("reproduction", written.tests),
+    ]
+    files = [
+        replace(_new(renamed(path, "issue", taken), None, text), origin=origin)
+        for origin, texts in made
+        for path, text in texts.items()
+    ]
     near = [find_nearby(sandbox, one.files, MOST_FILES) for one in candidates if one.files]
     files += [CheckFile(path, (path,)) for path in in_turn(near)[:MOST_FILES]]
     for candidate in authors:
@@ -67,7 +76,7 @@ def in_turn(lists: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _new(path: str, author: int | None, content: str) -> CheckFile:
-    return CheckFile(path, (path,), author, content)
+    return CheckFile(path, (path,), author, content, "reproduction")
 
 
 def _changed_only(sandbox: Sandbox, original: str, file: CheckFile) -> list[CheckFile]:

@@ -11,7 +11,7 @@ from functools import partial
 
 from agent.judge.evidence import CheckFile
 from agent.judge.reason import issue_reason
-from agent.records import Candidate, Check, Matrix, Origin, Outcome, TestResult
+from agent.records import Candidate, Check, Matrix, Outcome, TestResult
 from tools.base import SandboxLost
 from tools.junit import CaseReport
 from tools.run_tests import Canaries, run_tests
@@ -237,9 +237,8 @@ def _checks(
                 continue
             if other.digest != report.digest:
                 volatile.add(identity)
-            origin: Origin = "reproduction" if file.reproduces else "existing"
             base = _result(report)
-            checks.append(Check(identity, origin, author, base, bool(reason), reason))
+            checks.append(Check(identity, file.origin, author, base, bool(reason), reason))
     return checks, unstable, volatile
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ READY = {
         },
     },
 }
+_SIZE = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,2})?)b(?![a-z])", re.IGNORECASE)
+"""As in qwen2.5-coder:1.5b and llama-3.2-3b-instruct."""
 WINDOWS = ("context_length", "max_model_len", "max_context_length", "context_window", "n_ctx")
 """What servers call the size of the window in their lists of models."""
 
@@ -124,7 +127,16 @@ def _capabilities(trial: ServedModel, api: Api, replies: Replies) -> Capabilitie
         grammar=properties is not None,
         fill=properties is not None,
         context=window_of(trial),
+        parameters=size_of(trial),
     )
+
+
+def size_of(model: ServedModel) -> float | None:
+    """Return how many parameters a model has, as its server or its name tells, None if neither."""
+    meta = _entry(model.connection, model.model).get("meta") or {}
+    told = meta.get("n_params") if isinstance(meta, Mapping) else None
+    named = _SIZE.search(model.model)
+    return float(told) if isinstance(told, int) else float(named[1]) * 1e9 if named else None
 
 
 def window_of(model: ServedModel) -> int | None:
@@ -137,8 +149,7 @@ def window_of(model: ServedModel) -> int | None:
 
 
 def _listed(connection: Connection, model: str) -> int | None:
-    listed = (connection.look("/models") or {}).get("data") or ()
-    entry = next((one for one in listed if isinstance(one, dict) and one.get("id") == model), {})
+    entry = _entry(connection, model)
     found = _first_number({**(entry.get("meta") or {}), **entry})
     if found is not None:
         return found
@@ -146,6 +157,12 @@ def _listed(connection: Connection, model: str) -> int | None:
     loaded = (connection.look(f"{connection.root}/api/ps") or {}).get("models") or ()
     names = (model, f"{model}:latest")
     return next((_first_number(one) for one in loaded if one.get("name") in names), None)
+
+
+def _entry(connection: Connection, model: str) -> Mapping[str, Any]:
+    """Return what a server lists of a model, nothing when it does not."""
+    listed = (connection.look("/models") or {}).get("data") or ()
+    return next((one for one in listed if isinstance(one, dict) and one.get("id") == model), {})
 
 
 def _first_number(fields: Mapping[str, Any]) -> int | None:

@@ -18,8 +18,8 @@ class Capabilities:
     `tools`: it calls tools natively; without, the same calls are written as text. `several`: n
     samples of one prompt cost one prompt. `grammar`: output can be held to a GBNF grammar.
     `fill`: it completes between a prefix and a suffix. `context` is its window and `output` the
-    longest reply, both in tokens, None when unknown. `prepared`: its replies were written
-    beforehand, and nothing that it is told changes them.
+    longest reply, both in tokens, `parameters` how many the model has, None when unknown.
+    `prepared`: its replies were written beforehand, and nothing that it is told changes them.
     """
 
     tools: bool = True
@@ -28,6 +28,7 @@ class Capabilities:
     fill: bool = False
     context: int | None = None
     output: int | None = None
+    parameters: float | None = None
     prepared: bool = False
 
 

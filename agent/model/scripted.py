@@ -2,7 +2,8 @@
 
 A script is a JSON object: conversation name -> list of replies. Conversations are `reproduce` and
 `attempt-1`, `attempt-2`, …; a reply is a string, or an object with `content` and `tool_calls`
-(`name`, `arguments` as an object). A trajectory of mini-swe-agent is a script of `attempt-1`.
+(`name`, `arguments` as an object), or a list of these, the samples of one prompt. A trajectory of
+mini-swe-agent is a script of `attempt-1`.
 """
 
 from __future__ import annotations
@@ -51,7 +52,12 @@ class ScriptedReply:
     tool_calls: tuple[ScriptedCall, ...] = ()
 
 
-Script = Annotated[dict[str, list[ScriptedReply | str]], "conversation -> replies"]
+Turn = ScriptedReply | str | list[ScriptedReply | str]
+Script = Annotated[dict[str, list[Turn]], "conversation -> replies"]
+
+
+Samples = tuple[Message, ...]
+"""The replies to one prompt."""
 
 
 class ScriptedModel:
@@ -63,14 +69,15 @@ class ScriptedModel:
     capabilities = Capabilities(prepared=True)
     opening = Usage()
 
-    def __init__(self, name: str, conversations: Mapping[str, Sequence[Message]]) -> None:
+    def __init__(self, name: str, conversations: Mapping[str, Sequence[Samples]]) -> None:
         self.name = name
         self._conversations = conversations
 
     @property
     def attempts(self) -> int:
         """How many attempts the script has replies for."""
-        return sum(name.startswith("attempt-") for name in self._conversations)
+        names = {name.partition(".")[0] for name in self._conversations}
+        return sum(name.startswith("attempt-") for name in names)
 
     def cost(self, prompt: int, completion: int) -> float | None:
         """Return None: prepared replies have no price."""
@@ -95,24 +102,25 @@ class ScriptedModel:
         replies = self._conversations.get(conversation, ())
         if said >= len(replies):
             raise EpisodeOver("no_reply", f"the script has no more replies for {conversation}")
-        return Replies((replies[said],) * n)
+        turn = replies[said]
+        return Replies(tuple(turn[sample % len(turn)] for sample in range(n)))
 
 
 def load(path: Path) -> ScriptedModel:
     """Read a script, the folder of a recorded task, or a trajectory; raises UserError."""
     if path.is_dir():
         recorded = load_task(path)
-        conversations = {
-            f"attempt-{one.number}": [call.replies[0] for call in one.calls if call.replies]
-            for one in recorded.attempts
-        }
-        for event in recorded.shared:
-            if isinstance(event, Call) and event.replies:
-                conversations.setdefault(event.conversation, []).append(event.replies[0])
+        conversations: dict[str, list[Samples]] = {}
+        calls = [event for event in recorded.shared if isinstance(event, Call)]
+        for call in [*calls, *(call for one in recorded.attempts for call in one.calls)]:
+            if call.replies:
+                conversations.setdefault(call.conversation, []).append(call.replies)
         return ScriptedModel(f"scripted:{path.name}", conversations)
     if is_trajectory(path):
         replies = replayed(load_trajectory(path))
-        return ScriptedModel(f"scripted:{path.name}", {"attempt-1": replies})
+        return ScriptedModel(
+            f"scripted:{path.name}", {"attempt-1": [(reply,) for reply in replies]}
+        )
     try:
         script = TypeAdapter(Script).validate_json(path.read_bytes())
     except OSError as error:
@@ -127,8 +135,12 @@ def load(path: Path) -> ScriptedModel:
         ) from error
     return ScriptedModel(
         f"scripted:{path.name}",
-        {name: [_message(reply) for reply in replies] for name, replies in script.items()},
+        {name: [_samples(turn) for turn in turns] for name, turns in script.items()},
     )
+
+
+def _samples(turn: Turn) -> Samples:
+    return tuple(map(_message, turn)) if isinstance(turn, list) else (_message(turn),)
 
 
 def _message(reply: ScriptedReply | str) -> Message:

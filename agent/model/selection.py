@@ -19,7 +19,7 @@ from agent.model.embedded.weights import named, shelf
 from agent.model.failures import Refused, Unanswered
 from agent.model.llama import LlamaModel
 from agent.model.pricing import Prices, is_private
-from agent.model.probe import WIRES, Known, Memory, discover, window_of
+from agent.model.probe import WIRES, Known, Memory, discover, size_of, window_of
 from agent.model.protocol import Capabilities, Model
 from agent.model.served import ServedModel, explained
 from agent.model.text import Text
@@ -77,18 +77,17 @@ def embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
             context=server.context,
             output=LOCAL_REPLY,
         )
-        yield LlamaModel(
-            ServedModel(
-                config.model,
-                path.stem,
-                connection,
-                wire,
-                Prices(path.stem, server.url),
-                able,
-                options=config.options,
-                request_seconds=LOCAL_REQUEST_SECONDS,
-            )
+        served = ServedModel(
+            config.model,
+            path.stem,
+            connection,
+            wire,
+            Prices(path.stem, server.url),
+            able,
+            options=config.options,
+            request_seconds=LOCAL_REQUEST_SECONDS,
         )
+        yield LlamaModel(replace(served, capabilities=replace(able, parameters=size_of(served))))
 
 
 @contextmanager
@@ -129,7 +128,7 @@ def _known(
         memory.remember(place, known)
     else:
         model = known.told(model)
-        able = replace(model.capabilities, context=window_of(model))
+        able = replace(model.capabilities, context=window_of(model), parameters=size_of(model))
         model = replace(model, capabilities=able)
     return LlamaModel(model) if known.capabilities.fill else model
 

@@ -15,6 +15,9 @@ from agent.model.protocol import Capabilities, ContextOverflow, Replies
 from agent.model.wire import Ask, Billed, Body, Wire, billed, guessed, plus
 from agent.records import Message, Sampling, Usage
 
+AT_ONCE = 4
+"""Replies asked for in one request: llama.cpp has four slots, and asked for more than it has slots
+it gives one, to that request and to all that follow."""
 RESUME = "mend it, then run the same command again with -o and this run's folder"
 
 
@@ -60,7 +63,7 @@ class ServedModel:
         spare: int | None = None,
         conversation: str = "",
     ) -> Replies:
-        """Return n replies, in one request where the server takes that.
+        """Return n replies, in as few requests as the server takes.
 
         Raises UserError when the very first request is refused, ModelLost for a later one and for
         a server that is away, ContextOverflow.
@@ -73,15 +76,14 @@ class ServedModel:
             request_seconds=self.request_seconds,
             seconds=seconds,
         )
-        if n == 1 or self.capabilities.several:
-            return self._ask(ask, patience)
         got: list[Message] = []
         usage = Usage()
-        for number in range(n):
-            own = None if seed is None else seed + number
-            one = replace(ask, sampling=replace(sampling, n=1, seed=own))
+        at_once = AT_ONCE if self.capabilities.several else 1
+        for first in range(0, n, at_once):
+            own = None if seed is None else seed + first
+            few = replace(sampling, n=min(at_once, n - first), seed=own)
             try:
-                replies = self._ask(one, patience)
+                replies = self._ask(replace(ask, sampling=few), patience)
             except ModelLost as lost:
                 lost.usage += usage
                 raise

@@ -21,10 +21,24 @@ OVERFLOWS = 4
 """Times that a request may turn out too long before an attempt ends."""
 
 
+@dataclass(frozen=True)
+class Question:
+    """One request: which messages of a list it sends, how it samples, and what it is called.
+
+    A reply has at most `most` tokens.
+    """
+
+    messages: Sequence[Message]
+    sampling: Sampling
+    name: str
+    most: int | None = None
+
+
 @dataclass
 class Conversation:
     """The message list, which is the only state of an attempt: appended to, never rewritten.
 
+    Whoever drives asks with all of it (`ask`) or, for narrow questions, with some (`sample`).
     `record` hears of every event as it happens. Of a list that no longer fits the model's
     `window`, a shortened view is sent; the list stays whole.
     """
@@ -55,23 +69,35 @@ class Conversation:
     def ask(self, toolbox: Toolbox | None = None) -> Message:
         """Send what fits of the list and append the first reply; raises EpisodeOver at a limit."""
         schemas = toolbox.schemas() if toolbox else []
+        return self.add(self._asked(Question(self.messages, self.sampling, self.name), schemas)[0])
+
+    def sample(self, question: Question) -> list[Message]:
+        """Send chosen messages and append every reply; raises EpisodeOver at a limit."""
+        return [self.add(reply) for reply in self._asked(question, [])]
+
+    def _asked(self, question: Question, schemas: Sequence[dict[str, Any]]) -> tuple[Message, ...]:
         for _ in range(OVERFLOWS):
-            view = self.window.view(self.messages, json.dumps(schemas) if schemas else "")
+            view = self.window.view(question.messages, json.dumps(schemas) if schemas else "")
             try:
-                return self._send(view, schemas)
+                return self._send(question, view, schemas)
             except ContextOverflow as overflow:
                 if overflow.usage != Usage():
-                    self.record(self._call(view, schemas, 0, Replies((), overflow.usage), 0.0))
+                    lost = Replies((), overflow.usage)
+                    self.record(self._call(question, view, schemas, 0, lost, 0.0))
                 self.window.overflowed(view, overflow.tokens, overflow.limit)
         raise EpisodeOver("context", "the conversation does not fit the model's window")
 
-    def _send(self, view: View, schemas: Sequence[dict[str, Any]]) -> Message:
-        room = self.budget.room(view.tokens, self.model.cost)
-        most = min(filter(None, (room, self.window.kept_free)))
-        sampling, started = self.sampling, time.monotonic()
+    def _send(
+        self, question: Question, view: View, schemas: Sequence[dict[str, Any]]
+    ) -> tuple[Message, ...]:
+        sampling, started = question.sampling, time.monotonic()
+        prompts = 1 if self.model.capabilities.several else sampling.n
+        room = self.budget.room(prompts * view.tokens, self.model.cost)
+        share = room // sampling.n if room else None
+        most = min(filter(None, (share, self.window.kept_free, question.most)))
 
         def charged(replies: Replies) -> Call:
-            return self._call(view, schemas, most, replies, time.monotonic() - started)
+            return self._call(question, view, schemas, most, replies, time.monotonic() - started)
 
         try:
             replies = self.model.reply(
@@ -84,7 +110,7 @@ class Conversation:
                 max_tokens=most,
                 seconds=self.budget.seconds_left,
                 spare=self.budget.spare(view.tokens, most, self.model.cost),
-                conversation=self.name,
+                conversation=question.name,
             )
         except ModelLost as lost:  # what it cost in vain is on record, too
             self.record(charged(Replies((), lost.usage)))
@@ -94,10 +120,11 @@ class Conversation:
             raise
         self.window.learn(view, replies.prompt)
         self.record(charged(replies))
-        return self.add(replies.messages[0])
+        return replies.messages
 
     def _call(
         self,
+        question: Question,
         view: View,
         schemas: Sequence[dict[str, Any]],
         most: int,
@@ -110,11 +137,11 @@ class Conversation:
         self._calls += 1
         return Call(
             id=f"c{self._calls}",
-            conversation=self.name,
+            conversation=question.name,
             sent=tuple(message.id for message in view.messages),
             elided=view.elided,
-            sampling=self.sampling,
-            digest=digest(view.messages, schemas, self.sampling),
+            sampling=question.sampling,
+            digest=digest(view.messages, schemas, question.sampling),
             replies=replies.messages,
             usage=replies.usage,
             seconds=round(seconds, 3),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from agent.events import End
 from agent.planner import episode
 from agent.planner.advice import Advice
 from agent.planner.context import issue_text
 from agent.planner.episode import Conversation
-from agent.planner.repository_map import repository_map
-from agent.planner.sources import read_sources
+from agent.planner.index import Index
+from agent.planner.ranking import Ranking
+from agent.planner.repository_map import outline
 from agent.records import Image, Message, Task
 from prompts import render
 from tools.bash import Bash
@@ -48,6 +52,31 @@ def toolbox(sandbox: Sandbox, test_command: str | None, *, review: bool = True) 
     )
 
 
+@dataclass
+class Free:
+    """One attempt: the model drives in `sandbox`, and what it leaves there is its one sample."""
+
+    talk: Conversation
+    sandbox: Sandbox
+    tools: Toolbox
+    task: Task
+    image: Image
+    overview: str = ""
+    name = NAME
+
+    def run(self) -> End:
+        """Let the model drive to its end."""
+        return run(self.talk, self.tools, self.sandbox, self.task, self.image, self.overview)
+
+    def schemas(self) -> list[dict[str, Any]]:
+        """Return the tools as the model is told of them."""
+        return self.tools.schemas()
+
+    def samples(self) -> Iterator[tuple[int, int]]:
+        """Yield the number of the sample that stands in the sandbox, which is its own root."""
+        yield 1, 1
+
+
 def run(
     talk: Conversation,
     tools: Toolbox,
@@ -71,10 +100,10 @@ def run(
     return episode.run(talk, tools, Advice(talk.budget, nudge))
 
 
-def overview(sandbox: Sandbox, task: Task, window: int | None) -> str:
+def overview(index: Index, ranking: Ranking, window: int | None) -> str:
     """Return the map of a clean repository that fits the model's window."""
     most = MOST_OF_MAP if window is None else min(MOST_OF_MAP, window // SHARES_OF_MAP)
-    return repository_map(read_sources(sandbox), task.text, most)
+    return outline(index, ranking, most)
 
 
 def first_message(

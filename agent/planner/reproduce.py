@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from shlex import quote
 
 from agent.judge.reason import issue_reason
 from agent.planner.context import issue_text
-from agent.planner.episode import Conversation
+from agent.planner.episode import Conversation, Question
+from agent.planner.index import Index
+from agent.planner.namespace import head
 from agent.records import Image, Message, Reproduction, Task
 from prompts import render
 from tools.base import EpisodeOver
@@ -17,32 +21,71 @@ from tools.run_tests import describe, run_tests
 from tools.sandbox import Sandbox
 
 CONVERSATION = "reproduce"
+NAME = "test_reported_issue.py"
 TRIES = 2
+LONGEST_TOP = 2000
+"""Characters of the lines that every test is given."""
 _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
 
 
-def reproduce(talk: Conversation, sandbox: Sandbox, task: Task, image: Image) -> Reproduction:
-    """Ask for a test and return it when it fails on the clean base for the issue's reason."""
+@dataclass(frozen=True)
+class Given:
+    """Where a test is put, "" for the usual place, and the lines at its top."""
+
+    path: str = ""
+    top: str = ""
+
+    def before(self, test: str) -> str:
+        """Return a whole file."""
+        return f"{self.top}\n\n\n{test}" if self.top and test.strip() else test
+
+
+NOTHING_GIVEN = Given()
+
+
+def nearest(index: Index, tests: Sequence[str]) -> Given:
+    """Return the imports and names of the nearest of the project's `tests`: a small model does not
+    know where things are."""
+    for path in tests:
+        if path.endswith(".py") and is_collected(path):
+            top, _ = head(index.sources[path])
+            if top and len(top) <= LONGEST_TOP:
+                return Given(posixpath.join(posixpath.dirname(path), NAME), top)
+    return NOTHING_GIVEN
+
+
+def reproduce(
+    talk: Conversation, sandbox: Sandbox, task: Task, image: Image, given: Given = NOTHING_GIVEN
+) -> Reproduction:
+    """Ask for a test and return it when it fails on the clean base for the issue's reason.
+
+    `given` is what every test begins with. Of several samples of one prompt the first that shows
+    the issue is taken.
+    """
     if image.test_command is None:
         return Reproduction({}, "the repository has no test runner, so no test was written")
-    path = place(tracked_files(sandbox))
+    path = given.path or place(tracked_files(sandbox))
     prompt = render(
         "reproduce",
         test_command=image.test_command,
         toolchain=image.toolchain,
         repository=task.repository,
         path=path,
+        top=given.top,
         issue=issue_text(task.text, talk.window.tokens),
     )
-    talk.add(Message("", "user", prompt))
+    asked = [talk.add(Message("", "user", prompt))]
     remark = "no reply was a test"
     try:
         for _ in range(TRIES):
-            content = fenced(talk.ask().content)
-            remark, output = _try(sandbox, image.test_command, path, content, task)
-            if not remark:
-                return Reproduction({path: content})
-            talk.add(Message("", "user", render("reproduce_again", reason=remark, output=output)))
+            replies = talk.sample(Question(asked, talk.sampling, talk.name))
+            for reply in replies:
+                content = given.before(fenced(reply.content))
+                remark, output = _try(sandbox, image.test_command, path, content, task)
+                if not remark:
+                    return Reproduction({path: content})
+            again = render("reproduce_again", reason=remark, output=output)
+            asked += [replies[-1], talk.add(Message("", "user", again))]
     except EpisodeOver as over:
         remark = over.detail
     return Reproduction({}, f"no reproducing test was written: {remark}")
@@ -67,8 +110,7 @@ def place(files: list[str]) -> str:
     """Choose where a new test file goes: among the shallowest collected tests."""
     folders = sorted({posixpath.dirname(file) for file in files if is_collected(file)})
     best = min(folders, key=lambda folder: (folder.count("/"), len(folder)), default="")
-    name = "test_reported_issue.py"
-    return posixpath.join(best, name) if best else name
+    return posixpath.join(best, NAME) if best else NAME
 
 
 def fenced(reply: str) -> str:

@@ -1,0 +1,132 @@
+"""What is done once for all attempts at a task: look around, show the issue, decide who drives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from agent.events import End
+from agent.planner import free
+from agent.planner.episode import Conversation
+from agent.planner.guided import Agenda, Guided
+from agent.planner.localize import CONVERSATION as LOCALIZE
+from agent.planner.localize import pick, places
+from agent.planner.probes import probes
+from agent.planner.reproduce import CONVERSATION as REPRODUCE
+from agent.planner.reproduce import NOTHING_GIVEN, nearest, reproduce
+from agent.planner.surroundings import Surroundings, survey
+from agent.planner.trial import Bench
+from agent.recording import read_record
+from agent.records import Place, Reproduction, Sampling
+from agent.solving import Solving, conversation
+from tools.sandbox import Sandbox
+
+SAMPLES, WARMTH = 4, 0.7
+"""Tests of one prompt that a small model is asked for, and their temperature."""
+
+
+class Driver(Protocol):
+    """One attempt, however it is driven."""
+
+    @property
+    def name(self) -> str: ...
+
+    def schemas(self) -> list[dict[str, Any]]:
+        """Return the tools that the model is offered."""
+
+    def run(self) -> End:
+        """Work to the end and return why it ended; ModelLost and Interrupted travel."""
+
+    def samples(self) -> Iterator[tuple[int, int]]:
+        """Put each sample into the attempt's sandbox in turn; yield its number and its root's."""
+
+
+@dataclass(frozen=True)
+class Approach:
+    """How a task is attempted.
+
+    `written` are the tests made of the issue. `overview` is the map that a model which drives is
+    shown; `agenda` are the places that a guided one is asked about.
+    """
+
+    known: Surroundings
+    written: Reproduction
+    overview: str = ""
+    agenda: Agenda = field(default_factory=lambda: Agenda([]))
+
+    def driver(
+        self, work: Solving, talk: Conversation, sandbox: Sandbox, stack: ExitStack
+    ) -> Driver:
+        """Return who drives one attempt; what that opens is closed with `stack`."""
+        task, image = work.place.task, work.place.image
+        if work.planner == "guided":
+            trying = stack.enter_context(work.place.sandboxes.open())
+            bench = Bench(trying, image.test_command, self.written.probes | self.written.tests)
+            sources = self.known.index.sources
+            return Guided(talk, sandbox, bench, sources, self.agenda, task.text)
+        review = not work.model.capabilities.prepared
+        tools = free.toolbox(sandbox, image.test_command, review=review)
+        return free.Free(talk, sandbox, tools, task, image, self.overview)
+
+
+def look_around(work: Solving) -> Surroundings:
+    """Read the repository and rank what is in it for the issue."""
+    work.watch.stage("ranking what the issue may be about")
+    with work.place.sandboxes.open() as clean:
+        return survey(clean, work.place.task.text)
+
+
+def write_reproduction(work: Solving, known: Surroundings) -> Reproduction:
+    """Make tests of the issue alone: of its own snippets, and one that the model writes.
+
+    A small model is asked only where the snippets show nothing: its tests are often wrong.
+    """
+    before: Reproduction | None = read_record(work.folder.path / "reproduction.json", Reproduction)
+    if before is not None:
+        return before
+    task, image = work.place.task, work.place.image
+    guided = work.planner == "guided"
+    with work.folder.shared_log() as log, work.place.sandboxes.open() as sandbox:
+        work.watch.stage("trying the snippets of the issue")
+        command = image.test_command or ""
+        shown = probes(sandbox, command, known.index, known.tests, task.text)
+        if shown and guided:
+            written = Reproduction(probes=shown)
+        else:
+            work.watch.stage("writing a test from the issue")
+            sampling = Sampling(seed=work.config.seed)
+            if guided:
+                sampling = replace(sampling, n=SAMPLES, temperature=WARMTH)
+            talk = conversation(work, REPRODUCE, sampling, log)
+            given = nearest(known.index, known.tests) if guided else NOTHING_GIVEN
+            written = replace(reproduce(talk, sandbox, task, image, given), probes=shown)
+    work.folder.write("reproduction", written)
+    return written
+
+
+def decide(work: Solving, known: Surroundings, written: Reproduction) -> Approach:
+    """Return how the attempts are made: with a map, or along the places that may need repair."""
+    if work.planner == "guided":
+        return Approach(known, written, agenda=Agenda(list(_places(work, known))))
+    # Nothing that a prepared model is shown changes its replies.
+    prepared = work.model.capabilities.prepared
+    overview = "" if prepared else free.overview(known.index, known.ranking, work.window)
+    return Approach(known, written, overview)
+
+
+def _places(work: Solving, known: Surroundings) -> tuple[Place, ...]:
+    """Return the places in the order in which they are looked at, picked once for a task."""
+    path = work.folder.path / "places.json"
+    before: tuple[Place, ...] | None = read_record(path, tuple[Place, ...])
+    if before is not None:
+        return before
+    work.watch.stage("choosing the places to repair")
+    issue = work.place.task.text
+    with work.folder.shared_log() as log:
+        talk = conversation(work, LOCALIZE, Sampling(seed=work.config.seed), log)
+        found = places(known.index, known.ranking, issue)
+        picked = tuple(pick(talk, known.index, found, issue))
+    work.folder.write_places(picked)
+    return picked

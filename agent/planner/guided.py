@@ -1,0 +1,208 @@
+"""The guided planner: for models that cannot drive.
+
+The program asks narrow questions: of one place in the code at a time it wants a few changes, tries
+each, shows what failed, and goes on to the next place when none of them holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agent.events import End
+from agent.planner.context import issue_text
+from agent.planner.episode import Conversation, Question
+from agent.planner.lines import beginnings, docstrings
+from agent.planner.replacement import applied, grammar
+from agent.planner.trial import Bench, Trial, failures
+from agent.records import Message, Place
+from prompts import render
+from tools.base import EpisodeOver, Observation
+from tools.problems import new_problems
+from tools.sandbox import Sandbox
+
+NAME = "guided"
+LINES, SAMPLES, AGAIN = 3, 3, 2
+"""Lines at which changes are asked for first, how many at each, and at each thing tried later."""
+MOST_UNPROVEN = 4
+"""Samples that an attempt hands in when none of them holds."""
+PLACES = 2
+"""Places that one attempt looks at."""
+COOLEST, WARMEST = 0.6, 1.0
+"""Temperatures between which samples of one prompt differ and still make sense."""
+LONGEST_CHANGE = 400
+"""Tokens; three blocks of some lines have fewer."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One change: a file's new text, the message that asked for it, and what it did."""
+
+    number: int
+    path: str
+    text: str
+    trial: Trial
+    root: int
+    reply: Message
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place, and what the requests about it are called."""
+
+    place: Place
+    name: str
+
+
+@dataclass
+class Agenda:
+    """The places of one task, shared by its attempts: which one is looked at next.
+
+    A place where a change held is looked at again; the others are looked at once.
+    """
+
+    waiting: list[Place]
+    proven: list[Place] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Place]:
+        """Yield the places of one attempt."""
+        yield from self.proven[:1]
+        for _ in range(PLACES - len(self.proven[:1])):
+            if self.waiting:
+                yield self.waiting.pop(0)
+
+
+@dataclass
+class Guided:
+    """One attempt: `sandbox` stays clean but for the sample that is being harvested."""
+
+    talk: Conversation
+    sandbox: Sandbox
+    bench: Bench
+    sources: Mapping[str, str]
+    agenda: Agenda
+    issue: str
+    found: list[Sample] = field(default_factory=list)
+    name = NAME
+
+    def run(self) -> End:
+        """Ask for changes until some hold or the places are used up."""
+        try:
+            before = failures(self.bench.reports())
+            for number, place in enumerate(self.agenda, 1):
+                held = self._changes_at(place, f"{self.talk.name}.{number}", before)
+                if held:
+                    if place not in self.agenda.proven:
+                        self.agenda.proven.append(place)
+                    raise EpisodeOver("submitted", f"{held} changes at {place} hold")
+            raise EpisodeOver("submitted", "no change holds; the best are handed in")
+        except EpisodeOver as over:
+            return End(over.reason, over.detail, self.talk.used, round(self.talk.seconds, 3))
+
+    def schemas(self) -> list[dict[str, Any]]:
+        """Return no tools: the program acts."""
+        return []
+
+    def samples(self) -> Iterator[tuple[int, int]]:
+        """Put each sample that is handed in into the sandbox; yield its number and its root's."""
+        for one in handed_in(self.found):
+            before = self.sandbox.read(one.path)
+            self.sandbox.write(one.path, one.text.encode("utf-8", "surrogateescape"))
+            yield one.number, one.root
+            self.sandbox.write(one.path, before)
+
+    def _changes_at(self, place: Place, name: str, failing: str) -> int:
+        """Ask for changes that begin at the likeliest lines, show what failed, ask for others."""
+        asked = self.talk.add(Message("", "user", self._prompt(place, failing)))
+        starts = self._beginnings(place)
+        here = Spot(place, name)
+        made = [one for at in starts[:LINES] for one in self._sampled(here, [asked], SAMPLES, [at])]
+        if made and not any(one.trial.passes for one in made):
+            best = min(made, key=lambda one: (one.trial.wrongs, one.number))
+            said = render("guided_again", said=best.trial.said, path=place.path)
+            again = [asked, best.reply, self.talk.add(Message("", "user", said))]
+            made += self._sampled(here, again, AGAIN, starts, best.root)
+        for at in starts[LINES:]:
+            if not any(one.trial.passes for one in made):
+                made += self._sampled(here, [asked], AGAIN, [at])
+        return sum(one.trial.passes for one in made)
+
+    def _prompt(self, place: Place, failing: str) -> str:
+        window = self.talk.window.tokens
+        return render(
+            "guided_change",
+            issue=issue_text(self.issue, window and window // 2),
+            place=place,
+            code="\n".join(self._shown(place)),
+            checks=list(self.bench.checks.values()),
+            failing=failing,
+        )
+
+    def _shown(self, place: Place) -> list[str]:
+        return self.sources[place.path].split("\n")[place.first - 1 : place.last]
+
+    def _beginnings(self, place: Place) -> list[int]:
+        """Return the lines where changes may begin: not at the head, and not in words."""
+        shown = self._shown(place)
+        quiet = {number - place.first for number in docstrings(self.sources[place.path])}
+        head = {0} if place.signature and len(shown) > 1 else set()
+        return beginnings(shown, self.issue, quiet | head, 2 * LINES)
+
+    def _sampled(
+        self,
+        here: Spot,
+        messages: Sequence[Message],
+        count: int,
+        starts: Sequence[int],
+        root: int | None = None,
+    ) -> list[Sample]:
+        """Ask for changes that begin at one of some lines; try and return those that are any."""
+        place, shown = here.place, self._shown(here.place)
+        sampling = replace(
+            self.talk.sampling,
+            n=count,
+            temperature=min(WARMEST, max(COOLEST, self.talk.sampling.temperature)),
+            grammar=grammar(shown, starts) if self.talk.model.capabilities.grammar else None,
+        )
+        made = []
+        for reply in self.talk.sample(Question(messages, sampling, here.name, LONGEST_CHANGE)):
+            after = applied(shown, reply.content)
+            if after is None:
+                self._note(reply, "no change that can be applied")
+                continue
+            text = self._whole(place, after)
+            trial = self._tried(place.path, text)
+            number = len(self.found) + 1
+            one = Sample(number, place.path, text, trial, root or number, reply)
+            self._note(reply, f"sample {number}: {'holds' if trial.passes else trial.said}")
+            self.found.append(one)
+            made.append(one)
+        return made
+
+    def _whole(self, place: Place, after: Sequence[str]) -> str:
+        lines = self.sources[place.path].split("\n")
+        return "\n".join([*lines[: place.first - 1], *after, *lines[place.last :]])
+
+    def _tried(self, path: str, text: str) -> Trial:
+        problems = new_problems(self.sandbox, path, self.sources[path], text)
+        if problems:
+            said = "The change would add these problems:\n" + "\n".join(problems)
+            return Trial(failing=(*self.bench.checks, "problems"), said=said)
+        return self.bench.try_out(path, text)
+
+    def _note(self, reply: Message, outcome: str) -> None:
+        """Put on record what came of a reply."""
+        self.talk.record(Observation(reply.id, outcome, error="holds" not in outcome))
+
+
+def handed_in(found: Sequence[Sample]) -> list[Sample]:
+    """Return the samples that hold, and beside three of them one that does not.
+
+    That one shows in the matrix that the checks tell changes apart. If none holds, the few with the
+    fewest wrongs are handed in.
+    """
+    held = [one for one in found if one.trial.passes]
+    failed = [one for one in found if not one.trial.passes]
+    failed.sort(key=lambda one: (one.trial.wrongs, one.number))
+    return held + failed[: len(held) // 3 if held else MOST_UNPROVEN]

@@ -1,0 +1,192 @@
+"""The issue's own snippets as tests: what it shows going wrong must go right."""
+
+from __future__ import annotations
+
+import ast
+import json
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from shlex import quote
+from textwrap import indent
+
+from agent.judge.reason import issue_reason
+from agent.planner.index import Index
+from agent.planner.namespace import free_names, imports_of, nearest_head
+from agent.planner.snippets import Stated, programs, stated
+from tools.junit import CaseReport
+from tools.run_tests import is_pytest, run_tests
+from tools.sandbox import Sandbox
+
+SECONDS = 120.0
+"""For all of an issue's snippets together, on the clean base."""
+NAME = "test_snippet_{}{}.py"
+MODES = ("{}", "str({})", "repr({})")
+"""How a result may be meant that an issue writes down: its value, or how it looks."""
+_IMPORTER = """
+import json, sys
+sys.path.insert(0, "")
+found = {}
+for name, lines in json.load(sys.stdin).items():
+    for line in lines:
+        try:
+            exec(line, {})
+        except Exception:
+            continue
+        found[name] = line
+        break
+print()
+print(json.dumps(found))
+"""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A test that may show the issue: `then` must fail on the clean base and `now`, if any, pass.
+
+    `path` is where it would stand, beside the test file whose names it borrows in `top`.
+    """
+
+    path: str
+    top: str
+    then: str
+    now: str = ""
+
+    @property
+    def source(self) -> str:
+        """The file that goes into the matrix."""
+        return _file(self.top, {"test_reported": self.then})
+
+    @property
+    def trial(self) -> str:
+        """The file that tells whether this shows the issue."""
+        return _file(self.top, {"test_reported": self.then, "test_as_told": self.now})
+
+
+def probes(
+    sandbox: Sandbox, command: str, index: Index, tests: Sequence[str], issue: str
+) -> dict[str, str]:
+    """Return files by path, each with one test that shows the issue on this clean repository.
+
+    `tests` are the project's test files, those nearest to the issue first. What the issue says of
+    the present is believed only where it is so. Only pytest tells a failure's reason.
+    """
+    if not is_pytest(command):
+        return {}
+    proposals = list(_placed(sandbox, index, tests, issue))
+    if not proposals:
+        return {}
+    for one in proposals:
+        sandbox.write(one.path, one.trial.encode())
+    paths = [one.path for one in proposals]
+    run = run_tests(sandbox, command, paths, timeout=SECONDS)
+    sandbox.run(f"rm -f -- {' '.join(map(quote, paths))}")
+    reports = {report.id: report for report in run.reports}
+    files: dict[str, str] = {}
+    for one in proposals:  # of the ways to read one statement, the first that shows the issue
+        if _shows(one, reports, issue):
+            files.setdefault(re.sub(r"[a-c](?=\.py$)", "", one.path), one.source)
+    return files
+
+
+def _shows(one: Proposal, reports: Mapping[str, CaseReport], issue: str) -> bool:
+    then = reports.get(f"{one.path}::test_reported")
+    now = reports.get(f"{one.path}::test_as_told")
+    as_told = not one.now or (now is not None and now.result == "pass")
+    return as_told and then is not None and bool(issue_reason(then, issue))
+
+
+def _placed(sandbox: Sandbox, index: Index, tests: Sequence[str], issue: str) -> Iterator[Proposal]:
+    """Yield the proposals that an issue's snippets make, with the names that they need."""
+    wanted = list(_wanted(issue))
+    heads = [nearest_head(index.sources, tests, free_names(code)) for code, _, _ in wanted]
+    missing = {name for _, _, names in heads for name in names}
+    found = _importable(sandbox, index, missing)
+    taken = set(index.paths)
+    for number, ((_, top, bodies), (path, lines, names)) in enumerate(
+        zip(wanted, heads, strict=True), 1
+    ):
+        if not found.keys() >= set(names):
+            continue
+        borrowed = "\n".join(filter(None, [top, *(found[name] for name in names), lines]))
+        for letter, (then, now) in zip("abc", bodies, strict=False):
+            where = posixpath.join(posixpath.dirname(path), NAME.format(number, letter))
+            if where not in taken:
+                yield Proposal(where, borrowed, then, now)
+
+
+def _wanted(issue: str) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Yield the code whose names must be known, the imports in it, and bodies of tests."""
+    for one in stated(issue):
+        top, setup = _divided(one.setup)
+        compared = (_compared(one, setup, mode) for mode in MODES)
+        bodies = [pair for pair in compared if pair is not None]
+        whole = "\n".join([one.setup, one.expression, one.expected])
+        code = whole if _parses(whole) else "\n".join([one.setup, one.expression])
+        yield code, top, bodies
+    for program in programs(issue):
+        top, body = _divided(program)
+        if body:
+            yield program, top, [(body, "")]
+
+
+def _compared(one: Stated, setup: str, mode: str) -> tuple[str, str] | None:
+    """Return the bodies of two tests: of what should be, and of what is said to be now."""
+    plain = mode == MODES[0]
+    if plain and not (_is_value(one.expected) and _is_value(one.actual or "0")):
+        return None
+    expression = mode.format(one.expression if not plain else f"({one.expression})")
+
+    def asserted(value: str) -> str:
+        return f"{setup}\nassert {expression} == {f'({value})' if plain else repr(value)}".strip()
+
+    return asserted(one.expected), asserted(one.actual) if one.actual is not None else ""
+
+
+def _is_value(text: str) -> bool:
+    try:
+        ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _parses(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _divided(code: str) -> tuple[str, str]:
+    """Return the imports of a program, which stand at the top of a file, and all the rest."""
+    body = ast.parse(code).body
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    rest = [node for node in body if node not in imports]
+    return "\n".join(map(ast.unparse, imports)), "\n".join(map(ast.unparse, rest))
+
+
+def _importable(sandbox: Sandbox, index: Index, names: set[str]) -> dict[str, str]:
+    """Return for each name the first line that imports it in the sandbox."""
+    lines = {name: imports_of(name, index.paths, index.defining) for name in sorted(names)}
+    if not lines:
+        return {}
+    done = sandbox.run(
+        f"$(command -v python || command -v python3) -c {quote(_IMPORTER)}",
+        stdin=json.dumps(lines).encode(),
+        timeout=60,
+    )
+    try:
+        found = json.loads(done.output.rstrip().rpartition("\n")[2]) if done.ok else {}
+    except json.JSONDecodeError:
+        return {}
+    return {name: line for name, line in found.items() if line in lines.get(name, ())}
+
+
+def _file(top: str, bodies: Mapping[str, str]) -> str:
+    tests = [
+        f"def {name}():\n{indent(body, '    ')}\n" for name, body in bodies.items() if body.strip()
+    ]
+    return "\n\n".join(filter(None, [top and f"{top}\n", *tests]))

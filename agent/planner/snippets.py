@@ -1,0 +1,266 @@
+"""The code that an issue shows, and what it says that this code should do."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+LONGEST_ISSUE = 60_000
+MOST = 8
+"""Snippets, and stated results, that are taken from one issue."""
+_COMMENT = re.compile(r"<!--.{0,2000}?-->", re.DOTALL)
+_PIECE = re.compile(
+    r"^[ \t]*(?P<fence>```+|~~~+)[^\n]*\n(?P<block>.*?)^[ \t]*(?P=fence)"
+    r"|(?P<tick>`{1,2})(?P<span>[^`\n]{1,300})(?P=tick)(?!`)"
+    r"|(?P<indented>(?:^(?: {4}|\t|>>> |\.\.\. |In \[\d+\]: )[^\n]*\n?)+)",
+    re.DOTALL | re.MULTILINE,
+)
+_PROMPT = re.compile(r"^[ \t]*(?:>>> ?|In \[\d+\]: ?)(.*)$")
+_MORE = re.compile(r"^[ \t]*(?:\.\.\. ?|   \.\.\.: ?)(.*)$")
+_OUT = re.compile(r"^Out\[\d+\]: ?")
+_GIVES = re.compile(
+    r"\b(?:gives?|gave|returns?|returned|returning|yields?|produces?|produced|prints?|printed"
+    r"|outputs?|evaluates? to|results? in|becomes?|is)\b|->|=>|⇒",
+    re.IGNORECASE,
+)
+_SHOULD = re.compile(
+    r"\b(?:should|(?<!as )expect(?:s|ed|ing)?|must|ought to|supposed to)\b", re.IGNORECASE
+)
+_NOT_SO = re.compile(r"\binstead of\b|\brather than\b", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:not|never|no longer|cannot|unless|if)\b|n't\b", re.IGNORECASE)
+_REMARK = re.compile(
+    r"#\s*(?:.{0,80}\b)?"
+    r"(?:should (?:be|return|give|print|equal)|expect(?:ed|s)?:?|must be)\s+(.+)$",
+    re.IGNORECASE,
+)
+_NEAR = 80
+"""Characters that may lie between two parts of one statement."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """An expression, what the issue says it gives and what it should give, as they are written.
+
+    `setup` is the code before it; `actual` is None where the issue does not tell.
+    """
+
+    expression: str
+    expected: str
+    actual: str | None = None
+    setup: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of an issue: prose, an inline span, or a block of code."""
+
+    kind: Literal["prose", "span", "block"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """What was typed in one block, as one program, and each expression with its output."""
+
+    code: str
+    shown: tuple[tuple[str, str, str], ...] = ()
+    """Triples: the code before, the expression, its output."""
+
+
+def pieces(issue: str) -> list[Piece]:
+    """Return the parts of an issue in their order."""
+    text = _COMMENT.sub(" ", issue[:LONGEST_ISSUE]).replace("\r\n", "\n")
+    found: list[Piece] = []
+    end = 0
+    for match in _PIECE.finditer(text):
+        found.append(Piece("prose", text[end : match.start()]))
+        end = match.end()
+        if match["span"] is not None:
+            found.append(Piece("span", match["span"].strip()))
+        else:
+            block = match["block"] if match["block"] is not None else match["indented"]
+            found.append(Piece("block", _dedented(block)))
+    return [*found, Piece("prose", text[end:])]
+
+
+def _dedented(block: str) -> str:
+    lines = block.expandtabs(4).split("\n")
+    indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
+    least = min(indents, default=0)
+    return "\n".join(line[least:] for line in lines).strip("\n")
+
+
+def programs(issue: str) -> list[str]:
+    """Return the blocks of an issue that are Python and do something, without their outputs."""
+    sessions = (_session(piece.text) for piece in pieces(issue) if piece.kind == "block")
+    codes = (session.code for session in sessions if session and _acts(session.code))
+    return list(dict.fromkeys(codes))[:MOST]
+
+
+def stated(issue: str) -> list[Stated]:
+    """Return what an issue says that expressions should give."""
+    parts = pieces(issue)
+    found = [
+        *_in_prose(parts),
+        *_in_remarks(parts),
+        *_in_turn(parts),
+        *_after(parts),
+    ]
+    return list(dict.fromkeys(found))[:MOST]
+
+
+def _session(block: str) -> Session | None:
+    """Read a block: with prompts what was typed and shown, without them all of it is code."""
+    lines = block.split("\n")
+    if not any(_PROMPT.match(line) for line in lines):
+        code = block.strip()
+        return Session(code) if code and _parsed(code) else None
+    typed: list[str] = []
+    shown: list[tuple[str, str, str]] = []
+    output: list[str] = []
+
+    def close() -> None:
+        said = "\n".join(output).strip()
+        if typed and said and _is_expression(typed[-1]):
+            shown.append(("\n".join(typed[:-1]), typed[-1], said))
+        output.clear()
+
+    for line in lines:
+        begun, more = _PROMPT.match(line), _MORE.match(line)
+        if begun:
+            close()
+            typed.append(begun[1])
+        elif more and typed and not output:
+            typed[-1] += f"\n{more[1]}"
+        else:
+            output.append(_OUT.sub("", line))
+    close()
+    code = "\n".join(typed).strip()
+    return Session(code, tuple(shown)) if _parsed(code) else None
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _acts(code: str) -> bool:
+    """Tell whether a program calls something: names and literals alone show nothing."""
+    tree = _parsed(code)
+    return tree is not None and any(isinstance(node, ast.Call) for node in ast.walk(tree))
+
+
+def _is_expression(code: str) -> bool:
+    try:
+        ast.parse(code.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _asks(code: str) -> bool:
+    """Tell whether code is an expression that does something."""
+    return _is_expression(code) and not re.fullmatch(r"[\w.]+|[\"'].*[\"']", code) and _acts(code)
+
+
+def _in_prose(parts: Sequence[Piece]) -> Iterator[Stated]:
+    """Read sentences such as: `f(x)` gives `1` instead of `2`; `f(x)` should be `2`."""
+    spans = [place for place, piece in enumerate(parts) if piece.kind == "span"]
+    for number, place in enumerate(spans):
+        if not _asks(parts[place].text):
+            continue
+        values: list[str] = []
+        between: list[str] = []
+        for before, after in pairwise(spans[number : number + 3]):
+            words = _words(parts, before, after)
+            if words is None or (values and _asks(parts[before].text)):
+                break
+            between.append(words)
+            values.append(parts[after].text)
+        told = _told(parts[place].text, values, between)
+        if told:
+            yield told
+
+
+def _words(parts: Sequence[Piece], before: int, after: int) -> str | None:
+    """Return the prose between two spans of one statement, None when they are apart."""
+    between = parts[before + 1 : after]
+    words = "".join(piece.text for piece in between)
+    far = any(piece.kind != "prose" for piece in between) or len(words) > _NEAR
+    return None if far or re.search(r"\n\s*\n|[.;]\s", words) else words
+
+
+def _told(expression: str, values: list[str], between: list[str]) -> Stated | None:
+    if not values or _DENIED.search(between[0]):
+        return None
+    if len(values) == 2:
+        first, second = values
+        if _SHOULD.search(between[0]):
+            return Stated(expression, first, second if _NOT_SO.search(between[1]) else None)
+        if _GIVES.search(between[0]) and (_NOT_SO.search(between[1]) or _SHOULD.search(between[1])):
+            return Stated(expression, second, first)
+    if _SHOULD.search(between[0]):
+        return Stated(expression, values[0])
+    return None
+
+
+def _in_remarks(parts: Sequence[Piece]) -> Iterator[Stated]:
+    """Read code whose lines end in remarks such as `# should be 2`."""
+    for piece in parts:
+        if piece.kind != "block":
+            continue
+        before: list[str] = []
+        for line in piece.text.split("\n"):
+            prompt = _PROMPT.match(line)
+            text = prompt[1] if prompt else line
+            remark = _REMARK.search(text)
+            code = text[: remark.start()].strip() if remark else ""
+            if remark and _asks(code) and _parsed("\n".join(before)):
+                yield Stated(_bare(code), remark[1].strip(" .`"), None, "\n".join(before).strip())
+            before.append(text)
+
+
+def _bare(code: str) -> str:
+    """Return what is printed by a call of print."""
+    match ast.parse(code.strip(), mode="eval").body:
+        case ast.Call(func=ast.Name(id="print"), args=[printed], keywords=[]):
+            return ast.unparse(printed)
+    return code.strip()
+
+
+def _in_turn(parts: Sequence[Piece]) -> Iterator[Stated]:
+    """Read a session and, after words of expectation, the output that it should have had."""
+    blocks = [place for place, piece in enumerate(parts) if piece.kind == "block"]
+    for first, second in pairwise(blocks):
+        words = " ".join(piece.text for piece in parts[first + 1 : second])
+        session = _session(parts[first].text)
+        if not session or not session.shown or not _SHOULD.search(words) or len(words) > 600:
+            continue
+        setup, expression, actual = session.shown[-1]
+        later = _session(parts[second].text)
+        if later and later.shown:
+            same = [shown for _, asked, shown in later.shown if asked == expression]
+            expected = same[-1] if same else ""
+        else:
+            expected = parts[second].text.strip()
+        if expected and expected != actual and "\n" not in expected:
+            yield Stated(_bare(expression), expected, actual, setup)
+
+
+def _after(parts: Sequence[Piece]) -> Iterator[Stated]:
+    """Read a session and, in the sentence behind it, the value that its last output should be."""
+    for block, words, span in zip(parts, parts[1:], parts[2:], strict=False):
+        if (block.kind, words.kind, span.kind) != ("block", "prose", "span"):
+            continue
+        session = _session(block.text)
+        said = words.text.strip()
+        if session and session.shown and _SHOULD.search(said) and len(said) <= _NEAR:
+            setup, expression, actual = session.shown[-1]
+            if not _DENIED.search(said):
+                yield Stated(_bare(expression), span.text, actual, setup)

@@ -1,0 +1,30 @@
+"""What is known of a repository before anybody changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.planner.index import Index
+from agent.planner.ranking import Ranking, rank
+from agent.planner.repository_map import DEFINITIONS
+from agent.planner.sources import read_sources
+from tools.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A repository's sources, searchable, and how an issue ranks what is in them."""
+
+    index: Index = field(default_factory=lambda: Index({}))
+    ranking: Ranking = Ranking((), (), ())
+
+    @property
+    def tests(self) -> list[str]:
+        """The files of the project's tests, those nearest to the issue first."""
+        return [hit.path for hit in self.ranking.tests]
+
+
+def survey(clean: Sandbox, issue: str) -> Surroundings:
+    """Read a clean repository and rank its files and definitions for an issue."""
+    index = Index(read_sources(clean))
+    return Surroundings(index, rank(index, issue, DEFINITIONS))

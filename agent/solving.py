@@ -1,0 +1,111 @@
+"""What the stages of one task share: the model, its limits, and how it is talked to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agent.config import Config
+from agent.disk import EventLog
+from agent.events import Event
+from agent.intake.workplace import Workplace
+from agent.model.budget import Budget, Limits
+from agent.model.protocol import Capabilities, Model
+from agent.planner.context import Window
+from agent.planner.episode import Conversation
+from agent.recording import read_events
+from agent.records import Call, Sampling, Usage
+from agent.show.progress import Watch
+from agent.store import TaskFolder
+
+Planner = Literal["free", "guided"]
+UNPRICED_TOKENS = 5_000_000
+LOCAL_SECONDS = 900.0
+SMALL = 14e9
+"""Parameters below which a model is guided: mini-swe-agent resolves 9 % of SWE-bench Verified with
+a model of 32 billion, and with the embedded one it could not hold its form at all."""
+SHORT = 12_000
+"""Tokens of a window in which a conversation with tools soon forgets what it saw."""
+
+
+@dataclass(frozen=True)
+class Solving:
+    """What the stages of one task share."""
+
+    config: Config
+    model: Model
+    place: Workplace
+    folder: TaskFolder
+    budget: Budget
+    watch: Watch
+    planner: Planner = "free"
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def window(self) -> int | None:
+        """The model's window in tokens, None when nobody knows it."""
+        return self.config.window or self.model.capabilities.context
+
+
+def planner_of(config: Config, able: Capabilities) -> Planner:
+    """Return who drives: the program, where a model is small or forgets soon, else the model."""
+    if config.planner != "auto":
+        return config.planner
+    if able.prepared:
+        return "free"
+    small = able.parameters is not None and able.parameters < SMALL
+    short = (config.window or able.context or SHORT) < SHORT
+    return "guided" if small or short else "free"
+
+
+def note_opening(folder: TaskFolder, model: Model) -> None:
+    """Put on record what finding out about the model has cost: it counts like any other call."""
+    if model.opening == Usage():
+        return
+    with folder.shared_log() as log:
+        log.append(Call("c0", "probe", (), {}, Sampling(), "", (), model.opening, 0.0))
+
+
+def spent(folder: TaskFolder) -> Usage:
+    """Return what earlier starts of this task have used: limits are for the whole task."""
+    logs = [*folder.path.glob("attempt-*.jsonl"), folder.path / "shared.jsonl"]
+    events = (event for log in logs for event in read_events(log))
+    return sum((event.usage for event in events if isinstance(event, Call)), Usage())
+
+
+def limits(config: Config, model: Model) -> Limits:
+    """Return the limits of a task.
+
+    A model whose price is not known is limited by tokens, and a local one has less time, unless
+    the configuration says otherwise.
+    """
+    tokens, seconds = config.max_tokens, config.time_limit
+    unpriced = model.cost(1, 1) is None and not model.capabilities.prepared
+    if tokens is None and unpriced:
+        tokens = UNPRICED_TOKENS
+    if "time_limit" not in config.origins and model.name.partition(":")[0] == "local":
+        seconds = LOCAL_SECONDS
+    return Limits(config.max_steps, seconds, tokens, config.max_usd)
+
+
+def conversation(work: Solving, name: str, sampling: Sampling, log: EventLog) -> Conversation:
+    """Return an empty conversation whose events are logged and shown as they happen."""
+
+    def record(event: Event) -> None:
+        log.append(event)
+        if isinstance(event, Call):
+            work.watch.step(work.budget.steps, last_action(event), work.budget.usage)
+
+    able = work.model.capabilities
+    reply = min(work.config.reply_tokens, able.output or work.config.reply_tokens)
+    window = Window(work.window, reply)
+    return Conversation(name, work.model, work.budget, sampling, record, window)
+
+
+def last_action(call: Call) -> str:
+    """Return what a reply does, in one line."""
+    if not call.replies:
+        return "no reply"
+    reply = call.replies[0]
+    acts = [f"{tool.name} {tool.arguments}" for tool in reply.tool_calls]
+    return "; ".join(acts) or reply.content.strip().partition("\n")[0] or "an empty reply"
