@@ -19,6 +19,7 @@ from agent.records import (
     Image,
     Matrix,
     Message,
+    Place,
     Reproduction,
     Result,
     Task,
@@ -94,6 +95,7 @@ class RecordedTask:
     attempts: tuple[Attempt, ...] = ()
     logs: tuple[Log, ...] = ()
     shared: tuple[Event, ...] = ()
+    places: tuple[Place, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     matrix: Matrix | None = None
     verdict: Verdict | None = None
@@ -202,6 +204,7 @@ def read_task(folder: Path) -> RecordedTask:
         attempts=tuple(map(rebuilt, logs)),
         logs=logs,
         shared=read_events(folder / "shared.jsonl"),
+        places=read_record(folder / "places.json", tuple[Place, ...]) or (),
         candidates=read_record(folder / "candidates.json", tuple[Candidate, ...]) or (),
         matrix=read_record(folder / "matrix.json", Matrix),
         verdict=read_record(folder / "verdict.json", Verdict),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agent.intake.build import VENV
 from agent.intake.project import Project
 
+_NONE_LEFT = re.compile(r"there are no versions of ([\w.-]+)", re.IGNORECASE)
+_FILTERED = re.compile(
+    r"`([\w.-]+)` was filtered by `exclude-newer`.*?published at ([\dTZ:.-]+Z)", re.DOTALL
+)
 BACKENDS = ("setuptools", "setuptools-scm", "wheel", "flit-core", "poetry-core", "hatchling")
 EDITABLE_SINCE = datetime(2023, 2, 1, tzinfo=UTC)
 """By then every build backend could install in place (PEP 660); those of before cannot."""
@@ -23,14 +28,19 @@ OURS = ("-e", ".", "/", "file:")
 
 @dataclass(frozen=True)
 class Moment:
-    """The cut-off date of everything, and the later one of build backends."""
+    """The cut-off date of everything, and the later one of build backends.
+
+    `late` are packages of which nothing that old is left in the index, with the date of what is.
+    """
 
     cutoff: datetime
+    late: tuple[tuple[str, str], ...] = ()
 
     @property
     def options(self) -> str:
         """The options that make uv resolve as of the date."""
-        return f"--exclude-newer {_stamp(self.cutoff)}"
+        exceptions = [f"--exclude-newer-package {name}={date}" for name, date in self.late]
+        return " ".join([f"--exclude-newer {_stamp(self.cutoff)}", *exceptions])
 
     @property
     def backend_options(self) -> str:
@@ -38,6 +48,18 @@ class Moment:
         later = _stamp(max(self.cutoff, EDITABLE_SINCE))
         exceptions = " ".join(f"--exclude-newer-package {name}={later}" for name in BACKENDS)
         return f"{self.options} {exceptions}"
+
+
+def gone(said: str, moment: Moment) -> Moment | None:
+    """Return a moment that lets in the packages of which the index has nothing so old any more.
+
+    Some were deleted and uploaded again, such as atomicwrites in 2022. `said` are uv's words; None
+    when they name no such package that is not let in already.
+    """
+    known = dict(moment.late)
+    none_left = set(_NONE_LEFT.findall(said))
+    found = {name: date for name, date in _FILTERED.findall(said) if name in none_left - set(known)}
+    return replace(moment, late=(*moment.late, *sorted(found.items()))) if found else None
 
 
 def _stamp(moment: datetime) -> str:

@@ -45,7 +45,7 @@ def image(
     interpreter = build.layer(
         base.reference, "make the environment", install.venv(base.python), environment=ENVIRONMENT
     )
-    lock = _resolve(build, interpreter, archive, source, project, moment, base.python)
+    lock, moment = _resolve(build, interpreter, archive, source, project, moment, base.python)
     # Keyed by the lock alone: a neighbouring commit of another day with the same lock shares it.
     needs = interpreter
     if lock:
@@ -80,19 +80,42 @@ def _resolve(
     project: Project,
     moment: Moment,
     python: str,
-) -> str:
-    """Return the exact versions of everything that the project and its tests need."""
-    *first, last = install.resolve(project, moment, python)
+) -> tuple[str, Moment]:
+    """Return the exact versions of all that the project and its tests need, and as of when."""
+    title, more = "resolve the dependencies", _version_of(source)
     with build.open(parent) as builder:
         builder.put("/", archive)
-        title = "resolve the dependencies"
-        for command in first:
-            if build.attempt(builder, title, command, more=_version_of(source))[0] == 0:
+        ways = range(len(install.resolve(project, moment, python)))
+        for way in ways:
+            code, moment = _compiled(build, builder, project, moment, python, way, more)
+            if code == 0:
                 break
-            build.note("the test extras cannot be resolved; they are left out")
+            if way != ways[-1]:
+                build.note("the test extras cannot be resolved; they are left out")
         else:
-            build.run(builder, title, last, more=_version_of(source))
-        return install.locked(build.run(builder, "read the lock", f"cat {install.LOCK}"))
+            build.run(builder, title, install.resolve(project, moment, python)[-1], more=more)
+        return install.locked(build.run(builder, "read the lock", f"cat {install.LOCK}")), moment
+
+
+def _compiled(
+    build: Build,
+    builder: Builder,
+    project: Project,
+    moment: Moment,
+    python: str,
+    way: int,
+    more: dict[str, str],
+) -> tuple[int, Moment]:
+    """Resolve in one way, letting in what the index has nothing old of; return the exit code."""
+    while True:
+        command = install.resolve(project, moment, python)[way]
+        code, said = build.attempt(builder, "resolve the dependencies", command, more=more)
+        later = install.gone(said, moment) if code else None
+        if later is None:
+            return code, moment
+        for name, date in later.late[len(moment.late) :]:
+            build.note(f"the index has nothing so old of {name}: what it has of {date} is let in")
+        moment = later
 
 
 def _install(

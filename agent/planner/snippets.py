@@ -16,7 +16,7 @@ _COMMENT = re.compile(r"<!--.{0,2000}?-->", re.DOTALL)
 _PIECE = re.compile(
     r"^[ \t]*(?P<fence>```+|~~~+)[^\n]*\n(?P<block>.*?)^[ \t]*(?P=fence)"
     r"|(?P<tick>`{1,2})(?P<span>[^`\n]{1,300})(?P=tick)(?!`)"
-    r"|(?P<indented>(?:^(?: {4}|\t|>>> |\.\.\. |In \[\d+\]: )[^\n]*\n?)+)",
+    r"|(?P<indented>(?:^(?: {4}|\t|>>> |\.\.\. |(?:In |Out)\[\d+\]: )[^\n]*\n?)+)",
     re.DOTALL | re.MULTILINE,
 )
 _PROMPT = re.compile(r"^[ \t]*(?:>>> ?|In \[\d+\]: ?)(.*)$")

@@ -37,6 +37,8 @@ def plain(recorded: Run | RecordedTask) -> Iterator[str]:
     yield from _head(recorded)
     yield from _steps("shared", recorded.shared)
     yield from _reproduction(recorded.reproduction)
+    for number, place in enumerate(recorded.places, 1):
+        yield one_line(f"place {number}: {place}")
     for log in recorded.logs:
         yield from _attempt(log)
     for candidate in recorded.candidates:
@@ -72,6 +74,8 @@ def _prefixed(prefix: str, text: str, mark: str = ":") -> Iterator[str]:
 def _reproduction(written: Reproduction | None) -> Iterator[str]:
     if written is None:
         return
+    for path, content in written.probes.items():
+        yield from _prefixed(f"probe {one_line(path)}", content)
     for path, content in written.tests.items():
         yield from _prefixed(f"reproduction {one_line(path)}", content)
     if written.remark:

@@ -1,0 +1,172 @@
+"""The guided planner: from an issue to a verdict, with scripts, in local sandboxes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import Config
+from agent.model.protocol import Capabilities
+from agent.planner.guided import MOST_UNPROVEN, Agenda, Sample, handed_in
+from agent.planner.trial import Trial
+from agent.recording import RecordedTask, read_task
+from agent.records import Message, Place, Result
+from agent.show.transcript import plain
+from agent.solving import planner_of
+from tests.samples import ISSUE
+from tests.test_solve import NEW, OLD, WROTE, Bench
+
+SHOWN = ISSUE + "\n`mean([])` should be `0.0`\n"
+MEAN = "calc.py mean"
+
+
+def block(old: str, new: str) -> str:
+    return f"<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE\n"
+
+
+RIGHT = block(OLD, NEW)
+TWIN = block(OLD, f"{NEW}  # the mean of nothing")
+OTHER = block(OLD, "    if not values:\n        return 0.0\n" + OLD)
+BREAKS = block(OLD, "    return 0.0")
+USELESS = block(OLD, "    return sum(values) * 1.0 / len(values)")
+NO_SYNTAX = block(OLD, "    return (")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path)
+    (tmp_path / "mean.md").write_text(SHOWN)
+    return made
+
+
+def solve(bench: Bench, script: dict[str, Any], **more: Any) -> tuple[Result, RecordedTask]:
+    result = bench.solve({"localize": [MEAN], **script}, planner="guided", **more)
+    return result, read_task(bench.task)
+
+
+def test_a_change_that_holds_is_verified_by_the_issues_own_snippet(bench: Bench) -> None:
+    result, recorded = solve(bench, {"attempt-1.1": [[USELESS, RIGHT, TWIN]]})
+    assert result.status == "verified"
+    assert recorded.matrix is not None
+    (check,) = [one for one in recorded.matrix.checks if one.issue]
+    assert (check.origin, check.author, check.base) == ("probe", None, "fail")
+    assert recorded.reproduction is not None
+    assert not recorded.reproduction.tests, "a small model is not asked for what is shown already"
+    assert [one.end for one in recorded.attempts] == ["submitted"]
+    assert recorded.attempts[0].planner == "guided"
+    assert [place.name for place in recorded.places] == ["mean"]
+
+
+def test_samples_that_hold_are_candidates_and_one_that_does_not_goes_along(bench: Bench) -> None:
+    result, recorded = solve(bench, {"attempt-1.1": [[RIGHT, OTHER, USELESS]]})
+    assert result.status == "verified"
+    by_end = {one.patch.count("* 1.0"): one for one in recorded.candidates}
+    assert set(by_end) == {0}, "two hold: none goes along"
+    script = {"attempt-1.1": [[RIGHT, TWIN, OTHER, USELESS]]}
+    result, recorded = solve(bench, {**script, "attempt-2.1": [[RIGHT, OTHER, TWIN]]})
+    assert recorded.verdict is not None
+    assert recorded.verdict.status == "verified"
+    merged = {twin for one in recorded.candidates for twin in one.merged}
+    assert merged, "textual twins stand as one"
+
+
+def test_what_fails_is_shown_and_the_next_change_may_hold(bench: Bench) -> None:
+    result, recorded = solve(bench, {"attempt-1.1": [[USELESS], [RIGHT]]})
+    assert result.status == "verified"
+    (chosen,) = [one for one in recorded.candidates if one.id == recorded.verdict.chosen]  # type: ignore[union-attr]
+    assert chosen.root == "1.1", "a refinement of the first sample"
+    asked = [one.content for one in recorded.attempts[0].messages if one.role == "user"]
+    assert "ZeroDivisionError" in asked[0]
+    assert "ZeroDivisionError" in asked[-1]
+    assert "assert (mean([])) == (0.0)" in asked[0]
+
+
+def test_when_nothing_holds_the_best_are_handed_in_and_are_not_verified(bench: Bench) -> None:
+    result, recorded = solve(bench, {"attempt-1.1": [[BREAKS, NO_SYNTAX, "no block"]]})
+    assert result.status == "unverified"
+    assert recorded.candidates[0].patch.count("return 0.0") == 1
+    seen = [one.text for log in recorded.logs for one in log.observations]
+    assert any("BROKEN" in text or "test_mean" in text for text in seen)
+    assert any("syntax" in text for text in seen)
+    assert any("no change that can be applied" in text for text in seen)
+
+
+def test_no_change_at_all_is_no_patch(bench: Bench) -> None:
+    result, _ = solve(bench, {"attempt-1.1": [["I cannot"]]})
+    assert result.status == "no_patch"
+
+
+def test_a_place_that_held_is_looked_at_again(bench: Bench) -> None:
+    script = {"attempt-1.1": [[RIGHT]], "attempt-2.1": [[OTHER]]}
+    result, recorded = solve(bench, script)
+    assert result.status == "verified"
+    assert {one.attempt for one in recorded.candidates} == {1, 2}
+
+
+def test_without_a_snippet_the_model_writes_the_test(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "mean.md").write_text(ISSUE)
+    result, recorded = solve(bench, {**WROTE, "attempt-1.1": [[RIGHT]]})
+    assert result.status == "verified"
+    assert recorded.reproduction is not None
+    assert recorded.reproduction.tests
+    (test,) = recorded.reproduction.tests.values()
+    assert test.startswith("from calc import mean\n"), "with the names of the nearest tests"
+
+
+def test_a_limit_ends_an_attempt_and_its_work_is_harvested(bench: Bench) -> None:
+    result, recorded = solve(bench, {"attempt-1.1": [[USELESS], [RIGHT]]}, max_steps=1)
+    assert recorded.attempts[0].end == "steps"
+    assert result.candidates == 1
+    assert result.status == "unverified"
+
+
+def test_the_log_tells_it_all(bench: Bench) -> None:
+    solve(bench, {"attempt-1.1": [[USELESS, RIGHT]]})
+    text = "\n".join(plain(read_task(bench.task)))
+    for wanted in ("probe ", "place 1: calc.py:4-6 mean", "sample 2: holds", "planner guided"):
+        assert wanted in text, wanted
+
+
+def sample(number: int, passes: bool, wrongs: int = 1) -> Sample:
+    trial = Trial() if passes else Trial(tuple("x" * wrongs))
+    return Sample(number, "p", str(number), trial, number, Message("m", "assistant", ""))
+
+
+def test_what_is_handed_in() -> None:
+    held = [sample(number, True) for number in range(1, 7)]
+    failed = [sample(7, False, 2), sample(8, False, 1), sample(9, False, 1)]
+    assert [one.number for one in handed_in([*held, *failed])] == [1, 2, 3, 4, 5, 6, 8, 9]
+    assert [one.number for one in handed_in([*held[:2], *failed])] == [1, 2]
+    assert [one.number for one in handed_in(failed)] == [8, 9, 7]
+    assert len(handed_in([sample(n, False) for n in range(9)])) == MOST_UNPROVEN
+    assert handed_in([]) == []
+
+
+def test_an_agenda_looks_at_new_places_and_again_at_proven_ones() -> None:
+    given = [Place("p", str(number), number, number) for number in range(5)]
+    agenda = Agenda(list(given))
+    assert list(agenda) == given[:2]
+    agenda.proven.append(given[1])
+    assert list(agenda) == [given[1], given[2]]
+    assert list(agenda) == [given[1], given[3]]
+    assert list(agenda) == [given[1], given[4]]
+    assert list(agenda) == [given[1]]
+
+
+@pytest.mark.parametrize(
+    ("able", "planner"),
+    [
+        (Capabilities(parameters=1.5e9, context=32_000), "guided"),
+        (Capabilities(parameters=70e9, context=32_000), "free"),
+        (Capabilities(context=4096), "guided"),
+        (Capabilities(), "free"),
+        (Capabilities(parameters=1e9, prepared=True), "free"),
+    ],
+)
+def test_auto_chooses_by_what_the_model_can_do(able: Capabilities, planner: str) -> None:
+    assert planner_of(Config(), able) == planner
+    assert planner_of(replace(Config(), planner="free"), able) == "free"
+    assert planner_of(replace(Config(), planner="guided"), able) == "guided"

@@ -1,0 +1,94 @@
+"""Probes: an issue's snippets as tests, in a real repository with real pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.planner.index import Index
+from agent.planner.probes import probes
+from agent.planner.sources import read_sources
+from tests.samples import PYTEST, PYTHON_PATH, git, make_project
+from tools.run_tests import run_tests
+from tools.sandbox import Sandbox
+from tools.sandbox_local import LocalSandbox
+
+EXTRA = """from calc import mean
+
+LIMIT = 3
+
+
+class Empty(Exception):
+    pass
+
+
+def first(values):
+    if not values:
+        raise Empty("nothing in it")
+    return values[0]
+"""
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    project = make_project(tmp_path / "project")
+    (project / "extra.py").write_text(EXTRA)
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "more")
+    with LocalSandbox(project, path=PYTHON_PATH) as opened:
+        yield opened
+
+
+def probed(sandbox: Sandbox, issue: str, command: str = PYTEST) -> dict[str, str]:
+    index = Index(read_sources(sandbox))
+    before = sandbox.run("git status --porcelain").output
+    found = probes(sandbox, command, index, ["tests/test_calc.py"], f"Title\n\n{issue}\n")
+    assert sandbox.run("git status --porcelain").output == before == "", "nothing is left behind"
+    return found
+
+
+def test_a_stated_result_is_a_probe_with_the_names_that_it_needs(sandbox: Sandbox) -> None:
+    found = probed(sandbox, "`mean([1, 2])` gives `1.5` instead of `2`")
+    assert list(found) == ["tests/test_snippet_1.py"]
+    source = found["tests/test_snippet_1.py"]
+    assert "from calc import mean" in source
+    assert "assert (mean([1, 2])) == (2)" in source
+    sandbox.write("tests/test_snippet_1.py", source.encode())
+    assert [r.result for r in run_tests(sandbox, PYTEST, list(found)).reports] == ["fail"]
+
+
+def test_a_result_may_be_meant_as_it_looks(sandbox: Sandbox) -> None:
+    (source,) = probed(sandbox, "`mean([4])` should be `four times`").values()
+    assert "str(mean([4])) == 'four times'" in source
+
+
+@pytest.mark.parametrize(
+    ("issue", "why"),
+    [
+        ("`mean([1, 2])` gives `9` instead of `2`", "it does not give what the issue says"),
+        ("`mean([1, 3])` should be `2`", "it does what it should"),
+        ("`median([1, 2])` should be `2`", "nobody defines it"),
+        ("`mean(unknown)` should be `2`", "a name is not known"),
+        ("```python\nmean([])\n```\nThis raises a ValueError.", "another exception is named"),
+        ("```python\nmean([1])\n```\nThis raises a ValueError.", "it raises nothing"),
+    ],
+)
+def test_what_does_not_show_the_issue_is_no_probe(sandbox: Sandbox, issue: str, why: str) -> None:
+    assert probed(sandbox, issue) == {}, why
+
+
+def test_a_program_that_raises_what_the_issue_names_is_a_probe(sandbox: Sandbox) -> None:
+    (source,) = probed(sandbox, "```python\nmean([])\n```\nZeroDivisionError").values()
+    assert "def test_reported():\n    mean([])" in source
+
+
+def test_names_come_from_where_they_are_defined(sandbox: Sandbox) -> None:
+    issue = "```python\nfrom extra import LIMIT\nassert first([LIMIT]) == 4\n```"
+    (source,) = probed(sandbox, issue).values()
+    assert source.startswith("from extra import LIMIT\nfrom extra import first\n")
+
+
+def test_only_pytest_tells_why_a_test_fails(sandbox: Sandbox) -> None:
+    assert probed(sandbox, "`mean([1, 2])` should be `2`", "make check") == {}

@@ -1,0 +1,70 @@
+"""What an issue says that code should do."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.planner.snippets import Stated, pieces, programs, stated
+
+
+@pytest.mark.parametrize(
+    ("issue", "expected"),
+    [
+        ("`f(1)` gives `2` instead of `3`", [Stated("f(1)", "3", "2")]),
+        ("`f(1)` returns `2` but should return `3`.", [Stated("f(1)", "3", "2")]),
+        ("`f(1)` should be `3`, not now", [Stated("f(1)", "3")]),
+        ("`f(1)` should give `3` instead of `2`", [Stated("f(1)", "3", "2")]),
+        ("```\nx = 1\nf(x)  # should be 3\n```", [Stated("f(x)", "3", None, "x = 1")]),
+        ("```\nprint(f(1))  # expected: 3\n```", [Stated("f(1)", "3")]),
+        (
+            "```\n>>> x = 1\n>>> f(x)\n2\n```\nExpected:\n```\n>>> f(x)\n3\n```",
+            [Stated("f(x)", "3", "2", "x = 1")],
+        ),
+        ("```\n>>> f(1)\n2\n```\nExpected output\n```\n3\n```", [Stated("f(1)", "3", "2")]),
+        ("```\n>>> f(1)\n2\n```\nThe answer should be `3`.", [Stated("f(1)", "3", "2")]),
+        ("In [1]: f(1)\nOut[1]: 2\n\nExpected:\n\n    3\n", [Stated("f(1)", "3", "2")]),
+    ],
+)
+def test_a_stated_result_is_read(issue: str, expected: list[Stated]) -> None:
+    assert stated(f"Title\n\n{issue}\n") == expected
+
+
+@pytest.mark.parametrize(
+    "issue",
+    [
+        "`f(1)` works as expected returning `2`",
+        "`f(1)` gives `2`",
+        "`f` should be `g`",
+        "`f(1)` does not give `2` instead of `3`",
+        "`f(1)` is called here.\n\nLater, it should be `3`",
+        "`f(1)` is slow. One should use `g(2)`",
+        "`f(1)` and `g(2)` should be alike",
+        "```\n>>> f(1)\n2\n```\nThis is right.\n```\n3\n```",
+        "```\nf(1)  # a remark\n```",
+        "```\n$ f 1  # should be 3\n```",
+    ],
+)
+def test_what_is_not_stated_is_not_read(issue: str) -> None:
+    assert stated(f"Title\n\n{issue}\n") == []
+
+
+def test_programs_are_what_was_typed() -> None:
+    issue = (
+        "T\n\n```python\nimport m\nm.f()\n```\n\n"
+        "```\n>>> for x in y():\n...     x\n1\n>>> z()\n```\n"
+        "\n```\nTraceback (most recent call last):\n```\n\n```\nname\n```\n"
+    )
+    assert programs(issue) == ["import m\nm.f()", "for x in y():\n    x\nz()"]
+
+
+def test_a_comment_of_a_template_is_no_part() -> None:
+    assert not programs("T\n<!--\n```python\nf()\n```\n-->\n")
+
+
+@given(st.text(alphabet="`>~\n .#:=()f1x<!-", max_size=200))
+def test_any_text_can_be_read(issue: str) -> None:
+    assert "".join(piece.kind for piece in pieces(issue)).endswith("prose")
+    stated(issue)
+    programs(issue)
