@@ -84,7 +84,6 @@ WRONG = {
     "steps in words": (("solve", "mean.md", *GIVEN, "--max-steps", "x"), 2, "--max-steps"),
     "time of none": (("solve", "mean.md", *GIVEN, "--time-limit", "0"), 2, "time_limit"),
     "a planner of no kind": (("solve", "mean.md", *GIVEN, "--planner", "p"), 2, "planner"),
-    "a planner to come": (("solve", "mean.md", *GIVEN, "--planner", "guided"), 2, "not in this"),
     "a sandbox of no kind": (("solve", "mean.md", *GIVEN, "--sandbox", "vm"), 2, "sandbox"),
     "an option of no kind": (("solve", "mean.md", *GIVEN, "--colour"), 2, "--colour"),
     "an option to come": (("solve", "mean.md", *GIVEN, "--pr"), 2, "--pr is not in this version"),

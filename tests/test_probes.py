@@ -90,5 +90,20 @@ def test_names_come_from_where_they_are_defined(sandbox: Sandbox) -> None:
     assert source.startswith("from extra import LIMIT\nfrom extra import first\n")
 
 
+def test_a_later_block_goes_on_where_an_earlier_one_ended(sandbox: Sandbox) -> None:
+    issue = (
+        "```python\nfrom extra import first\nnone = []\nunused = 1\n```\nThis is fine:\n"
+        "```python\nfirst(none + [1])\n```\nThis raises EmptyError, an Empty:\n"
+        "```python\nfirst(none)\n```\n"
+    )
+    assert probed(sandbox, issue) == {}, "an exception of another name"
+    (source,) = probed(
+        sandbox, issue.replace("first(none)\n", "assert first(none + [2]) == 3\n")
+    ).values()
+    assert source.startswith("from extra import first\n")
+    assert "    none = []\n    assert first(none + [2]) == 3" in source
+    assert "unused" not in source
+
+
 def test_only_pytest_tells_why_a_test_fails(sandbox: Sandbox) -> None:
     assert probed(sandbox, "`mean([1, 2])` should be `2`", "make check") == {}

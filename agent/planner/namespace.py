@@ -35,19 +35,23 @@ def free_names(code: str) -> list[str]:
     return [name for name in used if name not in own]
 
 
-def head(source: str, names: Iterable[str] | None = None) -> tuple[str, set[str]]:
-    """Return the lines at the top of a test file that give these names, and which they give.
+def head(
+    source: str, names: Iterable[str] | None = None, *, definitions: bool = False
+) -> tuple[str, set[str]]:
+    """Return the lines of a program that give these names, and which they give.
 
-    Without `names`, all that its lines give.
+    Without `names`, all that its lines give. Lines are imports and short values, and with
+    `definitions` functions and classes.
     """
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "", set()
-    names = {name for node in body for name in _bound(node)} if names is None else set(names)
+    gives = {id(node): _bound(node, definitions) for node in body}
+    names = {name for found in gives.values() for name in found} if names is None else set(names)
     wanted, kept, given = set(names), list[str](), set[str]()
     for node in reversed(body):  # what a line needs stands above it
-        bound = _bound(node)
+        bound = gives[id(node)]
         if not wanted & bound.keys():
             continue
         given |= wanted & bound.keys()
@@ -56,9 +60,11 @@ def head(source: str, names: Iterable[str] | None = None) -> tuple[str, set[str]
     return "\n".join(reversed(kept)), given & names
 
 
-def _bound(node: ast.stmt) -> Mapping[str, None]:
-    """Return the names that a line binds by an import or with a short value."""
+def _bound(node: ast.stmt, definitions: bool) -> Mapping[str, None]:
+    """Return the names that a line binds by an import, with a short value or as a definition."""
     match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if definitions:
+            return {name: None}
         case ast.ImportFrom(module="__future__"):
             return {}
         case ast.Import(names=found) | ast.ImportFrom(names=found):

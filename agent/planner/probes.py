@@ -13,7 +13,7 @@ from textwrap import indent
 
 from agent.judge.reason import issue_reason
 from agent.planner.index import Index
-from agent.planner.namespace import free_names, imports_of, nearest_head
+from agent.planner.namespace import free_names, head, imports_of, nearest_head
 from agent.planner.snippets import Stated, programs, stated
 from tools.junit import CaseReport
 from tools.run_tests import is_pytest, run_tests
@@ -131,10 +131,19 @@ def _wanted(issue: str) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
         whole = "\n".join([one.setup, one.expression, one.expected])
         code = whole if _parses(whole) else "\n".join([one.setup, one.expression])
         yield code, top, bodies
-    for program in programs(issue):
+    for program in _in_sequence(programs(issue)):
         top, body = _divided(program)
         if body:
             yield program, top, [(body, "")]
+
+
+def _in_sequence(blocks: Sequence[str]) -> Iterator[str]:
+    """Yield each program with what it needs of the blocks before it: an issue tells a story."""
+    told = ""
+    for block in blocks:
+        before, _ = head(told, free_names(block), definitions=True)
+        yield "\n".join(filter(None, [before, block]))
+        told = f"{told}\n{block}"
 
 
 def _compared(one: Stated, setup: str, mode: str) -> tuple[str, str] | None:

@@ -95,9 +95,9 @@ def _dedented(block: str) -> str:
 
 
 def programs(issue: str) -> list[str]:
-    """Return the blocks of an issue that are Python and do something, without their outputs."""
+    """Return the blocks of an issue that are Python, without their outputs, in their order."""
     sessions = (_session(piece.text) for piece in pieces(issue) if piece.kind == "block")
-    codes = (session.code for session in sessions if session and _acts(session.code))
+    codes = (session.code for session in sessions if session and not _is_value(session.code))
     return list(dict.fromkeys(codes))[:MOST]
 
 
@@ -154,6 +154,11 @@ def _acts(code: str) -> bool:
     """Tell whether a program calls something: names and literals alone show nothing."""
     tree = _parsed(code)
     return tree is not None and any(isinstance(node, ast.Call) for node in ast.walk(tree))
+
+
+def _is_value(code: str) -> bool:
+    """Tell whether a block only shows something, such as a result."""
+    return _is_expression(code) and not _acts(code)
 
 
 def _is_expression(code: str) -> bool:
