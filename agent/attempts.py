@@ -18,6 +18,8 @@ from tools.sandbox import Sandbox
 
 TO_BE_MADE = (None, "interrupted", "model_lost")
 """Ends after which an attempt is made again when its run is taken up."""
+COOLEST, WARMEST = 0.6, 1.0
+"""Temperatures between which a small model's samples of one prompt differ and still make sense."""
 
 
 def attempt_numbers(work: Solving) -> Sequence[int]:
@@ -53,6 +55,8 @@ def _attempt_once(
     work: Solving, approach: Approach, number: int, before: list[Candidate]
 ) -> list[Candidate]:
     warmth = temperature(number, work.config.temperature)
+    if work.planner == "guided":
+        warmth = min(WARMEST, max(COOLEST, warmth))
     sampling = Sampling(1, warmth, work.config.seed + number - 1)
     with (
         work.folder.attempt_log(number) as log,

@@ -34,6 +34,7 @@ class Stub:
     apis: tuple[str, ...] = ("chat", "responses")
     models: tuple[str, ...] = ("stub",)
     window: int | None = None
+    meta: Any = None
     pages: dict[str, Any] = field(default_factory=dict)
     requests: list[tuple[str, Body]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -68,7 +69,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/v1/models":
             entries = [
-                {"id": name, "context_length": self.stub.window} for name in self.stub.models
+                {"id": name, "context_length": self.stub.window, "meta": self.stub.meta}
+                for name in self.stub.models
             ]
             self.send(200, {"object": "list", "data": entries})
         elif self.path in self.stub.pages:

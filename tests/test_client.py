@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from agent.model.chat import Chat
 from agent.model.client import Connection
 from agent.model.failures import Refused, retry_after
 from agent.model.pricing import Prices
-from agent.model.protocol import ContextOverflow, Replies
+from agent.model.protocol import Capabilities, ContextOverflow, Replies
 from agent.model.served import ServedModel
 from agent.records import Message, Usage
 from tests.stub_server import (
@@ -287,6 +288,11 @@ def test_n_replies_come_in_one_request_or_in_n(stub: Stub) -> None:
     assert [request["seed"] for _, request in stub.requests] == [5, 6, 7]
     assert len(together.messages) == 3
     assert_counts_equal(together.usage, stub)
+    able = replace(one, capabilities=Capabilities(several=True))
+    stub.requests.clear()
+    assert len(able.reply(HELLO, n=6, seed=5).messages) == 6
+    assert [request["n"] for _, request in stub.requests if "n" in request] == [4, 2]
+    assert [request["seed"] for _, request in stub.requests] == [5, 9]
 
 
 def test_the_key_goes_nowhere_but_into_the_header(stub: Stub) -> None:

@@ -16,7 +16,7 @@ from agent.recording import RecordedTask, read_task
 from agent.records import Message, Place, Result
 from agent.show.transcript import plain
 from agent.solving import planner_of
-from tests.samples import ISSUE
+from tests.samples import ISSUE, commit
 from tests.test_solve import NEW, OLD, WROTE, Bench
 
 SHOWN = ISSUE + "\n`mean([])` should be `0.0`\n"
@@ -143,6 +143,28 @@ def test_what_is_handed_in() -> None:
     assert [one.number for one in handed_in(failed)] == [8, 9, 7]
     assert len(handed_in([sample(n, False) for n in range(9)])) == MOST_UNPROVEN
     assert handed_in([]) == []
+    broken = replace(failed[0], trial=Trial(("x", "problems")))
+    assert handed_in([broken]) == [], "what does not compile is no patch"
+
+
+def test_line_ends_stay_as_they_are(bench: Bench) -> None:
+    file = bench.project / "calc.py"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    commit(bench.project, "windows")
+    result, recorded = solve(bench, {"attempt-1.1": [[RIGHT]]})
+    assert result.status == "verified"
+    changed = [x for x in recorded.candidates[0].patch.splitlines(keepends=True) if x[0] in "+-"]
+    assert changed[2:] == [f"-{OLD}\r\n", f"+{NEW}\r\n"]
+
+
+def test_without_checks_each_attempt_looks_at_another_place(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "mean.md").write_text(ISSUE)
+    more = bench.project / "more.py"
+    more.write_text("def mean_of(values):\n    return sum(values) / len(values)\n")
+    commit(bench.project, "more")
+    script = {f"attempt-{k}.{place}": [[USELESS]] for k in (1, 2) for place in (1, 2)}
+    _, recorded = solve(bench, script)
+    assert {one.files for one in recorded.candidates} == {("calc.py",), ("more.py",)}
 
 
 def test_an_agenda_looks_at_new_places_and_again_at_proven_ones() -> None:

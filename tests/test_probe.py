@@ -15,7 +15,7 @@ from agent.errors import UserError
 from agent.model.client import Connection
 from agent.model.dialect import Dialect
 from agent.model.pricing import Prices
-from agent.model.probe import Known, Memory, discover, window_of
+from agent.model.probe import Known, Memory, discover, size_of, window_of
 from agent.model.protocol import Capabilities
 from agent.model.served import ServedModel
 from agent.model.text import Text
@@ -110,6 +110,25 @@ def test_the_window_is_read_where_a_server_tells_it(
 def test_the_list_of_models_tells_the_window(stub: Stub, model: ServedModel) -> None:
     stub.window = 32_000
     assert window_of(model) == 32_000
+
+
+@pytest.mark.parametrize(
+    ("name", "meta", "size"),
+    [
+        ("qwen2.5-coder:1.5b", None, 1.5e9),
+        ("llama-3.2-3B-instruct-q4", None, 3e9),
+        ("Qwen2.5-Coder-32B-Instruct", None, 32e9),
+        ("gpt-4o-mini", None, None),
+        ("qwen2.5-coder:1.5b", {"n_params": 1_777_088_000}, 1_777_088_000),
+        ("mixtral-8x7b", None, None),
+        ("model.gguf", {"n_params": "many"}, None),
+    ],
+)
+def test_the_size_is_what_the_server_or_the_name_tells(
+    stub: Stub, model: ServedModel, name: str, meta: object, size: float | None
+) -> None:
+    stub.models, stub.meta = (name,), meta
+    assert size_of(replace(model, model=name)) == size
 
 
 def test_llama_cpp_is_known_by_its_properties(stub: Stub, model: ServedModel) -> None:

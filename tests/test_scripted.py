@@ -67,6 +67,17 @@ def test_a_wrong_script_is_the_users_to_mend(tmp_path: Path, script: object) -> 
     assert "attempt-1" in error.value.hint
 
 
+def test_a_list_is_the_samples_of_one_prompt(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps({"attempt-1.1": [["a", "b"], "c"], "attempt-1.2": ["d"]}))
+    model = load(path)
+    said = model.reply([], n=3, conversation="attempt-1.1").messages
+    assert [one.content for one in said] == ["a", "b", "a"]
+    more = model.reply([said[0]], n=2, conversation="attempt-1.1").messages
+    assert [one.content for one in more] == ["c", "c"]
+    assert model.attempts == 1, "places of one attempt are no attempts"
+
+
 def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot read the script .*none\.json"):
         load(tmp_path / "none.json")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from agent.intake.build import VENV
 from agent.intake.project import Project
 
 _NONE_LEFT = re.compile(r"there are no versions of ([\w.-]+)", re.IGNORECASE)
 _FILTERED = re.compile(
-    r"`([\w.-]+)` was filtered by `exclude-newer`.*?published at ([\dTZ:.-]+Z)", re.DOTALL
+    r"`([\w.-]+)` was filtered by `exclude-newer`.*?published\s+at\s+([\dTZ:.-]+Z)", re.DOTALL
 )
 BACKENDS = ("setuptools", "setuptools-scm", "wheel", "flit-core", "poetry-core", "hatchling")
 EDITABLE_SINCE = datetime(2023, 2, 1, tzinfo=UTC)
@@ -58,7 +58,11 @@ def gone(said: str, moment: Moment) -> Moment | None:
     """
     known = dict(moment.late)
     none_left = set(_NONE_LEFT.findall(said))
-    found = {name: date for name, date in _FILTERED.findall(said) if name in none_left - set(known)}
+    found = {
+        name: _stamp(datetime.fromisoformat(date) + timedelta(days=1))
+        for name, date in _FILTERED.findall(said)
+        if name in none_left - set(known)
+    }
     return replace(moment, late=(*moment.late, *sorted(found.items()))) if found else None
 
 

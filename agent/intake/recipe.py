@@ -114,7 +114,8 @@ def _compiled(
         if later is None:
             return code, moment
         for name, date in later.late[len(moment.late) :]:
-            build.note(f"the index has nothing so old of {name}: what it has of {date} is let in")
+            note = f"the index has nothing so old of {name} any more: what it had by {date[:10]} is"
+            build.note(f"{note} let in")
         moment = later
 
 

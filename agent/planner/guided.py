@@ -23,14 +23,14 @@ from tools.problems import new_problems
 from tools.sandbox import Sandbox
 
 NAME = "guided"
+PROBLEMS = "problems"
+"""Stands for a check of a change that adds syntax errors or undefined names."""
 LINES, SAMPLES, AGAIN = 3, 3, 2
 """Lines at which changes are asked for first, how many at each, and at each thing tried later."""
 MOST_UNPROVEN = 4
 """Samples that an attempt hands in when none of them holds."""
 PLACES = 2
 """Places that one attempt looks at."""
-COOLEST, WARMEST = 0.6, 1.0
-"""Temperatures between which samples of one prompt differ and still make sense."""
 LONGEST_CHANGE = 400
 """Tokens; three blocks of some lines have fewer."""
 
@@ -93,7 +93,7 @@ class Guided:
             for number, place in enumerate(self.agenda, 1):
                 held = self._changes_at(place, f"{self.talk.name}.{number}", before)
                 if held:
-                    if place not in self.agenda.proven:
+                    if self.bench.checks and place not in self.agenda.proven:
                         self.agenda.proven.append(place)
                     raise EpisodeOver("submitted", f"{held} changes at {place} hold")
             raise EpisodeOver("submitted", "no change holds; the best are handed in")
@@ -162,7 +162,7 @@ class Guided:
         sampling = replace(
             self.talk.sampling,
             n=count,
-            temperature=min(WARMEST, max(COOLEST, self.talk.sampling.temperature)),
+            seed=(self.talk.sampling.seed or 0) + starts[0],  # without a grammar prompts are equal
             grammar=grammar(shown, starts) if self.talk.model.capabilities.grammar else None,
         )
         made = []
@@ -181,14 +181,20 @@ class Guided:
         return made
 
     def _whole(self, place: Place, after: Sequence[str]) -> str:
-        lines = self.sources[place.path].split("\n")
-        return "\n".join([*lines[: place.first - 1], *after, *lines[place.last :]])
+        """Return the file with a place's new lines, all else byte for byte as it is."""
+        lines = self._original(place.path).split("\n")
+        end = "\r" if lines[place.first - 1].endswith("\r") else ""
+        new = [f"{line}{end}" for line in after]
+        return "\n".join([*lines[: place.first - 1], *new, *lines[place.last :]])
+
+    def _original(self, path: str) -> str:
+        return self.sandbox.read(path).decode("utf-8", "surrogateescape")
 
     def _tried(self, path: str, text: str) -> Trial:
-        problems = new_problems(self.sandbox, path, self.sources[path], text)
+        problems = new_problems(self.sandbox, path, self._original(path), text)
         if problems:
             said = "The change would add these problems:\n" + "\n".join(problems)
-            return Trial(failing=(*self.bench.checks, "problems"), said=said)
+            return Trial(failing=(*self.bench.checks, PROBLEMS), said=said)
         return self.bench.try_out(path, text)
 
     def _note(self, reply: Message, outcome: str) -> None:
@@ -200,9 +206,9 @@ def handed_in(found: Sequence[Sample]) -> list[Sample]:
     """Return the samples that hold, and beside three of them one that does not.
 
     That one shows in the matrix that the checks tell changes apart. If none holds, the few with the
-    fewest wrongs are handed in.
+    fewest wrongs are handed in; what does not even compile never is.
     """
     held = [one for one in found if one.trial.passes]
-    failed = [one for one in found if not one.trial.passes]
+    failed = [one for one in found if one.trial.failing[-1:] != (PROBLEMS,) and one not in held]
     failed.sort(key=lambda one: (one.trial.wrongs, one.number))
     return held + failed[: len(held) // 3 if held else MOST_UNPROVEN]
