@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +18,7 @@ from agent.recording import read_events
 from agent.records import Call, Sampling, Usage
 from agent.show.progress import Watch
 from agent.store import TaskFolder
+from tools.base import Observation
 
 Planner = Literal["free", "guided"]
 UNPRICED_TOKENS = 5_000_000
@@ -24,6 +26,7 @@ LOCAL_SECONDS = 900.0
 SMALL = 14e9
 """Parameters below which a model is guided: mini-swe-agent resolves 9 % of SWE-bench Verified with
 a model of 32 billion, and with the embedded one it could not hold its form at all."""
+MARKER = re.compile(r"```|<<<<<<<|=======|>>>>>>>")
 SHORT = 12_000
 """Tokens of a window in which a conversation with tools soon forgets what it saw."""
 
@@ -95,6 +98,8 @@ def conversation(work: Solving, name: str, sampling: Sampling, log: EventLog) ->
         log.append(event)
         if isinstance(event, Call):
             work.watch.step(work.budget.steps, last_action(event), work.budget.usage)
+        elif isinstance(event, Observation) and work.planner == "guided":
+            work.watch.stage(event.text.partition("\n")[0])
 
     able = work.model.capabilities
     reply = min(work.config.reply_tokens, able.output or work.config.reply_tokens)
@@ -108,4 +113,10 @@ def last_action(call: Call) -> str:
         return "no reply"
     reply = call.replies[0]
     acts = [f"{tool.name} {tool.arguments}" for tool in reply.tool_calls]
-    return "; ".join(acts) or reply.content.strip().partition("\n")[0] or "an empty reply"
+    return "; ".join(acts) or first_words(reply.content) or "an empty reply"
+
+
+def first_words(text: str) -> str:
+    """Return the first line of a text that is no fence and no marker."""
+    lines = (line.strip() for line in text.split("\n"))
+    return next((line for line in lines if line and not MARKER.match(line)), "")
