@@ -27,7 +27,7 @@ SMALL = 14e9
 """Parameters below which a model is guided: mini-swe-agent resolves 9 % of SWE-bench Verified with
 a model of 32 billion, and with the embedded one it could not hold its form at all."""
 MARKER = re.compile(r"```|<<<<<<<|=======|>>>>>>>")
-SHORT = 12_000
+SHORT = 8_000
 """Tokens of a window in which a conversation with tools soon forgets what it saw."""
 
 
