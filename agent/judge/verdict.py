@@ -36,7 +36,9 @@ def _sentences(
         return
     best, standing = outcome.classes[0], outcome.standings[outcome.chosen]
     issue = [check for check in matrix.checks if check.issue]
-    yield f"Candidate {outcome.chosen} was chosen from {len(candidates)}."
+    behind = len(samples(candidates))
+    different = f" different ones, left by {behind} samples" if behind > len(candidates) else ""
+    yield f"Candidate {outcome.chosen} was chosen from {len(candidates)}{different}."
     if not standing.candidate.applies:
         yield "It does not apply to a clean checkout."
     if best.tampered:

@@ -193,7 +193,7 @@ class Guided:
     def _tried(self, path: str, text: str) -> Trial:
         problems = new_problems(self.sandbox, path, self._original(path), text)
         if problems:
-            said = "The change would add these problems:\n" + "\n".join(problems)
+            said = f"The change would add problems: {'; '.join(problems)}"
             return Trial(failing=(*self.bench.checks, PROBLEMS), said=said)
         return self.bench.try_out(path, text)
 
@@ -203,7 +203,7 @@ class Guided:
 
 
 def handed_in(found: Sequence[Sample]) -> list[Sample]:
-    """Return the samples that hold, and beside three of them one that does not.
+    """Return the samples that hold, and beside two or more of them one that does not.
 
     That one shows in the matrix that the checks tell changes apart. If none holds, the few with the
     fewest wrongs are handed in; what does not even compile never is.
@@ -211,4 +211,4 @@ def handed_in(found: Sequence[Sample]) -> list[Sample]:
     held = [one for one in found if one.trial.passes]
     failed = [one for one in found if one.trial.failing[-1:] != (PROBLEMS,) and one not in held]
     failed.sort(key=lambda one: (one.trial.wrongs, one.number))
-    return held + failed[: len(held) // 3 if held else MOST_UNPROVEN]
+    return held + failed[: min(len(held) - 1, 1) if held else MOST_UNPROVEN]
