@@ -104,7 +104,8 @@ def conversation(work: Solving, name: str, sampling: Sampling, log: EventLog) ->
     able = work.model.capabilities
     reply = min(work.config.reply_tokens, able.output or work.config.reply_tokens)
     window = Window(work.window, reply)
-    return Conversation(name, work.model, work.budget, sampling, record, window)
+    prefix = "" if name.startswith("attempt-") else f"{name}-"  # these share one log
+    return Conversation(name, work.model, work.budget, sampling, record, window, prefix)
 
 
 def last_action(call: Call) -> str:

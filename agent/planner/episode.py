@@ -39,8 +39,9 @@ class Conversation:
     """The message list, which is the only state of an attempt: appended to, never rewritten.
 
     Whoever drives asks with all of it (`ask`) or, for narrow questions, with some (`sample`).
-    `record` hears of every event as it happens. Of a list that no longer fits the model's
-    `window`, a shortened view is sent; the list stays whole.
+    `prefix` begins the ids of what is logged beside other conversations. `record` hears of every
+    event as it happens. Of a list that no longer fits the model's `window`, a shortened view is
+    sent; the list stays whole.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Conversation:
     sampling: Sampling
     record: Callable[[Event], None]
     window: Window
+    prefix: str = ""
     messages: list[Message] = field(default_factory=list)
     used: Usage = Usage()
     _calls: int = 0
@@ -61,7 +63,7 @@ class Conversation:
 
     def add(self, message: Message) -> Message:
         """Append a message and give it its id."""
-        message = replace(message, id=f"m{len(self.messages)}")
+        message = replace(message, id=f"{self.prefix}m{len(self.messages)}")
         self.messages.append(message)
         self.record(message)
         return message
@@ -136,7 +138,7 @@ class Conversation:
         self.used += replies.usage
         self._calls += 1
         return Call(
-            id=f"c{self._calls}",
+            id=f"{self.prefix}c{self._calls}",
             conversation=question.name,
             sent=tuple(message.id for message in view.messages),
             elided=view.elided,
