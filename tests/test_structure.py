@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,3 +179,12 @@ def test_programs_inside_keep_to_an_old_python(path: str) -> None:
 
     ast.parse(text, path, feature_version=(3, 6))
     assert "__future__" not in imports(path)  # its annotations came with 3.7
+
+
+def test_nothing_is_fitted_to_the_demo() -> None:
+    """The project, file and function of the demo's issue stand in no code, default or prompt."""
+    telling = re.compile(r"sympy|latex|acsc|inv_?trig|print_?function", re.IGNORECASE)
+    files = [file for package in PACKAGES for file in (PROJECT / package).rglob("*.*")]
+    texts = [file for file in files if file.suffix in (".py", ".j2")]
+    assert len(texts) > 100
+    assert not [str(file) for file in texts if telling.search(file.read_text(encoding="utf-8"))]

@@ -72,7 +72,7 @@ def _release(text: str) -> Release:
 
 
 def short_name(address: Address) -> str:
-    """Return the last part of the name: `sympy` for https://github.com/sympy/sympy.git."""
+    """Return the last part of the name: `tool` for https://example.org/me/tool.git."""
     if isinstance(address, Release):
         return address.project
     if isinstance(address, Folder):
