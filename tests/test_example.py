@@ -1,0 +1,65 @@
+"""The recorded run that the README shows: it can be read, is what it claims, and is of the demo."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from agent.judge.candidate import merge
+from agent.judge.vote import vote
+from agent.model.protocol import digest
+from agent.recording import RecordedTask, load_task
+from agent.records import Call, Message
+from agent.show.transcript import lines
+
+PROJECT = Path(__file__).parent.parent
+EXAMPLE = PROJECT / "runs" / "example"
+ISSUE = PROJECT / "tests" / "data" / "sympy-14774.md"
+
+
+def recorded() -> RecordedTask:
+    return load_task(EXAMPLE)
+
+
+def test_it_is_the_demos_issue_word_for_word() -> None:
+    task = recorded().task
+    assert task is not None
+    text = (
+        ISSUE.read_text(encoding="utf-8").partition("+++\n\n")[2]
+        or ISSUE.read_text(encoding="utf-8").rpartition("+++\n")[2]
+    )
+    assert "".join(task.text.split()) == "".join(text.split())
+
+
+def test_its_verdict_follows_from_its_matrix() -> None:
+    task = recorded()
+    assert task.result is not None
+    assert task.matrix is not None
+    assert task.verdict is not None
+    assert (task.result.status, task.result.model) == ("verified", "local")
+    assert len(task.candidates) >= 4
+    assert any(check.issue for check in task.matrix.checks)
+    again = vote(merge(task.candidates), task.matrix)
+    assert (again.chosen, again.status) == (task.verdict.chosen, task.verdict.status)
+
+
+def test_every_request_can_be_rebuilt_from_it() -> None:
+    task = recorded()
+    calls = 0
+    for events in (task.shared, *(log.events for log in task.logs)):
+        known = {event.id: event for event in events if isinstance(event, Message)}
+        for call in (event for event in events if isinstance(event, Call)):
+            sent = [known[one] for one in call.sent]
+            assert not call.elided
+            assert digest(sent, [], call.sampling) == call.digest
+            calls += 1
+    assert calls > 4
+
+
+def test_it_reads_well_and_names_no_machine() -> None:
+    text = "\n".join(lines(EXAMPLE))
+    assert "sample 1: holds" in text
+    everything = "".join(
+        path.read_text(encoding="utf-8") for path in EXAMPLE.rglob("*") if path.is_file()
+    )
+    assert not re.findall(r"/(?:home|Users|work)/\w+|\b10\.\d+\.\d+\.\d+", everything)
