@@ -65,7 +65,8 @@ class Approach:
             trying = stack.enter_context(work.place.sandboxes.open())
             bench = Bench(trying, image.test_command, self.written.probes | self.written.tests)
             sources = self.known.index.sources
-            return Guided(talk, sandbox, bench, sources, self.agenda, task.text)
+            number = int(talk.name.rpartition("-")[2])
+            return Guided(talk, sandbox, bench, sources, self.agenda, number, task.text)
         review = not work.model.capabilities.prepared
         tools = free.toolbox(sandbox, image.test_command, review=review)
         return free.Free(talk, sandbox, tools, task, image, self.overview)
@@ -109,7 +110,7 @@ def write_reproduction(work: Solving, known: Surroundings) -> Reproduction:
 def decide(work: Solving, known: Surroundings, written: Reproduction) -> Approach:
     """Return how the attempts are made: with a map, or along the places that may need repair."""
     if work.planner == "guided":
-        return Approach(known, written, agenda=Agenda(list(_places(work, known))))
+        return Approach(known, written, agenda=Agenda(_places(work, known)))
     # Nothing that a prepared model is shown changes its replies.
     prepared = work.model.capabilities.prepared
     overview = "" if prepared else free.overview(known.index, known.ranking, work.window)

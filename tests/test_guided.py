@@ -11,6 +11,7 @@ import pytest
 from agent.config import Config
 from agent.model.protocol import Capabilities
 from agent.planner.guided import MOST_UNPROVEN, Agenda, Sample, handed_in
+from agent.planner.index import Index
 from agent.planner.trial import Trial
 from agent.recording import RecordedTask, read_task
 from agent.records import Message, Place, Result
@@ -158,6 +159,18 @@ def test_line_ends_stay_as_they_are(bench: Bench) -> None:
     assert changed[2:] == [f"-{OLD}\r\n", f"+{NEW}\r\n"]
 
 
+def test_what_is_not_changed_stays_byte_for_byte(bench: Bench) -> None:
+    file = bench.project / "calc.py"
+    head = b"# -*- coding: latin-1 -*-\n"
+    file.write_bytes(head + file.read_bytes().replace(b"Return the mean.", b"Le caf\xe9."))
+    commit(bench.project, "latin-1")
+    _, recorded = solve(bench, {"attempt-1.1": [[RIGHT]]})
+    index = Index({"calc.py": file.read_bytes().decode("utf-8", "replace")})
+    assert "\ufffd" in index.sources["calc.py"]
+    assert recorded.logs[0].observations[0].text == "sample 1: holds"
+    assert "\ufffd" not in recorded.candidates[0].patch
+
+
 def test_without_checks_each_attempt_looks_at_another_place(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "mean.md").write_text(ISSUE)
     more = bench.project / "more.py"
@@ -170,13 +183,14 @@ def test_without_checks_each_attempt_looks_at_another_place(bench: Bench, tmp_pa
 
 def test_an_agenda_looks_at_new_places_and_again_at_proven_ones() -> None:
     given = [Place("p", str(number), number, number) for number in range(5)]
-    agenda = Agenda(list(given))
-    assert list(agenda) == given[:2]
+    agenda = Agenda(given)
+    assert agenda.of(1) == agenda.of(1) == [given[0], given[4]]
+    assert agenda.of(2) == [given[1]]
     agenda.proven.append(given[1])
-    assert list(agenda) == [given[1], given[2]]
-    assert list(agenda) == [given[1], given[3]]
-    assert list(agenda) == [given[1], given[4]]
-    assert list(agenda) == [given[1]]
+    assert agenda.of(1) == [given[1], given[0]]
+    assert agenda.of(2) == [given[1]]
+    assert agenda.of(3) == [given[1], given[2]]
+    assert agenda.of(9) == [given[1]]
 
 
 @pytest.mark.parametrize(

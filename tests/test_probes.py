@@ -84,6 +84,19 @@ def test_a_program_that_raises_what_the_issue_names_is_a_probe(sandbox: Sandbox)
     assert "def test_reported():\n    mean([])" in source
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This should raise a TypeError, not a ZeroDivisionError",
+        "The error message of this ZeroDivisionError helps nobody",
+    ],
+)
+def test_that_an_error_is_the_wrong_one_does_not_mean_there_should_be_none(
+    sandbox: Sandbox, words: str
+) -> None:
+    assert probed(sandbox, f"```python\nmean([])\n```\n{words}.") == {}
+
+
 def test_names_come_from_where_they_are_defined(sandbox: Sandbox) -> None:
     issue = "```python\nfrom extra import LIMIT\nassert first([LIMIT]) == 4\n```"
     (source,) = probed(sandbox, issue).values()

@@ -63,6 +63,13 @@ def test_a_grammar_names_lines_in_their_order() -> None:
     assert "l0-1" not in rules
 
 
+def test_tabs_stay_tabs() -> None:
+    code = ["\tif a:", "\t\treturn 1"]
+    assert '("\\t\\t" [^ ' in grammar(code, [1])
+    assert applied(code, block("return 1", "return 2")) == ["\tif a:", "\t\treturn 2"]
+    assert applied(code, block("\t\treturn 1", "\t\treturn 2").replace("\n", "\r\n")) is not None
+
+
 @given(st.lists(st.text(alphabet='ab"\\ \t', max_size=8), min_size=1, max_size=12), st.data())
 def test_every_rule_that_is_named_is_there(lines: list[str], data: st.DataObject) -> None:
     starts = data.draw(st.sets(st.integers(0, len(lines) - 1), min_size=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,15 @@ def test_a_stated_result_is_read(issue: str, expected: list[Stated]) -> None:
         "```\n>>> f(1)\n2\n```\nThis is right.\n```\n3\n```",
         "```\nf(1)  # a remark\n```",
         "```\n$ f 1  # should be 3\n```",
+        "`f(1)` should raise `ValueError`",
+        "`f(1)` should accept `None`",
+        "`f(1)` must be faster than `g(2)`",
+        "`f(1)` should be deprecated in favour of `g('a')`",
+        "```\nf(2)  # should be a list\n```",
+        "```\nf(2)  # must be called first\n```",
+        "```\n>>> f(2)\n3\n```\nThe expected output is unclear to me. Version:\n```\n1.2.3\n```",
+        "```\n>>> f(2)\n3\n```\nIt must be related to `numpy`",
+        "```\n>>>  a = 1\n>>> f(a)\n1\n```\nIt should be\n```\n2\n```",
     ],
 )
 def test_what_is_not_stated_is_not_read(issue: str) -> None:
@@ -57,6 +68,13 @@ def test_programs_are_what_was_typed() -> None:
         "\n```\nTraceback (most recent call last):\n```\n\n```\nname\n```\n"
     )
     assert programs(issue) == ["import m\nm.f()", "for x in y():\n    x\nz()"]
+
+
+def test_hostile_issues_are_read_in_no_time() -> None:
+    started = time.monotonic()
+    pieces("`" * 15_000 + "\n" * 15_000)
+    stated("T\n\n```\n" + "f(x)  # should be 2\n" * 2500 + "```\n")
+    assert time.monotonic() - started < 5
 
 
 def test_a_comment_of_a_template_is_no_part() -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 from typing import Any
 
 from agent.events import End
 from agent.planner.context import issue_text
 from agent.planner.episode import Conversation, Question
 from agent.planner.lines import beginnings, docstrings
+from agent.planner.localize import MOST
 from agent.planner.replacement import applied, grammar
 from agent.planner.trial import Bench, Trial, failures
 from agent.records import Message, Place
@@ -29,8 +31,9 @@ LINES, SAMPLES, AGAIN = 3, 3, 2
 """Lines at which changes are asked for first, how many at each, and at each thing tried later."""
 MOST_UNPROVEN = 4
 """Samples that an attempt hands in when none of them holds."""
-PLACES = 2
-"""Places that one attempt looks at."""
+PLACES, STRIDE = 2, MOST // 2
+"""Places that one attempt looks at, and how far apart these stand in their order: the first
+attempts begin at the first places."""
 LONGEST_CHANGE = 400
 """Tokens; three blocks of some lines have fewer."""
 
@@ -57,20 +60,18 @@ class Spot:
 
 @dataclass
 class Agenda:
-    """The places of one task, shared by its attempts: which one is looked at next.
+    """The places of one task, shared by its attempts: each looks at others.
 
-    A place where a change held is looked at again; the others are looked at once.
+    A place where a change held is looked at first by all that follow.
     """
 
-    waiting: list[Place]
+    places: Sequence[Place]
     proven: list[Place] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[Place]:
-        """Yield the places of one attempt."""
-        yield from self.proven[:1]
-        for _ in range(PLACES - len(self.proven[:1])):
-            if self.waiting:
-                yield self.waiting.pop(0)
+    def of(self, attempt: int) -> list[Place]:
+        """Return the places of one attempt, counted from 1: the same when it is made again."""
+        own = [one for one in self.places[attempt - 1 :: STRIDE] if one not in self.proven]
+        return [*self.proven[:1], *own][:PLACES]
 
 
 @dataclass
@@ -82,6 +83,7 @@ class Guided:
     bench: Bench
     sources: Mapping[str, str]
     agenda: Agenda
+    number: int
     issue: str
     found: list[Sample] = field(default_factory=list)
     name = NAME
@@ -90,7 +92,7 @@ class Guided:
         """Ask for changes until some hold or the places are used up."""
         try:
             before = failures(self.bench.reports())
-            for number, place in enumerate(self.agenda, 1):
+            for number, place in enumerate(self.agenda.of(self.number), 1):
                 held = self._changes_at(place, f"{self.talk.name}.{number}", before)
                 if held:
                     if self.bench.checks and place not in self.agenda.proven:
@@ -169,13 +171,14 @@ class Guided:
         for reply in self.talk.sample(Question(messages, sampling, here.name, LONGEST_CHANGE)):
             after = applied(shown, reply.content)
             if after is None:
-                self._note(reply, "no change that can be applied")
+                self._note(reply, "no change that can be applied", good=False)
                 continue
             text = self._whole(place, after)
             trial = self._tried(place.path, text)
             number = len(self.found) + 1
             one = Sample(number, place.path, text, trial, root or number, reply)
-            self._note(reply, f"sample {number}: {'holds' if trial.passes else trial.said}")
+            said = "holds" if trial.passes else trial.said
+            self._note(reply, f"sample {number}: {said}", good=trial.passes)
             self.found.append(one)
             made.append(one)
         return made
@@ -184,8 +187,12 @@ class Guided:
         """Return the file with a place's new lines, all else byte for byte as it is."""
         lines = self._original(place.path).split("\n")
         end = "\r" if lines[place.first - 1].endswith("\r") else ""
-        new = [f"{line}{end}" for line in after]
-        return "\n".join([*lines[: place.first - 1], *new, *lines[place.last :]])
+        same = SequenceMatcher(None, self._shown(place), after, autojunk=False)
+        for tag, old, until, new, last in reversed(same.get_opcodes()):
+            if tag != "equal":
+                at = place.first - 1
+                lines[at + old : at + until] = [f"{line}{end}" for line in after[new:last]]
+        return "\n".join(lines)
 
     def _original(self, path: str) -> str:
         return self.sandbox.read(path).decode("utf-8", "surrogateescape")
@@ -197,9 +204,9 @@ class Guided:
             return Trial(failing=(*self.bench.checks, PROBLEMS), said=said)
         return self.bench.try_out(path, text)
 
-    def _note(self, reply: Message, outcome: str) -> None:
+    def _note(self, reply: Message, outcome: str, *, good: bool) -> None:
         """Put on record what came of a reply."""
-        self.talk.record(Observation(reply.id, outcome, error="holds" not in outcome))
+        self.talk.record(Observation(reply.id, outcome, error=not good))
 
 
 def handed_in(found: Sequence[Sample]) -> list[Sample]:

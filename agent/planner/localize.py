@@ -11,6 +11,7 @@ from agent.planner.episode import Conversation, Question
 from agent.planner.index import Hit, Index
 from agent.planner.lines import beginnings, docstrings, weights
 from agent.planner.ranking import Ranking
+from agent.planner.replacement import literal
 from agent.records import Message, Place, Sampling
 from prompts import render
 from tools.base import EpisodeOver
@@ -68,7 +69,9 @@ def narrowed(place: Place, source: str, issue: str) -> Place:
     told = [0.0 if at + place.first in quiet else score for at, score in enumerate(scores)]
     starts = range(len(told) - LONGEST + 1)
     best = max(starts, key=lambda at: (sum(told[at : at + LONGEST]), -at))
-    return replace(place, first=place.first + best, last=place.first + best + LONGEST - 1)
+    first = place.first + best
+    head = place.signature if best == 0 else ""  # elsewhere the first line is a line like others
+    return replace(place, first=first, last=first + LONGEST - 1, signature=head)
 
 
 def _overlap(one: Place, other: Place) -> bool:
@@ -91,7 +94,7 @@ def pick(talk: Conversation, index: Index, found: Sequence[Place], issue: str) -
     )
     message = talk.add(Message("", "user", prompt))
     named = [called(place) for place in found]
-    choices = " | ".join(f'"{name}"' for name in named)
+    choices = " | ".join(map(literal, named))
     grammar = f"root ::= {choices}" if talk.model.capabilities.grammar else None
     sampling = Sampling(PICKS, WARMTH, talk.sampling.seed, grammar)
     try:

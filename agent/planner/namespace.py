@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tools.nearby_tests import is_collected
 
-LONGEST_VALUE = 300
-"""Characters of a value at the top of a test file that is still taken along."""
+LONGEST, WIDEST = 5, 300
+"""Lines and columns of a value at the top of a test file that is still taken along."""
 MOST_PLACES = 3
 ALIASES = {"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot"}
 """Short names by which everybody knows these packages."""
@@ -69,10 +69,16 @@ def _bound(node: ast.stmt, definitions: bool) -> Mapping[str, None]:
             return {}
         case ast.Import(names=found) | ast.ImportFrom(names=found):
             return dict.fromkeys(one.asname or one.name.partition(".")[0] for one in found)
-        case ast.Assign(targets=targets) if len(ast.unparse(node)) <= LONGEST_VALUE:
+        case ast.Assign(targets=targets) if _is_short(node):
             inner = (part for target in targets for part in ast.walk(target))
             return {part.id: None for part in inner if isinstance(part, ast.Name)}
     return {}
+
+
+def _is_short(node: ast.stmt) -> bool:
+    """Tell by its place in the file whether a line is short; to write it out takes recursion."""
+    lines, columns = (node.end_lineno or 0) - node.lineno, (node.end_col_offset or 0)
+    return lines < LONGEST and columns <= WIDEST
 
 
 def _narrowed(node: ast.stmt, wanted: set[str]) -> str:

@@ -16,9 +16,17 @@ from agent.planner.index import Index
 from agent.planner.namespace import free_names, head, imports_of, nearest_head
 from agent.planner.snippets import Stated, programs, stated
 from tools.junit import CaseReport
+from tools.nearby_tests import tracked_files
 from tools.run_tests import is_pytest, run_tests
 from tools.sandbox import Sandbox
 
+WANTS_ERROR = re.compile(
+    r"\b(?:should|must|expect(?:ed|s)?|ought)\b[^.\n]{0,60}\b(?:rais|throw|error|exception|reject"
+    r"|refus|fail|warn|complain)|\berror message|\bmessage (?:is|of|should)"
+    r"|\bwrong (?:error|exception)",
+    re.IGNORECASE,
+)
+"""An issue about which error is right, not about there being none."""
 SECONDS = 120.0
 """For all of an issue's snippets together, on the clean base."""
 THEN, NOW = "test_reported", "test_as_told"
@@ -33,7 +41,7 @@ for name, lines in json.load(sys.stdin).items():
     for line in lines:
         try:
             exec(line, {})
-        except Exception:
+        except BaseException:
             continue
         found[name] = line
         break
@@ -109,7 +117,7 @@ def _placed(sandbox: Sandbox, index: Index, tests: Sequence[str], issue: str) ->
     heads = [nearest_head(index.sources, tests, free_names(code)) for code, _, _ in wanted]
     missing = {name for _, _, names in heads for name in names}
     found = _importable(sandbox, index, missing)
-    taken = set(index.paths)
+    taken = set(tracked_files(sandbox))
     for number, ((_, top, bodies), (path, lines, names)) in enumerate(
         zip(wanted, heads, strict=True), 1
     ):
@@ -118,7 +126,8 @@ def _placed(sandbox: Sandbox, index: Index, tests: Sequence[str], issue: str) ->
         borrowed = "\n".join(filter(None, [top, *(found[name] for name in names), lines]))
         for letter, (then, now) in zip("abc", bodies, strict=False):
             where = posixpath.join(posixpath.dirname(path), NAME.format(number, letter))
-            if where not in taken:
+            final = posixpath.join(posixpath.dirname(path), NAME.format(number, ""))
+            if taken.isdisjoint((where, final)):
                 yield Proposal(where, borrowed, then, now)
 
 
@@ -131,6 +140,8 @@ def _wanted(issue: str) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
         whole = "\n".join([one.setup, one.expression, one.expected])
         code = whole if _parses(whole) else "\n".join([one.setup, one.expression])
         yield code, top, bodies
+    if WANTS_ERROR.search(issue):  # then that a snippet raises may be as it should be
+        return
     for program in _in_sequence(programs(issue)):
         top, body = _divided(program)
         if body:
@@ -180,7 +191,10 @@ def _divided(code: str) -> tuple[str, str]:
     body = ast.parse(code).body
     imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
     rest = [node for node in body if node not in imports]
-    return "\n".join(map(ast.unparse, imports)), "\n".join(map(ast.unparse, rest))
+    try:
+        return "\n".join(map(ast.unparse, imports)), "\n".join(map(ast.unparse, rest))
+    except RecursionError:  # too deep to be written out: no snippet that anybody typed
+        return "", ""
 
 
 def _importable(sandbox: Sandbox, index: Index, names: set[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 SEARCH, DIVIDER, REPLACE = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
+NEWLINE = "\n"
 MOST_BLOCKS = 3
 MOST_OLD, MOST_NEW = 4, 12
 """Lines that a block written by a grammar replaces, and that take their place."""
@@ -36,23 +37,24 @@ def grammar(lines: Sequence[str], starts: Sequence[int]) -> str:
     ]
     wanted: list[tuple[int, int]] = []
     for at in starts:
-        indent = " " * _indent(lines[at])
-        first = f'("{indent}" [^ \\t\\n<=>] [^\\n]* "\\n" new{{0,{MOST_NEW - 1}}})?'
+        indent = literal(lines[at][: _indent(lines[at])])
+        first = f'({indent} [^ \\t\\n<=>] [^\\n]* "\\n" new{{0,{MOST_NEW - 1}}})?'
         rules.append(f'b{at} ::= "{SEARCH}\\n" l{at}-1 "{DIVIDER}\\n" {first} "{REPLACE}\\n"')
         wanted.append((at, 1))
     while wanted:
         at, count = wanted.pop()
         more = count < MOST_OLD and at + 1 < len(lines)
         following = f" l{at + 1}-{count + 1}?" if more else ""
-        rules.append(f"l{at}-{count} ::= {_literal(lines[at])}{following}")
+        rules.append(f"l{at}-{count} ::= {literal(lines[at] + NEWLINE)}{following}")
         if more:
             wanted.append((at + 1, count + 1))
     return "\n".join(dict.fromkeys(rules))
 
 
-def _literal(line: str) -> str:
-    escaped = line.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
-    return f'"{escaped}\\n"'
+def literal(text: str) -> str:
+    """Return a text as a terminal of GBNF."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+    return '"' + escaped.replace("\n", "\\n") + '"'
 
 
 def applied(lines: Sequence[str], reply: str) -> list[str] | None:
@@ -70,7 +72,7 @@ def applied(lines: Sequence[str], reply: str) -> list[str] | None:
 
 
 def _blocks(reply: str) -> Iterator[tuple[list[str], list[str]]]:
-    for match in list(_BLOCK.finditer(reply))[:MOST_BLOCKS]:
+    for match in list(_BLOCK.finditer(reply.replace("\r\n", "\n")))[:MOST_BLOCKS]:
         old, new = match[1].split("\n")[:-1], match[2].split("\n")[:-1]
         while old and not old[0].strip():
             del old[0]
@@ -100,7 +102,7 @@ def _shifted(stands: Sequence[str], old: Sequence[str], new: Sequence[str]) -> l
     by = _indent(stands[0]) - _indent(old[0])
     if by == 0:
         return list(new)
-    shift = " " * by
+    shift = stands[0][: max(0, by)]
     return [
         (f"{shift}{line}" if by > 0 else line[min(-by, _indent(line)) :]) if line.strip() else line
         for line in new
@@ -108,4 +110,4 @@ def _shifted(stands: Sequence[str], old: Sequence[str], new: Sequence[str]) -> l
 
 
 def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" "))
+    return len(line) - len(line.lstrip(" \t"))

@@ -64,7 +64,8 @@ def reproduce(
     """
     if image.test_command is None:
         return Reproduction({}, "the repository has no test runner, so no test was written")
-    path = given.path or place(tracked_files(sandbox))
+    files = tracked_files(sandbox)
+    path = free_name(given.path or place(files), files)
     prompt = render(
         "reproduce",
         test_command=image.test_command,
@@ -104,6 +105,13 @@ def _try(sandbox: Sandbox, command: str, path: str, content: str, task: Task) ->
     if run.reports and all(report.result == "pass" for report in run.reports):
         return "it passes on the code as it is now", output
     return "it fails, but not for the issue's reason", output
+
+
+def free_name(path: str, files: Sequence[str]) -> str:
+    """Return a path that no file of the project has."""
+    while path in files:
+        path = path.replace(".py", "_1.py")
+    return path
 
 
 def place(files: list[str]) -> str:

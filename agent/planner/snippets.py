@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
+from itertools import chain, islice, pairwise
 from typing import Literal
 
 LONGEST_ISSUE = 60_000
@@ -14,7 +15,7 @@ MOST = 8
 """Snippets, and stated results, that are taken from one issue."""
 _COMMENT = re.compile(r"<!--.{0,2000}?-->", re.DOTALL)
 _PIECE = re.compile(
-    r"^[ \t]*(?P<fence>```+|~~~+)[^\n]*\n(?P<block>.*?)^[ \t]*(?P=fence)"
+    r"^[ \t]*(?P<fence>`{3,20}|~{3,20})(?![`~])[^\n]*\n(?P<block>.*?)^[ \t]*(?P=fence)"
     r"|(?P<tick>`{1,2})(?P<span>[^`\n]{1,300})(?P=tick)(?!`)"
     r"|(?P<indented>(?:^(?: {4}|\t|>>> |\.\.\. |(?:In |Out)\[\d+\]: )[^\n]*\n?)+)",
     re.DOTALL | re.MULTILINE,
@@ -30,12 +31,21 @@ _GIVES = re.compile(
 _SHOULD = re.compile(
     r"\b(?:should|(?<!as )expect(?:s|ed|ing)?|must|ought to|supposed to)\b", re.IGNORECASE
 )
+_VALUE = re.compile(
+    r"(?:\b(?:be|equal|give|return|yield|print|produce|output|evaluate to|result in|show)"
+    r"(?: equal to| to)?|\b(?:result|output|value|outcome)(?: is| should be)?|expected)[:,]?\s*$",
+    re.IGNORECASE,
+)
+"""How words end before a value that something should have: not `raise`, `accept`, `use`, ..."""
 _NOT_SO = re.compile(r"\binstead of\b|\brather than\b", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|never|no longer|cannot|unless|if)\b|n't\b", re.IGNORECASE)
 _REMARK = re.compile(
     r"#\s*(?:.{0,80}\b)?"
     r"(?:should (?:be|return|give|print|equal)|expect(?:ed|s)?:?|must be)\s+(.+)$",
     re.IGNORECASE,
+)
+_ANNOUNCED = re.compile(
+    r"(?:the )?(?:expected|correct|right|desired)(?: \w+){0,2}(?: is| would be)?:?", re.IGNORECASE
 )
 _NEAR = 80
 """Characters that may lie between two parts of one statement."""
@@ -71,8 +81,9 @@ class Session:
     """Triples: the code before, the expression, its output."""
 
 
+@lru_cache(maxsize=4)
 def pieces(issue: str) -> list[Piece]:
-    """Return the parts of an issue in their order."""
+    """Return the parts of an issue in their order; the list is not to be changed."""
     text = _COMMENT.sub(" ", issue[:LONGEST_ISSUE]).replace("\r\n", "\n")
     found: list[Piece] = []
     end = 0
@@ -104,13 +115,9 @@ def programs(issue: str) -> list[str]:
 def stated(issue: str) -> list[Stated]:
     """Return what an issue says that expressions should give."""
     parts = pieces(issue)
-    found = [
-        *_in_prose(parts),
-        *_in_remarks(parts),
-        *_in_turn(parts),
-        *_after(parts),
-    ]
-    return list(dict.fromkeys(found))[:MOST]
+    found = chain(_in_prose(parts), _in_remarks(parts), _in_turn(parts), _after(parts))
+    whole = (one for one in islice(found, 2 * MOST) if _parsed(f"{one.setup}\n{one.expression}"))
+    return list(dict.fromkeys(whole))[:MOST]
 
 
 def _session(block: str) -> Session | None:
@@ -206,13 +213,19 @@ def _told(expression: str, values: list[str], between: list[str]) -> Stated | No
         return None
     if len(values) == 2:
         first, second = values
-        if _SHOULD.search(between[0]):
+        if _wants_value(between[0]):
             return Stated(expression, first, second if _NOT_SO.search(between[1]) else None)
-        if _GIVES.search(between[0]) and (_NOT_SO.search(between[1]) or _SHOULD.search(between[1])):
+        instead = _NOT_SO.search(between[1]) or _wants_value(between[1])
+        if _GIVES.search(between[0]) and instead and not _SHOULD.search(between[0]):
             return Stated(expression, second, first)
-    if _SHOULD.search(between[0]):
+    if _wants_value(between[0]):
         return Stated(expression, values[0])
     return None
+
+
+def _wants_value(words: str) -> bool:
+    """Tell whether words say that the value behind them is the right one."""
+    return bool(_SHOULD.search(words) and _VALUE.search(words))
 
 
 def _in_remarks(parts: Sequence[Piece]) -> Iterator[Stated]:
@@ -226,8 +239,10 @@ def _in_remarks(parts: Sequence[Piece]) -> Iterator[Stated]:
             text = prompt[1] if prompt else line
             remark = _REMARK.search(text)
             code = text[: remark.start()].strip() if remark else ""
-            if remark and _asks(code) and _parsed("\n".join(before)):
-                yield Stated(_bare(code), remark[1].strip(" .`"), None, "\n".join(before).strip())
+            value = remark[1].strip(" .`") if remark else ""
+            # Words are no value: `should be a list`.
+            if remark and _asks(code) and _is_expression(value):
+                yield Stated(_bare(code), value, None, "\n".join(before).strip())
             before.append(text)
 
 
@@ -245,7 +260,7 @@ def _in_turn(parts: Sequence[Piece]) -> Iterator[Stated]:
     for first, second in pairwise(blocks):
         words = " ".join(piece.text for piece in parts[first + 1 : second])
         session = _session(parts[first].text)
-        if not session or not session.shown or not _SHOULD.search(words) or len(words) > 600:
+        if not session or not session.shown or not _asks_for_output(words):
             continue
         setup, expression, actual = session.shown[-1]
         later = _session(parts[second].text)
@@ -258,6 +273,12 @@ def _in_turn(parts: Sequence[Piece]) -> Iterator[Stated]:
             yield Stated(_bare(expression), expected, actual, setup)
 
 
+def _asks_for_output(words: str) -> bool:
+    """Tell whether words end with the announcement of what should come out."""
+    last = words.strip().rpartition("\n")[2].strip(" *#_")
+    return len(words) < 600 and bool(_ANNOUNCED.fullmatch(last) or _wants_value(last))
+
+
 def _after(parts: Sequence[Piece]) -> Iterator[Stated]:
     """Read a session and, in the sentence behind it, the value that its last output should be."""
     for block, words, span in zip(parts, parts[1:], parts[2:], strict=False):
@@ -265,7 +286,7 @@ def _after(parts: Sequence[Piece]) -> Iterator[Stated]:
             continue
         session = _session(block.text)
         said = words.text.strip()
-        if session and session.shown and _SHOULD.search(said) and len(said) <= _NEAR:
+        if session and session.shown and _wants_value(said) and len(said) <= _NEAR:
             setup, expression, actual = session.shown[-1]
             if not _DENIED.search(said):
                 yield Stated(_bare(expression), span.text, actual, setup)
