@@ -124,6 +124,22 @@ def test_a_limit_ends_an_attempt_and_its_work_is_harvested(bench: Bench) -> None
     assert result.status == "unverified"
 
 
+def test_what_held_before_a_limit_is_known_to_the_next_attempt(bench: Bench) -> None:
+    more = bench.project / "more.py"
+    more.write_text("def mean_of(values):\n    return sum(values) / len(values)\n")
+    (bench.project / "calc.py").write_text(
+        (bench.project / "calc.py").read_text().replace(OLD, f"    count = len(values)\n\n{OLD}")
+    )
+    commit(bench.project, "more")
+    script = {"attempt-1.1": [[RIGHT]], "attempt-2.1": [[OTHER]]}
+    _, recorded = solve(bench, script, max_steps=1)
+    assert [one.end for one in recorded.attempts] == ["steps", "steps"]
+    assert {(one.attempt, one.files) for one in recorded.candidates} == {
+        (1, ("calc.py",)),
+        (2, ("calc.py",)),
+    }
+
+
 def test_the_log_tells_it_all(bench: Bench) -> None:
     solve(bench, {"attempt-1.1": [[USELESS, RIGHT]]})
     text = "\n".join(plain(read_task(bench.task)))

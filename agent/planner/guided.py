@@ -68,6 +68,11 @@ class Agenda:
     places: Sequence[Place]
     proven: list[Place] = field(default_factory=list)
 
+    def prove(self, place: Place) -> None:
+        """Remember that a change holds at a place."""
+        if place not in self.proven:
+            self.proven.append(place)
+
     def of(self, attempt: int) -> list[Place]:
         """Return the places of one attempt, counted from 1: the same when it is made again."""
         own = [one for one in self.places[attempt - 1 :: STRIDE] if one not in self.proven]
@@ -95,8 +100,6 @@ class Guided:
             for number, place in enumerate(self.agenda.of(self.number), 1):
                 held = self._changes_at(place, f"{self.talk.name}.{number}", before)
                 if held:
-                    if self.bench.checks and place not in self.agenda.proven:
-                        self.agenda.proven.append(place)
                     raise EpisodeOver("submitted", f"{held} changes at {place} hold")
             raise EpisodeOver("submitted", "no change holds; the best are handed in")
         except EpisodeOver as over:
@@ -181,6 +184,8 @@ class Guided:
             self._note(reply, f"sample {number}: {said}", good=trial.passes)
             self.found.append(one)
             made.append(one)
+            if trial.passes and self.bench.checks:  # at once: a limit may end the attempt
+                self.agenda.prove(place)
         return made
 
     def _whole(self, place: Place, after: Sequence[str]) -> str:
