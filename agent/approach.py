@@ -57,15 +57,19 @@ class Approach:
     agenda: Agenda = field(default_factory=lambda: Agenda([]))
 
     def driver(
-        self, work: Solving, talk: Conversation, sandbox: Sandbox, stack: ExitStack
+        self,
+        work: Solving,
+        number: int,
+        talk: Conversation,
+        sandbox: Sandbox,
+        stack: ExitStack,
     ) -> Driver:
-        """Return who drives one attempt; what that opens is closed with `stack`."""
+        """Return who drives attempt `number`; what that opens is closed with `stack`."""
         task, image = work.place.task, work.place.image
         if work.planner == "guided":
             trying = stack.enter_context(work.place.sandboxes.open())
             bench = Bench(trying, image.test_command, self.written.probes | self.written.tests)
             sources = self.known.index.sources
-            number = int(talk.name.rpartition("-")[2])
             return Guided(talk, sandbox, bench, sources, self.agenda, number, task.text)
         review = not work.model.capabilities.prepared
         tools = free.toolbox(sandbox, image.test_command, review=review)

@@ -64,7 +64,7 @@ def _attempt_once(
         ExitStack() as stack,
     ):
         talk = conversation(work, f"attempt-{number}", sampling, log)
-        driver = approach.driver(work, talk, sandbox, stack)
+        driver = approach.driver(work, number, talk, sandbox, stack)
         log.append(header(work, number, sampling, driver))
         try:
             end = driver.run()

@@ -77,7 +77,8 @@ def test_samples_that_hold_are_candidates_and_one_that_does_not_goes_along(bench
 def test_what_fails_is_shown_and_the_next_change_may_hold(bench: Bench) -> None:
     result, recorded = solve(bench, {"attempt-1.1": [[USELESS], [RIGHT]]})
     assert result.status == "verified"
-    (chosen,) = [one for one in recorded.candidates if one.id == recorded.verdict.chosen]  # type: ignore[union-attr]
+    assert recorded.verdict is not None
+    (chosen,) = [one for one in recorded.candidates if one.id == recorded.verdict.chosen]
     assert chosen.root == "1.1", "a refinement of the first sample"
     asked = [one.content for one in recorded.attempts[0].messages if one.role == "user"]
     assert "ZeroDivisionError" in asked[0]

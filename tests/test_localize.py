@@ -35,10 +35,10 @@ def found() -> tuple[Index, list[Place]]:
     return index, places(index, rank(index, ISSUE, 20), ISSUE)
 
 
-def talk(says: list[str], **able: object) -> tuple[Conversation, list[Event]]:
+def talk(says: list[str], **able: bool) -> tuple[Conversation, list[Event]]:
     heard: list[Event] = []
     model = ScriptedModel("s", {"localize": [tuple(Message("", "assistant", s) for s in says)]})
-    model.capabilities = Capabilities(**able)  # type: ignore[arg-type]
+    model.capabilities = Capabilities(**able)
     return (
         Conversation(
             "localize", model, Budget(Limits()), Sampling(), heard.append, Window(None, 99)

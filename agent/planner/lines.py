@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import log
 
-from agent.planner.snippets import pieces
+from agent.planner.snippets import parsed, pieces
 from agent.planner.terms import parts
 
 QUOTED = 100.0
@@ -21,12 +21,8 @@ _NAME = re.compile(r"[^\W\d]\w+")
 @lru_cache(maxsize=16)
 def docstrings(source: str) -> frozenset[int]:
     """Return the numbers, from 1, of the lines that only explain; none for what is no Python."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return frozenset()
     found: set[int] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(parsed(source) or ast.Module([], [])):
         match node:
             case ast.Expr(value=ast.Constant(value=str()), lineno=first, end_lineno=int(last)):
                 found.update(range(first, last + 1))

@@ -7,6 +7,7 @@ import builtins
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from agent.planner.snippets import parsed
 from tools.nearby_tests import is_collected
 
 LONGEST, WIDEST = 5, 300
@@ -43,10 +44,10 @@ def head(
     Without `names`, all that its lines give. Lines are imports and short values, and with
     `definitions` functions and classes.
     """
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(source)
+    if tree is None:
         return "", set()
+    body = tree.body
     gives = {id(node): _bound(node, definitions) for node in body}
     names = {name for found in gives.values() for name in found} if names is None else set(names)
     wanted, kept, given = set(names), list[str](), set[str]()

@@ -14,7 +14,7 @@ from textwrap import indent
 from agent.judge.reason import issue_reason
 from agent.planner.index import Index
 from agent.planner.namespace import free_names, head, imports_of, nearest_head
-from agent.planner.snippets import Stated, programs, stated
+from agent.planner.snippets import Stated, is_expression, parsed, programs, stated
 from tools.junit import CaseReport
 from tools.nearby_tests import tracked_files
 from tools.run_tests import is_pytest, run_tests
@@ -138,7 +138,7 @@ def _wanted(issue: str) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
         compared = (_compared(one, setup, mode) for mode in MODES)
         bodies = [pair for pair in compared if pair is not None]
         whole = "\n".join([one.setup, one.expression, one.expected])
-        code = whole if _parses(whole) else "\n".join([one.setup, one.expression])
+        code = whole if parsed(whole) else "\n".join([one.setup, one.expression])
         yield code, top, bodies
     if WANTS_ERROR.search(issue):  # then that a snippet raises may be as it should be
         return
@@ -160,7 +160,7 @@ def _in_sequence(blocks: Sequence[str]) -> Iterator[str]:
 def _compared(one: Stated, setup: str, mode: str) -> tuple[str, str] | None:
     """Return the bodies of two tests: of what should be, and of what is said to be now."""
     plain = mode == MODES[0]
-    if plain and not (_is_value(one.expected) and _is_value(one.actual or "0")):
+    if plain and not (is_expression(one.expected) and is_expression(one.actual or "0")):
         return None
     expression = mode.format(one.expression if not plain else f"({one.expression})")
 
@@ -168,22 +168,6 @@ def _compared(one: Stated, setup: str, mode: str) -> tuple[str, str] | None:
         return f"{setup}\nassert {expression} == {f'({value})' if plain else repr(value)}".strip()
 
     return asserted(one.expected), asserted(one.actual) if one.actual is not None else ""
-
-
-def _is_value(text: str) -> bool:
-    try:
-        ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
-
-
-def _parses(code: str) -> bool:
-    try:
-        ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def _divided(code: str) -> tuple[str, str]:

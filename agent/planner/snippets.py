@@ -116,7 +116,7 @@ def stated(issue: str) -> list[Stated]:
     """Return what an issue says that expressions should give."""
     parts = pieces(issue)
     found = chain(_in_prose(parts), _in_remarks(parts), _in_turn(parts), _after(parts))
-    whole = (one for one in islice(found, 2 * MOST) if _parsed(f"{one.setup}\n{one.expression}"))
+    whole = (one for one in islice(found, 2 * MOST) if parsed(f"{one.setup}\n{one.expression}"))
     return list(dict.fromkeys(whole))[:MOST]
 
 
@@ -125,14 +125,14 @@ def _session(block: str) -> Session | None:
     lines = block.split("\n")
     if not any(_PROMPT.match(line) for line in lines):
         code = block.strip()
-        return Session(code) if code and _parsed(code) else None
+        return Session(code) if code and parsed(code) else None
     typed: list[str] = []
     shown: list[tuple[str, str, str]] = []
     output: list[str] = []
 
     def close() -> None:
         said = "\n".join(output).strip()
-        if typed and said and _is_expression(typed[-1]):
+        if typed and said and is_expression(typed[-1]):
             shown.append(("\n".join(typed[:-1]), typed[-1], said))
         output.clear()
 
@@ -147,10 +147,11 @@ def _session(block: str) -> Session | None:
             output.append(_OUT.sub("", line))
     close()
     code = "\n".join(typed).strip()
-    return Session(code, tuple(shown)) if _parsed(code) else None
+    return Session(code, tuple(shown)) if parsed(code) else None
 
 
-def _parsed(code: str) -> ast.Module | None:
+def parsed(code: str) -> ast.Module | None:
+    """Return the tree of a program, None for what is no Python or too deep for the parser."""
     try:
         return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -159,16 +160,17 @@ def _parsed(code: str) -> ast.Module | None:
 
 def _acts(code: str) -> bool:
     """Tell whether a program calls something: names and literals alone show nothing."""
-    tree = _parsed(code)
+    tree = parsed(code)
     return tree is not None and any(isinstance(node, ast.Call) for node in ast.walk(tree))
 
 
 def _is_value(code: str) -> bool:
     """Tell whether a block only shows something, such as a result."""
-    return _is_expression(code) and not _acts(code)
+    return is_expression(code) and not _acts(code)
 
 
-def _is_expression(code: str) -> bool:
+def is_expression(code: str) -> bool:
+    """Tell whether code is one expression."""
     try:
         ast.parse(code.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -178,7 +180,7 @@ def _is_expression(code: str) -> bool:
 
 def _asks(code: str) -> bool:
     """Tell whether code is an expression that does something."""
-    return _is_expression(code) and not re.fullmatch(r"[\w.]+|[\"'].*[\"']", code) and _acts(code)
+    return is_expression(code) and not re.fullmatch(r"[\w.]+|[\"'].*[\"']", code) and _acts(code)
 
 
 def _in_prose(parts: Sequence[Piece]) -> Iterator[Stated]:
@@ -241,7 +243,7 @@ def _in_remarks(parts: Sequence[Piece]) -> Iterator[Stated]:
             code = text[: remark.start()].strip() if remark else ""
             value = remark[1].strip(" .`") if remark else ""
             # Words are no value: `should be a list`.
-            if remark and _asks(code) and _is_expression(value):
+            if remark and _asks(code) and is_expression(value):
                 yield Stated(_bare(code), value, None, "\n".join(before).strip())
             before.append(text)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.planner.index import Index
 from agent.planner.ranking import Ranking, rank
@@ -15,8 +15,8 @@ from tools.sandbox import Sandbox
 class Surroundings:
     """A repository's sources, searchable, and how an issue ranks what is in them."""
 
-    index: Index = field(default_factory=lambda: Index({}))
-    ranking: Ranking = Ranking((), (), ())
+    index: Index
+    ranking: Ranking
 
     @property
     def tests(self) -> list[str]:

@@ -79,7 +79,7 @@ class Bench:
         if self.checks and not reports:
             return Trial(tuple(self.checks), said="The tests did not run at all.")
         if failing:
-            return Trial(failing, said=clip(describe(reports), LONGEST_SAID))
+            return Trial(failing, said=failures(reports))
         good = [name for name, result in self._learnt(path).items() if result == "pass"]
         if not good:
             return Trial()
@@ -89,7 +89,7 @@ class Bench:
         results = {report.id: report.result for report in run.reports}
         broken = tuple(name for name in good if results.get(name) != "pass")
         wrong = [report for report in run.reports if report.id in broken]
-        return Trial(broken=broken, said=clip(describe(wrong), LONGEST_SAID) if broken else "")
+        return Trial(broken=broken, said=failures(wrong))
 
     @contextmanager
     def _changed(self, path: str, after: bytes) -> Iterator[None]:
@@ -120,5 +120,5 @@ class Bench:
 
 
 def failures(reports: Sequence[CaseReport]) -> str:
-    """Return what issue checks say on the repository as it is."""
+    """Return what failed, as a small model is shown it; "" without reports."""
     return clip(describe(reports), LONGEST_SAID) if reports else ""
