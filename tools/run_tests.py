@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
 from shlex import quote
@@ -121,6 +121,17 @@ def run_tests(
         if canaries:
             sandbox.run(f"rm -f -- {quote(canaries.path)}")
     return _structured(sandbox, report, completed, paths, canaries)
+
+
+def run_written(
+    sandbox: Sandbox, command: str, files: Mapping[str, str], *, timeout: float
+) -> SuiteReport:
+    """Run test files that are not the repository's, by path, and remove them again."""
+    for path, content in files.items():
+        sandbox.write(path, content.encode())
+    run = run_tests(sandbox, command, list(files), timeout=timeout)
+    sandbox.run(f"rm -f -- {' '.join(map(quote, files))}")
+    return run
 
 
 def _structured(

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import ast
-import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from shlex import quote
 from textwrap import indent
 
 from agent.judge.reason import issue_reason
 from agent.planner.index import Index
 from agent.planner.namespace import free_names, head, imports_of, nearest_head
 from agent.planner.snippets import Stated, is_expression, parsed, programs, stated
+from tools.interpreter import ask
 from tools.junit import CaseReport
 from tools.nearby_tests import tracked_files
-from tools.run_tests import is_pytest, run_tests
+from tools.run_tests import is_pytest, run_written
 from tools.sandbox import Sandbox
 
 WANTS_ERROR = re.compile(
@@ -86,11 +85,8 @@ def probes(
     proposals = list(_placed(sandbox, index, tests, issue))
     if not proposals:
         return {}
-    for one in proposals:
-        sandbox.write(one.path, one.trial.encode())
-    paths = [one.path for one in proposals]
-    run = run_tests(sandbox, command, paths, timeout=SECONDS)
-    sandbox.run(f"rm -f -- {' '.join(map(quote, paths))}")
+    trials = {one.path: one.trial for one in proposals}
+    run = run_written(sandbox, command, trials, timeout=SECONDS)
     reports = {report.id: report for report in run.reports}
     files: dict[str, str] = {}
     right: set[str] = set()
@@ -186,15 +182,7 @@ def _importable(sandbox: Sandbox, index: Index, names: set[str]) -> dict[str, st
     lines = {name: imports_of(name, index.paths, index.defining) for name in sorted(names)}
     if not lines:
         return {}
-    done = sandbox.run(
-        f"$(command -v python || command -v python3) -c {quote(_IMPORTER)}",
-        stdin=json.dumps(lines).encode(),
-        timeout=60,
-    )
-    try:
-        found = json.loads(done.output.rstrip().rpartition("\n")[2]) if done.ok else {}
-    except json.JSONDecodeError:
-        return {}
+    found = ask(sandbox, _IMPORTER, lines, timeout=60) or {}
     return {name: line for name, line in found.items() if line in lines.get(name, ())}
 
 

@@ -6,7 +6,6 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from shlex import quote
 
 from agent.judge.reason import issue_reason
 from agent.planner.context import issue_text
@@ -17,7 +16,7 @@ from agent.records import Image, Message, Reproduction, Task
 from prompts import render
 from tools.base import EpisodeOver
 from tools.nearby_tests import is_collected, tracked_files
-from tools.run_tests import describe, run_tests
+from tools.run_tests import describe, run_written
 from tools.sandbox import Sandbox
 
 CONVERSATION = "reproduce"
@@ -96,9 +95,7 @@ def _try(sandbox: Sandbox, command: str, path: str, content: str, task: Task) ->
     """Return what is wrong with a test as a reproduction, "" when it is one, and its output."""
     if not content.strip():
         return "the reply held no fenced block of Python", ""
-    sandbox.write(path, content.encode())
-    run = run_tests(sandbox, command, [path], timeout=120)
-    sandbox.run(f"rm -f -- {quote(path)}")
+    run = run_written(sandbox, command, {path: content}, timeout=120)
     output = run.broken or describe(run.reports)
     if any(issue_reason(report, task.text) for report in run.reports):
         return "", output

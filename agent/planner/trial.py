@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from shlex import quote
 
 from tools.clip import clip
 from tools.junit import CaseReport
 from tools.nearby_tests import find_nearby
-from tools.run_tests import describe, is_pytest, run_tests
+from tools.run_tests import describe, is_pytest, run_tests, run_written
 from tools.sandbox import Sandbox
 
 CHECK_SECONDS, NEAR_SECONDS = 120.0, 30.0
@@ -58,10 +57,7 @@ class Bench:
         """Run the issue checks on the repository as it is."""
         if not self.checks or self.command is None:
             return ()
-        for path, content in self.checks.items():
-            self.sandbox.write(path, content.encode())
-        run = run_tests(self.sandbox, self.command, list(self.checks), timeout=CHECK_SECONDS)
-        self.sandbox.run(f"rm -f -- {' '.join(map(quote, self.checks))}")
+        run = run_written(self.sandbox, self.command, self.checks, timeout=CHECK_SECONDS)
         return run.reports
 
     def try_out(self, path: str, after: str) -> Trial:
