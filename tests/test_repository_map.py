@@ -1,14 +1,25 @@
 """The map that a model is shown: short, stable, and about the issue."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.planner.repository_map import repository_map
+from agent.model.protocol import estimate as estimated
+from agent.planner.index import Index
+from agent.planner.ranking import rank
+from agent.planner.repository_map import DEFINITIONS, outline
 from agent.planner.sources import read_sources
 from tests.samples import ISSUE, make_project, sandbox_of
 from tests.test_index import SHAPES, SOURCES
+
+
+def repository_map(
+    sources: Mapping[str, str], issue: str, most: int, estimate: Callable[[str], int] = estimated
+) -> str:
+    index = Index(sources)
+    return outline(index, rank(index, issue, DEFINITIONS), most, estimate)
 
 
 def test_the_map_of_a_small_project(tmp_path: Path) -> None:

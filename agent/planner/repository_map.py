@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.model.protocol import estimate as estimated
 from agent.planner.index import Index
-from agent.planner.ranking import Ranking, rank
+from agent.planner.ranking import Ranking
 from agent.planner.symbols import Symbol
 from tools.nearby_tests import nearby
 
@@ -31,25 +31,14 @@ class Line:
     text: str
 
 
-def repository_map(
-    sources: Mapping[str, str],
-    issue_text: str,
-    most_tokens: int,
-    estimate: Callable[[str], int] = estimated,
+def outline(
+    index: Index, ranking: Ranking, most_tokens: int, estimate: Callable[[str], int] = estimated
 ) -> str:
     """Return the files and definitions that an issue is likely about, outlined in plain text.
 
     It has at most `most_tokens` by `estimate` and is the same for the same input; "" when nothing
     ranks or nothing fits.
     """
-    index = Index(sources)
-    return outline(index, rank(index, issue_text, DEFINITIONS), most_tokens, estimate)
-
-
-def outline(
-    index: Index, ranking: Ranking, most_tokens: int, estimate: Callable[[str], int] = estimated
-) -> str:
-    """Return the map of a ranking: as many lines of the best as fit, see `repository_map`."""
     lines = list(dict.fromkeys(_lines(index, ranking)))
     # More lines cost more tokens, so the number that fits is found in a few estimates.
     fitting = bisect_right(
