@@ -96,7 +96,7 @@ def write_reproduction(work: Solving, known: Surroundings) -> Reproduction:
     with work.folder.shared_log() as log, work.place.sandboxes.open() as sandbox:
         work.watch.stage("trying the snippets of the issue")
         command = image.test_command or ""
-        shown = probes(sandbox, command, known.index, known.tests, task.text)
+        shown = probes(sandbox, command, known.index, known.tests, task.text, work.errors.append)
         if shown and guided:
             written = Reproduction(probes=shown)
         else:

@@ -24,12 +24,16 @@ class Header:
 
 @dataclass(frozen=True)
 class End:
-    """The last line of an attempt's log."""
+    """The last line of an attempt's log.
+
+    `rejected` counts the samples that it tried and did not hand in.
+    """
 
     reason: EndReason
     detail: str
     usage: Usage
     seconds: float
+    rejected: int = 0
 
 
 Event = Header | Message | Call | Observation | End

@@ -181,7 +181,12 @@ def rebuilt(log: Log) -> Attempt:
     )
     if isinstance(end, End):
         return replace(
-            attempt, end=end.reason, detail=end.detail, usage=end.usage, seconds=end.seconds
+            attempt,
+            end=end.reason,
+            detail=end.detail,
+            usage=end.usage,
+            seconds=end.seconds,
+            rejected=end.rejected,
         )
     seconds = sum(call.seconds for call in calls) + sum(one.seconds for one in log.observations)
     return replace(attempt, usage=_sum(calls), seconds=seconds)

@@ -147,7 +147,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One episode from first message to end reason."""
+    """One episode from first message to end reason.
+
+    `rejected` counts the samples that it tried and did not hand in.
+    """
 
     number: int
     planner: str
@@ -160,6 +163,7 @@ class Attempt:
     detail: str = ""
     usage: Usage = Usage()
     seconds: float = 0.0
+    rejected: int = 0
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def solve(
         ]
         matrix, distinct = run_matrix(work, merge(candidates), written, candidates)
         dropped = [item for candidate in candidates for item in candidate.dropped]
-        verdict = judge(distinct, matrix, dropped)
+        rejected = sum(one.rejected for one in read_task(folder.path).attempts)
+        verdict = judge(distinct, matrix, dropped, rejected)
         return conclude(work, distinct, matrix, verdict, written)
 
 

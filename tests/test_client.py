@@ -295,6 +295,17 @@ def test_n_replies_come_in_one_request_or_in_n(stub: Stub) -> None:
     assert [request["seed"] for _, request in stub.requests] == [5, 9]
 
 
+def test_replies_that_came_before_the_server_failed_are_kept(stub: Stub) -> None:
+    able = replace(model(stub, tries=1), capabilities=Capabilities(several=True))
+    stub.faults = [None, fails(503, "overloaded")]
+    got = able.reply(HELLO, n=6)
+    assert len(got.messages) == 4
+    assert_counts_equal(got.usage, stub)
+    stub.faults = [fails(503, "overloaded")]
+    with pytest.raises(ModelLost):
+        able.reply(HELLO, n=6)
+
+
 def test_the_key_goes_nowhere_but_into_the_header(stub: Stub) -> None:
     ask(stub)
     assert stub.keys == ["Bearer sk-test"]

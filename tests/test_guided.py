@@ -61,6 +61,15 @@ def test_a_change_that_holds_is_verified_by_the_issues_own_snippet(bench: Bench)
     assert [place.name for place in recorded.places] == ["mean"]
 
 
+def test_what_an_attempt_rejects_lowers_the_confidence(bench: Bench) -> None:
+    _, recorded = solve(bench, {"attempt-1.1": [[USELESS, RIGHT, NO_SYNTAX]]})
+    assert len(recorded.candidates) == 1
+    assert recorded.attempts[0].rejected == 2
+    assert recorded.verdict is not None
+    assert recorded.verdict.confidence == pytest.approx(2 / (1 + 2 + 2))
+    assert any("rejected 2 more" in one for one in recorded.verdict.sentences)
+
+
 def test_samples_that_hold_are_candidates_and_one_that_does_not_goes_along(bench: Bench) -> None:
     result, recorded = solve(bench, {"attempt-1.1": [[RIGHT, OTHER, USELESS]]})
     assert result.status == "verified"
@@ -139,6 +148,17 @@ def test_what_held_before_a_limit_is_known_to_the_next_attempt(bench: Bench) -> 
         (1, ("calc.py",)),
         (2, ("calc.py",)),
     }
+
+
+def test_a_place_too_long_for_the_window_is_passed_over(bench: Bench) -> None:
+    body = "".join(f"    values = list(values)  # mean {n} of nothing\n" for n in range(60))
+    path = bench.project / "calc.py"
+    path.write_text(path.read_text().replace(OLD, f"{body}{OLD}"))
+    commit(bench.project, "long")
+    _, recorded = solve(bench, {"attempt-1.1": [RIGHT]}, window=1200)
+    (attempt,) = recorded.attempts
+    assert attempt.end == "submitted", "the place is given up, not the attempt"
+    assert "do not fit" in "\n".join(plain(recorded))
 
 
 def test_the_log_tells_it_all(bench: Bench) -> None:

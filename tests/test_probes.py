@@ -41,10 +41,16 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
         yield opened
 
 
-def probed(sandbox: Sandbox, issue: str, command: str = PYTEST) -> dict[str, str]:
+def probed(
+    sandbox: Sandbox, issue: str, command: str = PYTEST, notes: list[str] | None = None
+) -> dict[str, str]:
     index = Index(read_sources(sandbox))
+    told: list[str] = [] if notes is None else notes
     before = sandbox.run("git status --porcelain").output
-    found = probes(sandbox, command, index, ["tests/test_calc.py"], f"Title\n\n{issue}\n")
+    found = probes(
+        sandbox, command, index, ["tests/test_calc.py"], f"Title\n\n{issue}\n", told.append
+    )
+    assert notes is not None or not told
     assert sandbox.run("git status --porcelain").output == before == "", "nothing is left behind"
     return found
 
@@ -95,6 +101,19 @@ def test_that_an_error_is_the_wrong_one_does_not_mean_there_should_be_none(
     sandbox: Sandbox, words: str
 ) -> None:
     assert probed(sandbox, f"```python\nmean([])\n```\n{words}.") == {}
+
+
+def test_a_snippet_that_hangs_is_told_and_takes_no_other_with_it(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.planner.probes.SECONDS", 4.0)
+    monkeypatch.setattr("agent.planner.probes.EACH", 4.0)
+    issue = "```python\nwhile mean([1]):\n    pass\n```\n`mean([1, 2])` gives `1.5` not `2`, "
+    notes: list[str] = []
+    (source,) = probed(sandbox, f"{issue}`mean([1, 2])` should be `2`", notes=notes).values()
+    assert "assert (mean([1, 2])) == (2)" in source
+    assert len(notes) == 1
+    assert "did not end within 4 s" in notes[0]
 
 
 def test_names_come_from_where_they_are_defined(sandbox: Sandbox) -> None:

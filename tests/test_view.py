@@ -83,7 +83,7 @@ Two of three samples behave alike. No stable check regresses.
 
 ## Confidence
 
-0.60, semantic entropy 0.92 bits. It follows from the share of the samples that behave like this patch and from the checks; it is not yet calibrated on data, so read it as an order, not as a probability.
+0.60, semantic entropy 0.92 bits. It follows from the share of the samples tried that behave like this patch and from the checks; it is not yet calibrated on data, so read it as an order, not as a probability.
 
 ## Cost
 

@@ -153,6 +153,7 @@ def test_confidence_grows_with_agreement_and_with_samples() -> None:
     assert torn is not None
     assert 0 < torn < few < many < 1
     assert confidence(classes(1.0), 8, "unverified") == many / 2
+    assert confidence(classes(1.0), 2, "verified", rejected=6) == 3 / 10, "2 of 8 that were tried"
 
 
 def test_the_verdict_says_why_in_sentences() -> None:

@@ -76,6 +76,12 @@ def venv(python: str) -> str:
     return f"uv venv {VENV} --python {found}"
 
 
+UNTAGGED = r"""test ! -f setup.cfg || \
+sed -i -E '/^[ \t]*tag[_-](build|date|svn[_-]revision)[ \t]*=/d' setup.cfg"""
+"""Takes build tags out of a version: what a project needs does not depend on them, and setuptools
+of before 2022 put them in twice, which is no version."""
+
+
 def resolve(project: Project, moment: Moment, python: str) -> tuple[str, ...]:
     """Return commands that write the lock file, best first; the last leaves test extras out."""
     given = [*([RUNNER] if project.tested else []), *(SEEDS if _seeded(python) else ())]

@@ -85,6 +85,7 @@ def _resolve(
     title, more = "resolve the dependencies", _version_of(source)
     with build.open(parent) as builder:
         builder.put("/", archive)
+        build.run(builder, "leave out build tags", install.UNTAGGED)
         ways = range(len(install.resolve(project, moment, python)))
         for way in ways:
             code, moment = _compiled(build, builder, project, moment, python, way, more)

@@ -20,13 +20,16 @@ def entropy(classes: Sequence[BehaviourClass]) -> float | None:
     return max(0.0, spread)  # never minus zero
 
 
-def confidence(classes: Sequence[BehaviourClass], samples: int, status: Status) -> float | None:
+def confidence(
+    classes: Sequence[BehaviourClass], samples: int, status: Status, rejected: int = 0
+) -> float | None:
     """Return the share of the chosen class by Laplace's rule of succession, 0 to 1.
 
-    (k + 1) / (n + 2) for k of n samples. Halved without a verification: agreement alone is weaker
-    evidence. Not yet calibrated on graded patches.
+    (k + 1) / (n + 2) for k of n samples; those that attempts tried and rejected count among the n,
+    for what passes as one of many passes more easily by chance. Halved without a verification:
+    agreement alone is weaker evidence. Not yet calibrated on graded patches.
     """
     if not classes:
         return None
-    share = (classes[0].mass * samples + 1) / (samples + 2)
+    share = (classes[0].mass * samples + 1) / (samples + rejected + 2)
     return share if status == "verified" else share / 2

@@ -10,35 +10,54 @@ from agent.judge.vote import Vote, samples, vote
 from agent.records import Candidate, Dropped, Matrix, Verdict
 
 
-def judge(candidates: Sequence[Candidate], matrix: Matrix, dropped: Sequence[Dropped]) -> Verdict:
-    """Return the verdict over judged candidates; `dropped` is what patchless attempts left."""
+def judge(
+    candidates: Sequence[Candidate],
+    matrix: Matrix,
+    dropped: Sequence[Dropped],
+    rejected: int = 0,
+) -> Verdict:
+    """Return the verdict over judged candidates.
+
+    `dropped` is what patchless attempts left, `rejected` how many samples attempts tried and did
+    not hand in.
+    """
     outcome = vote(candidates, matrix)
     chosen = next((one for one in candidates if one.id == outcome.chosen), None)
     return Verdict(
         status=outcome.status,
         chosen=outcome.chosen,
         classes=outcome.classes,
-        confidence=confidence(outcome.classes, len(samples(candidates)), outcome.status),
+        confidence=confidence(outcome.classes, len(samples(candidates)), outcome.status, rejected),
         entropy=entropy(outcome.classes),
         risks=risks(chosen.patch) if chosen else (),
-        sentences=tuple(_sentences(outcome, matrix, candidates, dropped)),
+        sentences=tuple(_sentences(outcome, matrix, candidates, dropped, rejected)),
     )
 
 
+def _choice(chosen: str, candidates: Sequence[Candidate], rejected: int) -> str:
+    behind = len(samples(candidates))
+    different = f" different ones, left by {behind} samples" if behind > len(candidates) else ""
+    said = f"Candidate {chosen} was chosen from {len(candidates)}{different}"
+    return f"{said}; attempts tried and rejected {rejected} more." if rejected else f"{said}."
+
+
 def _sentences(
-    outcome: Vote, matrix: Matrix, candidates: Sequence[Candidate], dropped: Sequence[Dropped]
+    outcome: Vote,
+    matrix: Matrix,
+    candidates: Sequence[Candidate],
+    dropped: Sequence[Dropped],
+    rejected: int,
 ) -> Iterator[str]:
     if outcome.chosen is None:
-        yield "No attempt left a patch."
+        tried = f"; {rejected} samples were tried and rejected" if rejected else ""
+        yield f"No attempt left a patch{tried}."
         if dropped:
             names = ", ".join(sorted({item.path for item in dropped}))
             yield f"What they changed is left out of patches: {names}."
         return
     best, standing = outcome.classes[0], outcome.standings[outcome.chosen]
     issue = [check for check in matrix.checks if check.issue]
-    behind = len(samples(candidates))
-    different = f" different ones, left by {behind} samples" if behind > len(candidates) else ""
-    yield f"Candidate {outcome.chosen} was chosen from {len(candidates)}{different}."
+    yield _choice(outcome.chosen, candidates, rejected)
     if not standing.candidate.applies:
         yield "It does not apply to a clean checkout."
     if best.tampered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -65,6 +66,7 @@ class ServedModel:
     ) -> Replies:
         """Return n replies, in as few requests as the server takes.
 
+        Fewer, when the server fails after some: these are paid for, and the next request tells.
         Raises UserError when the very first request is refused, ModelLost for a later one and for
         a server that is away, ContextOverflow.
         """
@@ -77,16 +79,20 @@ class ServedModel:
             seconds=seconds,
         )
         got: list[Message] = []
+        started = time.monotonic()
         usage = Usage()
         at_once = AT_ONCE if self.capabilities.several else 1
         for first in range(0, n, at_once):
             own = None if seed is None else seed + first
             few = replace(sampling, n=min(at_once, n - first), seed=own)
+            left = None if seconds is None else seconds - (time.monotonic() - started)
             try:
-                replies = self._ask(replace(ask, sampling=few), patience)
+                replies = self._ask(replace(ask, sampling=few), replace(patience, seconds=left))
             except ModelLost as lost:
-                lost.usage += usage
-                raise
+                if not got:
+                    raise
+                usage += lost.usage
+                break
             got += replies.messages
             usage += replies.usage
         return Replies(tuple(got), usage, replies.prompt)

@@ -14,7 +14,7 @@ from typing import Any
 from agent.events import End
 from agent.planner.context import issue_text
 from agent.planner.episode import Conversation, Question
-from agent.planner.lines import beginnings, docstrings
+from agent.planner.lines import beginnings, quiet_lines
 from agent.planner.localize import MOST
 from agent.planner.replacement import applied, grammar
 from agent.planner.trial import Bench, Trial, failures
@@ -34,6 +34,8 @@ MOST_UNPROVEN = 4
 PLACES, STRIDE = 2, MOST // 2
 """Places that one attempt looks at, and how far apart these stand in their order: the first
 attempts begin at the first places."""
+MOST_SHOWN = 3
+"""Tests of the issue that a model with a window of known size is shown."""
 LONGEST_CHANGE = 400
 """Tokens; three blocks of some lines have fewer."""
 
@@ -98,12 +100,14 @@ class Guided:
         try:
             before = failures(self.bench.reports())
             for number, place in enumerate(self.agenda.of(self.number), 1):
-                held = self._changes_at(place, f"{self.talk.name}.{number}", before)
+                held = self._fitting(place, f"{self.talk.name}.{number}", before)
                 if held:
                     raise EpisodeOver("submitted", f"{held} changes at {place} hold")
             raise EpisodeOver("submitted", "no change holds; the best are handed in")
         except EpisodeOver as over:
-            return End(over.reason, over.detail, self.talk.used, round(self.talk.seconds, 3))
+            left = len(self.found) - len(handed_in(self.found))
+            seconds = round(self.talk.seconds, 3)
+            return End(over.reason, over.detail, self.talk.used, seconds, left)
 
     def schemas(self) -> list[dict[str, Any]]:
         """Return no tools: the program acts."""
@@ -116,6 +120,16 @@ class Guided:
             self.sandbox.write(one.path, one.text.encode("utf-8", "surrogateescape"))
             yield one.number, one.root
             self.sandbox.write(one.path, before)
+
+    def _fitting(self, place: Place, name: str, failing: str) -> int:
+        """Ask for changes at a place; one too long for the model's window is passed over."""
+        try:
+            return self._changes_at(place, name, failing)
+        except EpisodeOver as over:
+            if over.reason != "context":
+                raise
+            self.talk.record(Observation(name, f"{place}: {over.detail}", error=True))
+            return 0
 
     def _changes_at(self, place: Place, name: str, failing: str) -> int:
         """Ask for changes that begin at the likeliest lines, show what failed, ask for others."""
@@ -140,9 +154,14 @@ class Guided:
             issue=issue_text(self.issue, window and window // 2),
             place=place,
             code="\n".join(self._shown(place)),
-            checks=list(self.bench.checks.values()),
+            checks=[issue_text(check, window and window // 4) for check in self._checks()],
             failing=failing,
         )
+
+    def _checks(self) -> list[str]:
+        """Return the tests that are shown: all, or where the window is small the shortest."""
+        checks = sorted(self.bench.checks.values(), key=len)
+        return checks[:MOST_SHOWN] if self.talk.window.tokens else checks
 
     def _shown(self, place: Place) -> list[str]:
         return self.sources[place.path].split("\n")[place.first - 1 : place.last]
@@ -150,7 +169,7 @@ class Guided:
     def _beginnings(self, place: Place) -> list[int]:
         """Return the lines where changes may begin: not at the head, and not in words."""
         shown = self._shown(place)
-        quiet = {number - place.first for number in docstrings(self.sources[place.path])}
+        quiet = {number - place.first for number in quiet_lines(self.sources[place.path])}
         head = {0} if place.signature and len(shown) > 1 else set()
         return beginnings(shown, self.issue, quiet | head, 2 * LINES)
 
@@ -180,7 +199,7 @@ class Guided:
             trial = self._tried(place.path, text)
             number = len(self.found) + 1
             one = Sample(number, place.path, text, trial, root or number, reply)
-            said = "holds" if trial.passes else trial.said
+            said = trial.verdict
             self._note(reply, f"sample {number}: {said}", good=trial.passes)
             self.found.append(one)
             made.append(one)

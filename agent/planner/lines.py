@@ -20,13 +20,21 @@ _NAME = re.compile(r"[^\W\d]\w+")
 
 @lru_cache(maxsize=16)
 def docstrings(source: str) -> frozenset[int]:
-    """Return the numbers, from 1, of the lines that only explain; none for what is no Python."""
+    """Return the numbers, from 1, of the lines of docstrings; none for what is no Python."""
     found: set[int] = set()
     for node in ast.walk(parsed(source) or ast.Module([], [])):
         match node:
             case ast.Expr(value=ast.Constant(value=str()), lineno=first, end_lineno=int(last)):
                 found.update(range(first, last + 1))
     return frozenset(found)
+
+
+def quiet_lines(source: str) -> frozenset[int]:
+    """Return the numbers, from 1, of the lines that only explain; none for what is no Python."""
+    if parsed(source) is None:  # a hash opens no comment in many a language
+        return frozenset()
+    lines = enumerate(source.split("\n"), 1)
+    return docstrings(source) | {at for at, line in lines if line.lstrip().startswith("#")}
 
 
 def weights(lines: Sequence[str], issue: str) -> list[float]:
@@ -56,15 +64,11 @@ def weights(lines: Sequence[str], issue: str) -> list[float]:
 def beginnings(lines: Sequence[str], issue: str, quiet: Iterable[int], most: int) -> list[int]:
     """Return where a change may begin, by number from 0, the likeliest first, none beside another.
 
-    `quiet` are lines where none begins, such as those of docstrings; comments and empty lines are.
+    `quiet` are lines where none begins, such as those of docstrings; empty lines are, too.
     """
     scores = weights(lines, issue)
     left_out = set(quiet)
-    open_to = [
-        at
-        for at, line in enumerate(lines)
-        if at not in left_out and line.strip() and not line.lstrip().startswith("#")
-    ]
+    open_to = [at for at, line in enumerate(lines) if at not in left_out and line.strip()]
     chosen: list[int] = []
     for at in sorted(open_to, key=lambda at: (-scores[at], at)):
         if len(chosen) < most and all(abs(at - other) > 1 for other in chosen):

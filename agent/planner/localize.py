@@ -9,7 +9,7 @@ from dataclasses import replace
 from agent.planner.context import issue_text
 from agent.planner.episode import Conversation, Question
 from agent.planner.index import Hit, Index
-from agent.planner.lines import beginnings, docstrings, weights
+from agent.planner.lines import beginnings, docstrings, quiet_lines, weights
 from agent.planner.ranking import Ranking
 from agent.planner.replacement import literal
 from agent.records import Message, Place, Sampling
@@ -126,6 +126,6 @@ def fused(votes: Mapping[int, int], count: int) -> list[int]:
 def telling(source: str, place: Place, issue: str) -> list[str]:
     """Return the lines of a place that an issue is likeliest to be about, in their order."""
     lines = source.split("\n")[place.first : place.last]
-    quiet = {number - place.first - 1 for number in docstrings(source)}
+    quiet = {number - place.first - 1 for number in quiet_lines(source)}
     best = beginnings(lines, issue, quiet, TELLING)
     return [lines[at].strip()[:100] for at in sorted(best)]

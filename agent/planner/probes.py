@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
 
@@ -26,8 +26,10 @@ WANTS_ERROR = re.compile(
     re.IGNORECASE,
 )
 """An issue about which error is right, not about there being none."""
-SECONDS = 120.0
-"""For all of an issue's snippets together, on the clean base."""
+SECONDS, EACH = 60.0, 20.0
+"""For all of an issue's snippets together on the clean base, and for each where one hangs."""
+MOST_ALONE = 6
+"""Files that are run one by one."""
 THEN, NOW = "test_reported", "test_as_told"
 NAME = "test_snippet_{}{}.py"
 MODES = ("{}", "str({})", "repr({})")
@@ -73,12 +75,18 @@ class Proposal:
 
 
 def probes(
-    sandbox: Sandbox, command: str, index: Index, tests: Sequence[str], issue: str
+    sandbox: Sandbox,
+    command: str,
+    index: Index,
+    tests: Sequence[str],
+    issue: str,
+    note: Callable[[str], None],
 ) -> dict[str, str]:
     """Return files by path, each with one test that shows the issue on this clean repository.
 
     `tests` are the project's test files, those nearest to the issue first. What the issue says of
-    the present is believed only where it is so. Only pytest tells a failure's reason.
+    the present is believed only where it is so. Only pytest tells a failure's reason. `note` hears
+    of snippets that could not be judged.
     """
     if not is_pytest(command):
         return {}
@@ -86,8 +94,7 @@ def probes(
     if not proposals:
         return {}
     trials = {one.path: one.trial for one in proposals}
-    run = run_written(sandbox, command, trials, timeout=SECONDS)
-    reports = {report.id: report for report in run.reports}
+    reports = {report.id: report for report in _reports(sandbox, command, trials, note)}
     files: dict[str, str] = {}
     right: set[str] = set()
     for one in proposals:  # of the ways to read one statement, the first that shows the issue
@@ -98,6 +105,23 @@ def probes(
         elif _shows(one, reports, issue):
             files.setdefault(path, one.source)
     return {path: source for path, source in files.items() if path not in right}
+
+
+def _reports(
+    sandbox: Sandbox, command: str, trials: Mapping[str, str], note: Callable[[str], None]
+) -> Iterator[CaseReport]:
+    """Yield what each test did; where one hangs, the files run one by one, and it is left out."""
+    run = run_written(sandbox, command, trials, timeout=SECONDS)
+    yield from run.reports
+    if not run.completed.timed_out:
+        return
+    for path in list(trials)[:MOST_ALONE]:
+        alone = run_written(sandbox, command, {path: trials[path]}, timeout=EACH)
+        yield from alone.reports
+        if alone.completed.timed_out:
+            note(f"{path}: a snippet of the issue did not end within {EACH:.0f} s: it is no check")
+    if len(trials) > MOST_ALONE:
+        note(f"a snippet hangs: of {len(trials)} ways to test them {MOST_ALONE} were tried")
 
 
 def _shows(one: Proposal, reports: Mapping[str, CaseReport], issue: str) -> bool:

@@ -22,16 +22,27 @@ LONGEST_SAID = 1500
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a change: checks that still fail, tests that it broke, and both in words."""
+    """What came of a change: checks that still fail, tests that it broke, and both in words.
+
+    `ran` tests tried it; when none did, nothing is known against it.
+    """
 
     failing: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     said: str = ""
+    ran: int = 0
 
     @property
     def passes(self) -> bool:
         """True when every issue check passes and no test near the change is broken."""
         return not self.failing and not self.broken
+
+    @property
+    def verdict(self) -> str:
+        """What is said of it on the record."""
+        if not self.passes:
+            return self.said
+        return "holds" if self.ran else "nothing tests it"
 
     @property
     def wrongs(self) -> tuple[int, int]:
@@ -78,14 +89,14 @@ class Bench:
             return Trial(failing, said=failures(reports))
         good = [name for name, result in self._learnt(path).items() if result == "pass"]
         if not good:
-            return Trial()
+            return Trial(ran=len(reports))
         files = list(dict.fromkeys(name.partition("::")[0] for name in good))
         with self._changed(path, after):
             run = run_tests(self.sandbox, self.command, files, timeout=2 * NEAR_SECONDS)
         results = {report.id: report.result for report in run.reports}
         broken = tuple(name for name in good if results.get(name) != "pass")
         wrong = [report for report in run.reports if report.id in broken]
-        return Trial(broken=broken, said=failures(wrong))
+        return Trial(broken=broken, said=failures(wrong), ran=len(reports) + len(good))
 
     @contextmanager
     def _changed(self, path: str, after: bytes) -> Iterator[None]:

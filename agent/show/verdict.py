@@ -33,8 +33,8 @@ NO_TESTS = (
     "The repository has no tests that could be run: nothing shows that the patch keeps what worked."
 )
 NOT_CALIBRATED = (
-    " It follows from the share of the samples that behave like this patch and from the checks; "
-    "it is not yet calibrated on data, so read it as an order, not as a probability."
+    " It follows from the share of the samples tried that behave like this patch and from the "
+    "checks; it is not yet calibrated on data, so read it as an order, not as a probability."
 )
 
 
