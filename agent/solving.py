@@ -55,7 +55,7 @@ def planner_of(config: Config, able: Capabilities) -> Planner:
     if config.planner != "auto":
         return config.planner
     if able.prepared:
-        return "free"
+        return "guided" if able.narrow else "free"
     small = able.parameters is not None and able.parameters < SMALL
     short = (config.window or able.context or SHORT) < SHORT
     return "guided" if small or short else "free"

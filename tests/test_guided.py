@@ -105,6 +105,13 @@ def test_when_nothing_holds_the_best_are_handed_in_and_are_not_verified(bench: B
     assert any("no change that can be applied" in text for text in seen)
 
 
+def test_what_changes_only_white_space_or_comments_is_no_patch(bench: Bench) -> None:
+    idle = [block(OLD, f"{OLD}  # mended"), block(OLD, OLD.replace("return ", "return  "))]
+    result, recorded = solve(bench, {"attempt-1.1": [idle]})
+    assert result.status == "no_patch"
+    assert recorded.attempts[0].rejected == 3
+
+
 def test_no_change_at_all_is_no_patch(bench: Bench) -> None:
     result, _ = solve(bench, {"attempt-1.1": [["I cannot"]]})
     assert result.status == "no_patch"
@@ -171,6 +178,19 @@ def test_the_log_tells_it_all(bench: Bench) -> None:
 def sample(number: int, passes: bool, wrongs: int = 1) -> Sample:
     trial = Trial() if passes else Trial(tuple("x" * wrongs))
     return Sample(number, "p", str(number), trial, number, Message("m", "assistant", ""))
+
+
+def test_a_recorded_run_can_be_played_again(bench: Bench) -> None:
+    first, recorded = solve(bench, {"attempt-1.1": [[USELESS, RIGHT]], "attempt-2.1": [[OTHER]]})
+    again = bench.solve({}, model=f"scripted:{bench.task}", attempts=2)
+    played = read_task(bench.task)
+    assert again.status == first.status == "verified"
+    assert [one.planner for one in played.attempts] == ["guided", "guided"]
+    patches = [[one.patch for one in task.candidates] for task in (recorded, played)]
+    assert patches[0] == patches[1] != []
+    bench.solve({}, model=f"scripted:{bench.task}", attempts=2, seed=99)
+    (end, _) = (one.detail for one in read_task(bench.task).attempts)
+    assert "no reply to this" in end, "without a grammar the seed tells questions apart"
 
 
 def test_what_is_handed_in() -> None:

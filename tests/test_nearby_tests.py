@@ -56,6 +56,40 @@ def test_tests_named_after_the_module_come_first_and_the_closer_one_of_those() -
     assert nearby(["README.md"], FILES, [], 9) == []
 
 
+def test_a_folder_of_folders_of_tests_holds_tests_alone() -> None:
+    files = [
+        "tests/aggregation/tests.py",
+        "tests/aggregation/models.py",
+        "lib/testing/tests/test_a.py",
+    ]
+    assert is_test("tests/aggregation/models.py", files)
+    assert is_test("tests/other/models.py", files)
+    assert not is_test("lib/testing/utils.py", files)
+
+
+def test_tests_named_after_parts_of_a_path_are_near_it() -> None:
+    files = ["tests/test_ext_autodoc.py", "tests/test_ext.py", "tests/test_build_ext.py"]
+    touched = ["sphinx/ext/autodoc/importer.py"]
+    assert nearby(touched, files, [], 9) == ["tests/test_ext.py", "tests/test_ext_autodoc.py"]
+    assert nearby(touched, ["tests/tests.py"], [], 9) == []
+
+
+def test_tests_that_import_a_package_are_near_what_is_in_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    for name, line in {
+        "src/tool/inner/deep.py": "X = 1", "tests/test_one.py": "import tool",
+        "tests/test_two.py": "from tool.inner import X", "tests/test_three.py": "import toolbox",
+        "src/tool/use.py": "from tool.inner import X",
+    }.items():  # fmt: skip
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(f"{line}\n")
+    commit(project, "a package")
+    with sandbox_of(project) as sandbox:
+        found = find_nearby(sandbox, ["src/tool/inner/deep.py"], 9)
+        assert found == ["tests/test_two.py", "tests/test_one.py"]
+        assert find_nearby(sandbox, ["src/tool/inner/deep.py"], 1) == ["tests/test_two.py"]
+
+
 def test_tests_that_import_a_module_are_near_it(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     (project / "tests" / "test_sums.py").write_text("from calc import mean\n")

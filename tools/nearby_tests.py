@@ -34,16 +34,29 @@ def is_test(path: str, files: Collection[str]) -> bool:
 
 
 def _holds_tests(folder: str, files: Collection[str]) -> bool:
-    return any(posixpath.dirname(file) == folder and is_collected(file) for file in files)
+    """Tell whether a folder holds collected files, itself or in folders for one subject each."""
+    return any(is_collected(file) and folder in _test_roots(file) for file in files)
+
+
+def _test_roots(file: str) -> tuple[str, ...]:
+    own = posixpath.dirname(file)
+    above, name = posixpath.split(own)
+    return (own,) if name in TEST_FOLDERS else (own, above)
 
 
 def nearby(
-    touched: Sequence[str], files: Sequence[str], mentioning: Sequence[str], most: int
+    touched: Sequence[str],
+    files: Sequence[str],
+    mentioning: Sequence[str],
+    most: int,
+    wider: Sequence[Sequence[str]] = (),
 ) -> list[str]:
     """Return at most `most` test files, nearest first.
 
     First those named after a touched module, then those in `mentioning` (they import one), then
-    those in the closest test folder; within each, a longer common path comes first.
+    those in the closest test folder, those named after parts of a touched path, and those of each
+    list in `wider` (they import a package that one is in); within each, a longer common path comes
+    first.
     """
     tests = [file for file in files if is_collected(file)]
     stems = {posixpath.basename(path).rpartition(".")[0].strip("_") for path in touched}
@@ -51,11 +64,23 @@ def nearby(
     importing = [test for test in tests if test in set(mentioning)]
     folders = {folder for path in touched for folder in _test_folders(path)}
     beside = [test for test in tests if posixpath.dirname(test) in folders]
+    parts = [_words(path.rpartition(".")[0]) for path in touched]
+    about = [test for test in tests if any(_about(test) <= each for each in parts)]
     ranked: dict[str, None] = {}
-    for group in (named, importing, beside):
-        for test in sorted(group, key=lambda test: (-_closeness(test, touched), test)):
+    for group in (named, importing, beside, about, *wider):
+        there = [test for test in group if is_collected(test)]
+        for test in sorted(there, key=lambda test: (-_closeness(test, touched), test)):
             ranked.setdefault(test)
     return list(ranked)[:most]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def _about(test: str) -> set[str]:
+    """Return the words that a test file is named by: `ext`, `autodoc` of test_ext_autodoc.py."""
+    return _words(_tested(test)) - set(TEST_FOLDERS) or {test}
 
 
 def _tested(test: str) -> str:
@@ -81,10 +106,33 @@ def find_nearby(sandbox: Sandbox, touched: Sequence[str], most: int = 8) -> list
     ]
     names = [name for name in modules if name != "__init__"]
     if names:
-        pattern = rf"^\s*(from|import)\b.*\b({'|'.join(re.escape(name) for name in names)})\b"
-        done = sandbox.run(f"git grep -lIE -e {quote(pattern)} -- '*.py'")
-        mentioning = done.output.splitlines() if done.ok else []
-    return nearby(touched, files, mentioning, most)
+        mentioning = _importing(sandbox, rf".*\b({'|'.join(map(re.escape, names))})\b")
+    found = nearby(touched, files, mentioning, most)
+    wider: list[list[str]] = []
+    for packages in _packages(touched):
+        if len(found) >= most:
+            break
+        wider.append(_importing(sandbox, rf"[ \t]+({'|'.join(map(re.escape, packages))})\b"))
+        found = nearby(touched, files, mentioning, most, wider)
+    return found
+
+
+def _importing(sandbox: Sandbox, what: str) -> list[str]:
+    """Return the Python files with a line that imports what a pattern says."""
+    pattern = rf"^\s*(from|import)\b{what}"
+    done = sandbox.run(f"git grep -lIE -e {quote(pattern)} -- '*.py'", limit=8 << 20)
+    return done.output.splitlines() if done.ok else []
+
+
+def _packages(touched: Sequence[str]) -> list[list[str]]:
+    """Return the packages that touched modules are in by their dotted names, the inner first."""
+    levels: dict[int, list[str]] = {}
+    for path in touched:
+        parts = path.split("/")[:-1] if path.endswith(".py") else []
+        parts = parts[1:] if parts[:1] in (["src"], ["lib"]) else parts
+        for depth in range(len(parts), 0, -1):
+            levels.setdefault(len(parts) - depth, []).append(".".join(parts[:depth]))
+    return [sorted(set(levels[level])) for level in sorted(levels)]
 
 
 def tracked_files(sandbox: Sandbox) -> list[str]:

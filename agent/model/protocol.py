@@ -19,7 +19,8 @@ class Capabilities:
     samples of one prompt cost one prompt. `grammar`: output can be held to a GBNF grammar.
     `fill`: it completes between a prefix and a suffix. `context` is its window and `output` the
     longest reply, both in tokens, `parameters` how many the model has, None when unknown.
-    `prepared`: its replies were written beforehand, and nothing that it is told changes them.
+    `prepared`: its replies were written beforehand, and nothing that it is told changes them;
+    `narrow`: they answer narrow questions, so that the program must drive as it did then.
     """
 
     tools: bool = True
@@ -30,6 +31,7 @@ class Capabilities:
     output: int | None = None
     parameters: float | None = None
     prepared: bool = False
+    narrow: bool = False
 
 
 class ContextOverflow(Exception):

@@ -20,8 +20,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from agent.model.protocol import Capabilities, Replies
-from agent.recording import load_task
-from agent.records import Call, Message, Usage
+from agent.recording import RecordedTask, load_task
+from agent.records import Call, Message, Sampling, Usage
 from agent.trajectory import Step, Trajectory, is_trajectory
 from agent.trajectory import load as load_trajectory
 from tools.base import EpisodeOver, ToolCall, UserError
@@ -58,6 +58,14 @@ Script = Annotated[dict[str, list[Turn]], "conversation -> replies"]
 
 Samples = tuple[Message, ...]
 """The replies to one prompt."""
+Key = tuple[str, str | int | None, int]
+"""Which narrow question it was: its conversation, the grammar that held it (or, without one, the
+seed), and the replies that it showed."""
+
+
+def key(conversation: str, sampling: Sampling, said: int) -> Key:
+    """Return what a narrow question is known by, whatever tests print and whatever the seed is."""
+    return conversation, sampling.grammar or sampling.seed, said
 
 
 class ScriptedModel:
@@ -66,12 +74,19 @@ class ScriptedModel:
     It keeps no place of its own, so an attempt that is started again hears the same replies.
     """
 
-    capabilities = Capabilities(prepared=True)
     opening = Usage()
 
-    def __init__(self, name: str, conversations: Mapping[str, Sequence[Samples]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        conversations: Mapping[str, Sequence[Samples]],
+        narrow: Mapping[Key, Samples] | None = None,
+    ) -> None:
         self.name = name
         self._conversations = conversations
+        self._narrow = narrow or {}
+        held = any(isinstance(question, str) for _, question, _ in self._narrow)
+        self.capabilities = Capabilities(prepared=True, narrow=bool(narrow), grammar=held)
 
     @property
     def attempts(self) -> int:
@@ -99,6 +114,13 @@ class ScriptedModel:
     ) -> Replies:
         """Return the next reply of the conversation; EpisodeOver when the script has ended."""
         said = sum(message.role == "assistant" for message in messages)
+        known = self._narrow.get(key(conversation, Sampling(n, temperature, seed, grammar), said))
+        if known is not None:
+            return Replies(known)
+        if self._narrow:
+            raise EpisodeOver(
+                "no_reply", f"the recorded run has no reply to this in {conversation}"
+            )
         replies = self._conversations.get(conversation, ())
         if said >= len(replies):
             raise EpisodeOver("no_reply", f"the script has no more replies for {conversation}")
@@ -110,6 +132,8 @@ def load(path: Path) -> ScriptedModel:
     """Read a script, the folder of a recorded task, or a trajectory; raises UserError."""
     if path.is_dir():
         recorded = load_task(path)
+        if any(one.planner == "guided" for one in recorded.attempts):
+            return ScriptedModel(f"scripted:{path.name}", _attempts(recorded), _narrow(recorded))
         conversations: dict[str, list[Samples]] = {}
         calls = [event for event in recorded.shared if isinstance(event, Call)]
         for call in [*calls, *(call for one in recorded.attempts for call in one.calls)]:
@@ -137,6 +161,23 @@ def load(path: Path) -> ScriptedModel:
         f"scripted:{path.name}",
         {name: [_samples(turn) for turn in turns] for name, turns in script.items()},
     )
+
+
+def _attempts(recorded: RecordedTask) -> dict[str, list[Samples]]:
+    return {f"attempt-{one.number}": [] for one in recorded.attempts}
+
+
+def _narrow(recorded: RecordedTask) -> dict[Key, Samples]:
+    """Return the replies of a run in which the program drove."""
+    found: dict[Key, Samples] = {}
+    for events in (recorded.shared, *(log.events for log in recorded.logs)):
+        replies = {
+            event.id for event in events if isinstance(event, Message) and event.role == "assistant"
+        }
+        for call in (event for event in events if isinstance(event, Call) and event.replies):
+            said = len(replies.intersection(call.sent))
+            found[key(call.conversation, call.sampling, said)] = call.replies
+    return found
 
 
 def _samples(turn: Turn) -> Samples:

@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from agent.events import End
+from agent.judge.candidate import canonical_key
 from agent.planner.context import issue_text
 from agent.planner.episode import Conversation, Question
 from agent.planner.lines import beginnings, quiet_lines
@@ -26,7 +27,7 @@ from tools.sandbox import Sandbox
 
 NAME = "guided"
 PROBLEMS = "problems"
-"""Stands for a check of a change that adds syntax errors or undefined names."""
+"""Stands for a check of a change that adds syntax errors or undefined names, or changes nothing."""
 LINES, SAMPLES, AGAIN = 3, 3, 2
 """Lines at which changes are asked for first, how many at each, and at each thing tried later."""
 MOST_UNPROVEN = 4
@@ -222,7 +223,13 @@ class Guided:
         return self.sandbox.read(path).decode("utf-8", "surrogateescape")
 
     def _tried(self, path: str, text: str) -> Trial:
-        problems = new_problems(self.sandbox, path, self._original(path), text)
+        before = self._original(path)
+        if path.endswith(".py") and canonical_key({path: text.encode("utf-8", "replace")}) == (
+            canonical_key({path: before.encode("utf-8", "replace")})
+        ):
+            said = "The change changes nothing but white space or comments."
+            return Trial(failing=(*self.bench.checks, PROBLEMS), said=said)
+        problems = new_problems(self.sandbox, path, before, text)
         if problems:
             said = f"The change would add problems: {'; '.join(problems)}"
             return Trial(failing=(*self.bench.checks, PROBLEMS), said=said)
