@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tools.clip import clip_lines
 from tools.junit import CaseReport
 from tools.nearby_tests import find_nearby, is_collected
-from tools.run_tests import is_pytest, run_tests
+from tools.run_tests import is_structured, run_tests
 from tools.sandbox import Sandbox
 
 SECONDS = 20.0
@@ -22,7 +22,7 @@ MOST_LINES = 20
 class QuickTests:
     """Runs the tests nearest to an edited file, before its first edit and after each.
 
-    Only pytest tells results apart by test, so with another command nothing is run.
+    A command whose results do not come test by test runs nothing.
     """
 
     sandbox: Sandbox
@@ -34,7 +34,7 @@ class QuickTests:
 
     def before(self, path: str) -> None:
         """Learn what the tests near a file do while it is as it was."""
-        if self.command is None or not is_pytest(self.command) or path in self._near:
+        if self.command is None or not is_structured(self.command) or path in self._near:
             return
         if not path.endswith(".py"):
             self._near[path] = []

@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from tools import unittests
 from tools.base import ToolError
 from tools.bash import ending
 from tools.clip import clip, clip_lines
@@ -90,6 +91,11 @@ def is_pytest(command: str) -> bool:
     return any(word.rpartition("/")[2] in ("pytest", "py.test") for word in command.split())
 
 
+def is_structured(command: str) -> bool:
+    """Tell whether a test command's results come back test by test."""
+    return is_pytest(command) or unittests.parsed(command) is not None
+
+
 def run_tests(
     sandbox: Sandbox,
     command: str,
@@ -100,27 +106,34 @@ def run_tests(
 ) -> SuiteReport:
     """Run test files or ids with the project's test command, `timeout` seconds at most.
 
-    A command that is not pytest is given one test at a time and believed by its exit code; no
-    canary guards it, so such a result verifies nothing.
+    A command that is neither pytest nor made of unittest is given one test at a time and believed
+    by its exit code; no canary guards it, so such a result verifies nothing.
     """
-    if not is_pytest(command):
+    if not is_structured(command):
         return _run_plain(sandbox, command, tests, timeout)
     report = f"/tmp/report-{os.urandom(6).hex()}.xml"
     paths = [*tests, canaries.path] if canaries else list(tests)
     if canaries:
         sandbox.write(canaries.path, canaries.source().encode())
-    options = (
-        f"--junitxml={report} -o junit_family=xunit1 --rootdir={quote(sandbox.root)} --tb=short "
-        "--continue-on-collection-errors --maxfail=0 -o cache_dir=/tmp/pytest-cache -q"
-    )
     try:
-        completed = sandbox.run(
-            f"{command} {options} {' '.join(quote(path) for path in paths)}", timeout=timeout
-        )
+        completed = sandbox.run(_line(sandbox, command, report, paths), timeout=timeout)
     finally:
         if canaries:
             sandbox.run(f"rm -f -- {quote(canaries.path)}")
     return _structured(sandbox, report, completed, paths, canaries)
+
+
+def _line(sandbox: Sandbox, command: str, report: str, paths: Sequence[str]) -> str:
+    """Return the command that runs tests and writes a report of them."""
+    made_of_unittest = unittests.parsed(command)
+    if made_of_unittest is not None:
+        sandbox.write(unittests.reporter_beside(report), unittests.reporter())
+        return made_of_unittest.line(report, sandbox.root, paths)
+    options = (
+        f"--junitxml={report} -o junit_family=xunit1 --rootdir={quote(sandbox.root)} --tb=short "
+        "--continue-on-collection-errors --maxfail=0 -o cache_dir=/tmp/pytest-cache -q"
+    )
+    return f"{command} {options} {' '.join(quote(path) for path in paths)}"
 
 
 def run_written(

@@ -16,7 +16,7 @@ from agent.planner.snippets import Stated, is_expression, parsed, programs, stat
 from tools.interpreter import ask
 from tools.junit import CaseReport
 from tools.nearby_tests import tracked_files
-from tools.run_tests import is_pytest, run_written
+from tools.run_tests import is_structured, run_written
 from tools.sandbox import Sandbox
 
 WANTS_ERROR = re.compile(
@@ -85,10 +85,11 @@ def probes(
     """Return files by path, each with one test that shows the issue on this clean repository.
 
     `tests` are the project's test files, those nearest to the issue first. What the issue says of
-    the present is believed only where it is so. Only pytest tells a failure's reason. `note` hears
+    the present is believed only where it is so. Only a structured
+    runner tells a failure's reason. `note` hears
     of snippets that could not be judged.
     """
-    if not is_pytest(command):
+    if not is_structured(command):
         return {}
     proposals = list(_placed(sandbox, index, tests, issue))
     if not proposals:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tools.clip import clip
 from tools.junit import CaseReport
 from tools.nearby_tests import find_nearby
-from tools.run_tests import describe, is_pytest, run_tests, run_written
+from tools.run_tests import describe, is_structured, run_tests, run_written
 from tools.sandbox import Sandbox
 
 CHECK_SECONDS, NEAR_SECONDS = 120.0, 30.0
@@ -111,7 +111,7 @@ class Bench:
         """Find out what the tests near a file do while it is as it was; slow ones are left out."""
         if path not in self._near:
             self._near[path] = {}
-            if self.command is not None and is_pytest(self.command):
+            if self.command is not None and is_structured(self.command):
                 self._learn(path, self.command)
         return self._near[path]
 
