@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from agent import cli_model
+from agent import cli_image, cli_model
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from agent.config import Config
-    from agent.intake.issue import TaskFile
 
 app = typer.Typer(
     name="repair-agent",
@@ -44,7 +42,7 @@ LATER = "(not in this version)"
 @app.command()
 def solve(
     task: Annotated[
-        str, typer.Argument(help="An issue's URL, owner/repo#N, or a .md or .toml file.")
+        str, typer.Argument(help="Issue URL, owner/repo#N, .md or .toml file, SWE-bench id.")
     ],
     repo: Annotated[
         str | None, typer.Option(help="The code: a path, a git URL, or pypi:NAME==VERSION.")
@@ -69,8 +67,12 @@ def solve(
     at_issue_time: Annotated[
         bool, typer.Option("--at-issue-time", help="Solve an open issue as of its opening.")
     ] = False,
-    dataset: Annotated[str | None, typer.Option(help=f"lite, verified or a file {LATER}.")] = None,
-    mirror: Annotated[str | None, typer.Option(help=f"Folder of git mirrors {LATER}.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Of the id: lite, verified or a file. [lite]")
+    ] = None,
+    mirror: Annotated[
+        list[str] | None, typer.Option(help="Folder of git mirrors; may be repeated.")
+    ] = None,
     apply: Annotated[bool, typer.Option("--apply", help=f"Change the code {LATER}.")] = False,
     pr: Annotated[bool, typer.Option("--pr", help=f"Open a draft pull request {LATER}.")] = False,
     output: Output = None,
@@ -84,9 +86,9 @@ def solve(
 
     Example: repair-agent solve https://github.com/OWNER/REPO/issues/N -m gpt-5-mini
     """
-    later = {"--dataset": dataset, "--mirror": mirror, "--apply": apply, "--pr": pr}
-    _refuse_later(later)
+    _refuse_later({"--apply": apply, "--pr": pr})
     from agent.encoding import encode
+    from agent.intake.named import Options, task_named
     from agent.records import Result
     from agent.start import EXIT_CODES, run_solve
 
@@ -105,9 +107,10 @@ def solve(
         "sandbox": sandbox,
         "unsafe": unsafe,
         "image": image,
+        "mirrors": mirror,
     }
     config = _config(flags)
-    issue = _with_options(_issue(task, repo, ref, at_issue_time, config), repo, ref, config)
+    issue = task_named(task, Options(repo, ref, dataset, at_issue_time), config)
     result = run_solve(issue, config, output, _console())
     if as_json:
         sys.stdout.write(encode(Result, result).decode() + "\n")
@@ -192,9 +195,9 @@ for _name, _example, _text in (
     ("select", "select *.patch --repo .", "Judge patches of any author."),
     ("report", "report runs/RUN", "Report resolved tasks, cost and time of runs."),
     ("replay", "replay runs/RUN/TASK/attempt-1", "Do a recorded attempt's actions again."),
-    ("image", "image build issue.md", "Build or list environments."),
 ):
     _not_yet(_name, _example, _text)
+app.add_typer(cli_image.app, name="image")
 app.add_typer(cli_model.app, name="model")
 
 
@@ -211,34 +214,6 @@ def _config(flags: dict[str, Any]) -> Config:
     from agent.config import environment, read
 
     return read(flags, environment(), Path.cwd())
-
-
-def _issue(
-    task: str, repo: str | None, ref: str | None, at_issue_time: bool, config: Config
-) -> TaskFile:
-    """Return the task that TASK names: a file, or an issue on GitHub as the options want it."""
-    from agent.errors import UserError
-    from agent.intake.issue import on_github, read
-
-    name = on_github(task)
-    if name is None and at_issue_time:
-        raise UserError("--at-issue-time goes with an issue on GitHub", "name the code with --ref")
-    if name is None:
-        return read(task)
-    from agent.intake import github
-
-    return github.read(name, config, github.Wanted(repo, ref, at_issue_time))
-
-
-def _with_options(issue: TaskFile, repo: str | None, ref: str | None, config: Config) -> TaskFile:
-    """Let options win over what the task file says."""
-    if repo is not None and repo != issue.repository:
-        issue = replace(issue, repository=repo, ref=None)  # its ref was meant for its repository
-    return replace(
-        issue,
-        ref=ref or issue.ref,
-        test_command=config.test_command or issue.test_command,
-    )
 
 
 def _console() -> Any:

@@ -29,7 +29,7 @@ FROM_PROJECT = {
     "test_command",
 }
 COUNTED = ("attempts", "max_steps", "max_tokens", "window", "reply_tokens")
-MEASURED = ("time_limit", "max_usd", "cpus", "memory_gb", "request_seconds")
+MEASURED = ("time_limit", "max_usd", "cpus", "memory_gb", "image_gb", "request_seconds")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 CA_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
@@ -62,9 +62,12 @@ class Config:
     image: str | None = None  # an image to use in place of a built one
     memory_gb: float = 4.0  # of one sandbox
     cpus: float = 2.0  # of one sandbox
+    image_gb: float = 60.0  # room that built images may take before the oldest are removed
     index_url: str | None = None  # the package index of image builds
     ca_bundle: str | None = None  # certificates of image builds
     proxies: dict[str, str] = field(default_factory=dict)  # proxies of image builds
+    mirrors: list[str] = field(default_factory=list)  # folders of git repositories, looked into
+    # before the network for a commit; in a file: mirrors of the table [git]
     github_api: str = "https://api.github.com"  # of owner/repo#N; GITHUB_TOKEN goes only there
     keys: dict[str, str] = field(default_factory=dict, repr=False)  # secrets, by variable name
     docker_host: str | None = None  # where the Docker engine answers
@@ -73,7 +76,10 @@ class Config:
 
     def shown(self) -> dict[str, Any]:
         """Return the settings that a run folder may hold: no secrets, no hosts."""
-        secret = {"keys", "origins", "path", "index_url", "proxies", "ca_bundle", "docker_host"}
+        secret = {
+            "keys", "origins", "path", "index_url", "proxies", "ca_bundle", "docker_host",
+            "mirrors",
+        }  # fmt: skip
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in secret}
 
 
@@ -167,7 +173,10 @@ def _from_file(path: Path, allowed: set[str] | None) -> dict[str, Any]:
             f"{path} sets {', '.join(refused)}, which a file beside a repository may not set",
             f"put it in {user_path()}",
         )
-    return table
+    section = table.pop("git", {})
+    if not isinstance(section, dict) or set(section) - {"mirrors"}:
+        raise UserError(f"{path}: the table [git] holds `mirrors` alone", "remove the rest")
+    return table | section
 
 
 def environment() -> Mapping[str, str]:

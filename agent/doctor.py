@@ -52,6 +52,7 @@ def run(config: Config, *, as_json: bool, out: TextIO) -> int:
         path=config.path,
         keys=config.keys,
         docker_host=config.docker_host,
+        image_gb=config.image_gb,
         model=model(config),
         settings={
             name: (value, config.origins.get(name, "the defaults")) for name, value in shown.items()
@@ -72,6 +73,7 @@ def examine(
     settings: Mapping[str, tuple[object, str]],
     model: Finding,
     docker_host: str | None = None,
+    image_gb: float = 60.0,
 ) -> list[Finding]:
     """Look at everything that a run needs.
 
@@ -83,7 +85,7 @@ def examine(
     return [
         python(),
         git(path),
-        *engine_and_images(docker_host, path),
+        *engine_and_images(docker_host, path, image_gb),
         disk("disk for runs", free_bytes(runs)),
         model,
         Finding("settings", True, str(user_path()) + ("" if user_path().exists() else " (none)")),
@@ -162,7 +164,7 @@ def git(path: str) -> Finding:
     return Finding("git", True, done.stdout.strip())
 
 
-def engine_and_images(host: str | None, path: str) -> Iterator[Finding]:
+def engine_and_images(host: str | None, path: str, limit: float) -> Iterator[Finding]:
     """Look at the engine, where base images come from, and the disk that they go to."""
     try:
         engine = Engine(host)
@@ -172,6 +174,8 @@ def engine_and_images(host: str | None, path: str) -> Iterator[Finding]:
         return
     yield Finding("Docker engine", True, version)
     yield base_images(engine.registry_answers(ASKED_IMAGE), shutil.which("debootstrap", path=path))
+    taken = f"{engine.image_bytes() / 1e9:.1f} GB; the oldest go when they pass {limit:g} GB"
+    yield Finding("images", True, f"{len(engine.images())} images and layers take {taken}")
     free = engine.free_bytes()
     if free is not None:
         yield disk("disk for images", free)

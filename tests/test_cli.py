@@ -11,8 +11,9 @@ import pytest
 from tests.samples import ISSUE, PYTHON_PATH, git, make_project
 
 PROGRAM = Path(sys.executable).parent / "repair-agent"
-LATER = ("batch", "evaluate", "select", "report", "replay", "image")
-NOW = ("solve", "inspect", "doctor", "clean", "model list", "model pull", "model serve")
+LATER = ("batch", "evaluate", "select", "report", "replay")
+NOW = ("solve", "inspect", "doctor", "clean", "model list", "model pull", "model serve",
+       "image build", "image list", "image log")  # fmt: skip
 SPOILING = ("PYTHONPATH", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "REPAIR_AGENT_MODEL", "COLUMNS")
 
 
@@ -53,6 +54,19 @@ WRONG = {
     ),
     "a file as of an issue's time": (
         ("solve", "mean.md", "--at-issue-time", *GIVEN), 2, "--at-issue-time",
+    ),
+    "a dataset that is not there": (
+        ("solve", "a__b-1", "--dataset", "none.jsonl", *GIVEN), 2, "none.jsonl",
+    ),
+    "an instance that is not in the dataset": (
+        ("solve", "a__b-2", "--dataset", "rows.jsonl", *GIVEN), 2, "a__b-2",
+    ),
+    "a commit for an instance": (
+        ("solve", "a__b-1", "--dataset", "rows.jsonl", *GIVEN, "--ref", "v1"), 2, "--ref",
+    ),
+    "a mirror that is not there": (
+        ("solve", "a__b-1", "--dataset", "rows.jsonl", *GIVEN[:4], "--mirror", "nowhere"),
+        2, "nowhere",
     ),
     "no repository named": (("solve", "mean.md", *GIVEN[:4]), 2, "--repo"),
     "no such folder": (("solve", "mean.md", *GIVEN[:5], "nowhere"), 2, "nowhere"),
@@ -109,6 +123,8 @@ def test_wrong_words_and_a_wrong_world_are_one_clear_line(here: Path, case: str)
     (here / "plain").mkdir()
     (here / "empty.md").write_text("")
     (here / "binary.md").write_bytes(b"\xff\xfe\x00")
+    row = {"instance_id": "a__b-1", "repo": "a/b", "base_commit": "0" * 40}
+    (here / "rows.jsonl").write_text(json.dumps({**row, "problem_statement": "x"}) + "\n")
     (here / "odd.toml").write_text('title = "x"\nbody = "y"\ncolour = "red"\n')
     before = sorted(path for path in here.rglob("*") if ".git/" not in str(path))
     words, code, said = WRONG[case]

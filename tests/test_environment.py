@@ -18,6 +18,7 @@ from agent.intake.repository import Source, fetch
 from agent.records import Image, Task
 from tools.base import UserError, WorldError
 from tools.engine import Engine, owner
+from tools.run_tests import Canaries, run_tests, run_written
 from tools.sandbox_docker import DockerSandbox
 
 PYTHON = "3.9"  # one base image for all of these tests
@@ -86,6 +87,30 @@ def test_sympy_of_2017_runs_its_tests(
         assert {line.split("::")[1].split()[0] for line in told} == NOT_GREEN
         assert "105 passed" in done.output
         assert sandbox.run("git status --porcelain").output == ""
+
+
+def test_django_runs_its_tests_with_its_own_runner(
+    engine: Engine, network: BuildNetwork, tmp_path: Path
+) -> None:
+    source = fetch("pypi:django==3.2", None, tmp_path / "django", index_url=network.index_url)
+    image = prepare(task(source), source, engine=engine, python=PYTHON, network=network, say=print)
+    assert image.test_command == "python tests/runtests.py"
+    row = "ConnectionHandlerTests::test_nonexistent_alias"
+    written = {
+        "tests/db_utils/test_new.py": "from django.contrib.auth.models import Group\n\n"
+        "def test_rows():\n    Group.objects.create()\n    assert Group.objects.count() == 2\n"
+    }
+    with DockerSandbox(engine, image.reference) as sandbox:
+        canaries = Canaries.beside("tests/db_utils")
+        paths = ["tests/db_utils/tests.py"]
+        run = run_tests(sandbox, image.test_command, paths, canaries=canaries)
+        assert (run.broken, run.tampered) == ("", "")
+        found = {report.id: report.result for report in run.reports}
+        assert found[f"tests/db_utils/tests.py::{row}"] == "pass"
+        assert set(found.values()) <= {"pass", "skip"}
+        (report,) = run_written(sandbox, image.test_command, written, timeout=120).reports
+        assert (report.id, report.result) == ("tests/db_utils/test_new.py::test_rows", "fail")
+        assert report.exception == "AssertionError", "a database was there, and one row in it"
 
 
 def test_a_build_is_kept_shared_and_clean(

@@ -128,10 +128,11 @@ def test_the_callers_own_git_variables_are_left_aside(origin: Path, tmp_path: Pa
     assert done.stdout.strip() == sh(origin, "rev-parse", "HEAD"), done.stderr
 
 
-def test_submodules_are_said(origin: Path, tmp_path: Path) -> None:
-    sh(origin, "submodule", "--quiet", "add", str(origin), "part")
-    sh(origin, "commit", "-q", "-m", "part")
-    assert snapshot(origin, None, tmp_path / "cut").notes == ("submodules are left empty: part",)
+def test_what_git_lfs_keeps_elsewhere_is_said(origin: Path, tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    commit(origin, "pointer", **{"a.bin": pointer, "b.txt": f"not {pointer}"})
+    (note,) = snapshot(origin, None, tmp_path / "cut").notes
+    assert note == "git LFS keeps 1 files elsewhere, which are left as pointers: a.bin"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ DOORS = {
 """Vendors, each imported in one file; None where any file may be the one."""
 LATE_IMPORTS = {
     "agent/cli.py",  # a command's help must not pay for what the command needs
+    "agent/cli_image.py",  # the same
     "agent/cli_model.py",  # the same
+    "agent/intake/dataset.py",  # pyarrow and datasets are an extra
     "agent/model/embedded/serving.py",  # xllamacpp is an extra, and only the child may load it
     "tools/git.py",  # GitPython looks for the program git when it is imported
 }

@@ -20,13 +20,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """An image the engine has: its tags, digest (sha256:…), bytes, labels, environment."""
+    """An image the engine has: its tags, digest (sha256:…), bytes, labels, environment.
+
+    `created` is ISO 8601, which sorts by time.
+    """
 
     tags: tuple[str, ...]
     digest: str
     size: int
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,17 @@ class Engine:
         sizes += [max(0, item["UsageData"]["Size"]) for item in usage["Volumes"] or ()]
         return sum(sizes)
 
+    def image_bytes(self) -> int:
+        """Return the bytes of the images that carry our label, shared layers counted once."""
+        with translated("ask the engine what its images weigh"):
+            usage = self._api.df()
+        foreign: int = sum(
+            max(0, one["Size"] - max(0, one["SharedSize"]))
+            for one in usage["Images"] or ()
+            if LABEL not in (one.get("Labels") or {})
+        )
+        return max(0, int(usage.get("LayersSize") or 0) - foreign)
+
     def registry_answers(self, reference: str) -> bool:
         """Tell whether a registry describes this image to the engine; nothing is pulled."""
         try:
@@ -380,4 +391,5 @@ def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
         raw["Size"],
         config.get("Labels") or {},
         environment,
+        str(raw.get("Created") or ""),
     )

@@ -24,6 +24,7 @@ UNTAGGED = (
     "no names found", "no tags can describe", "cannot describe", "no annotated tags",
     "not a valid object", "neither a commit",  # a commit on no branch, such as a pull request's
 )  # fmt: skip
+LFS_POINTER = "^version https://git-lfs.github.com/spec/v1$"
 REF_HINT = "--ref takes a branch, a tag or a commit"
 
 
@@ -121,10 +122,14 @@ def _finish(into: Path) -> Snapshot:
 
 
 def _remarks(into: Path) -> Iterator[str]:
-    listed = git.run("ls-tree", "-r", "-z", "HEAD", folder=into).split("\0")
-    modules = [line.split("\t", 1)[1] for line in listed if line.startswith("160000 ")]
-    if modules:
-        yield f"submodules are left empty: {', '.join(modules)}"
+    """Yield what a checkout lacks: files that git LFS keeps elsewhere stay pointers."""
+    try:
+        found = git.run("grep", "-lIz", "-e", LFS_POINTER, "HEAD", "--", ".", folder=into)
+    except GitError:  # none
+        return
+    names = [name.removeprefix("HEAD:") for name in found.split("\0") if name]
+    shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    yield f"git LFS keeps {len(names)} files elsewhere, which are left as pointers: {shown}"
 
 
 # --- a repository on this machine ---

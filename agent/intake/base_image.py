@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Timer
 
+from agent.intake import interpreter
+from agent.intake.interpreter import Interpreter
 from agent.intake.network import BuildNetwork
 from tools.base import NetworkError, WorldError
 from tools.engine import Engine
@@ -20,6 +22,13 @@ from tools.owner import temporary_folder
 
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 """The Debian releases that ship these interpreters."""
+HOSTED = "bookworm"
+"""The release into which an interpreter of this machine is put."""
+LIBRARIES = (
+    "libbz2-1.0", "libexpat1", "libffi8", "liblzma5", "libncursesw6", "libnsl2", "libreadline8",
+    "libsqlite3-0", "libssl3", "libuuid1", "zlib1g",
+)  # fmt: skip
+"""What interpreters are linked with."""
 COMPILERS = ("ca-certificates", "git", "gcc", "g++", "libc6-dev", "make")
 INTERPRETER = ("python3", "python3-dev")
 EXTRA = {"bullseye": ("python3-distutils",), "bookworm": ("python3-distutils",)}
@@ -48,11 +57,17 @@ class Base:
 
 
 def obtain(
-    engine: Engine, versions: Sequence[str], network: BuildNetwork, say: Callable[[str], None]
+    engine: Engine,
+    versions: Sequence[str],
+    network: BuildNetwork,
+    say: Callable[[str], None],
+    home: Path | None = None,
 ) -> Base:
     """Return a base for the first of these Python versions that can be had.
 
-    Raises WorldError that says what to install, NetworkError, EngineError.
+    A version comes from a registry, from a Debian release that ships it, or from interpreters that
+    this machine keeps below `home`. Raises WorldError that says what to install, NetworkError,
+    EngineError.
     """
     for version in versions:
         with _making:
@@ -61,8 +76,13 @@ def obtain(
                 return Base(pulled, version, pulled=True)
             if version in SUITES:
                 return Base(debian(engine, SUITES[version], network, say), version, pulled=False)
+            found = interpreter.find(version, home) if home else None
+            there = found and hosted(engine, found, network, say)
+            if there:
+                return Base(there, version, pulled=False)
     raise WorldError(
-        f"no registry answers, and no Debian release ships Python {' or '.join(versions)}",
+        f"no registry answers, and neither Debian nor this machine has Python "
+        f"{' or '.join(versions)}",
         f"name an image with --image, or one of Python {', '.join(SUITES)} in the task file",
     )
 
@@ -104,12 +124,44 @@ def _with_compilers(
     return reference
 
 
-def debian(engine: Engine, suite: str, network: BuildNetwork, say: Callable[[str], None]) -> str:
+def hosted(
+    engine: Engine, found: Interpreter, network: BuildNetwork, say: Callable[[str], None]
+) -> str | None:
+    """Return a base with an interpreter of this machine, None where it does not run in it."""
+    parent = debian(engine, HOSTED, network, say, LIBRARIES)
+    command = interpreter.settle(found)
+    content = f"{parent} {found.version} {found.build} {command}"
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    reference = f"repair-agent/base:python{found.version}-{digest}"
+    if engine.image(reference):
+        return reference
+    say(f"putting Python {found.version} of this machine into a base image")
+    with engine.builder(parent) as builder:
+        code, text = builder.run(f"mkdir -p {interpreter.WHERE}")
+        builder.put(interpreter.WHERE, interpreter.packed(found))
+        code, text = builder.run(command, timeout=SECONDS)
+        if code:
+            last = text.strip().splitlines()[-1:] or ["no output"]
+            say(f"Python {found.version} of this machine does not run in {HOSTED}: {last[0]}")
+            return None
+        builder.commit(reference, labels={"repair-agent": "base"})
+    return reference
+
+
+def debian(
+    engine: Engine,
+    suite: str,
+    network: BuildNetwork,
+    say: Callable[[str], None],
+    more: Sequence[str] = (),
+) -> str:
     """Return an image of a Debian release with Python, git and compilers, made when absent.
+
+    `more` are packages that it holds, too.
 
     Raises WorldError where that takes rights or a program that are not there.
     """
-    packages = (*INTERPRETER, *EXTRA.get(suite, ()), *COMPILERS)
+    packages = (*INTERPRETER, *EXTRA.get(suite, ()), *COMPILERS, *more)
     recipe = " ".join((suite, *packages, *LEFT_OUT, network.debian_mirror or ""))
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     reference = f"repair-agent/base:{suite}-{digest}"

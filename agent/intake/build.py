@@ -40,6 +40,10 @@ STEP = {
 }
 
 
+class InstallFailed(WorldError):
+    """A step failed that another interpreter may get through."""
+
+
 class Build:
     """The making of one image: its time limit, its log, and the volumes that its steps see."""
 
@@ -100,7 +104,7 @@ class Build:
     def run(
         self, builder: Builder, title: str, command: str, *, more: Mapping[str, str] | None = None
     ) -> str:
-        """Run one command in /testbed or / and return its output; raises WorldError if it fails."""
+        """Run one command in /testbed or / and return its output; raises InstallFailed."""
         code, text = self.attempt(builder, title, command, more=more)
         if code:
             last = [self._clean(line).strip() for line in text.splitlines() if line.strip()]
@@ -108,7 +112,7 @@ class Build:
                 self._say(f"  {line}")
             said = " | ".join(last[-LINES:]) or "no output"
             shown = self._clean(command.strip().splitlines()[0][:200])
-            raise WorldError(f"{title}: `{shown}` failed with exit code {code}: {said}", HINT)
+            raise InstallFailed(f"{title}: `{shown}` failed with exit code {code}: {said}", HINT)
         return text
 
     def attempt(

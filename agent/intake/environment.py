@@ -6,15 +6,19 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
-from datetime import UTC
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 from typing import Literal
 
 from agent.intake import base_image, project, python_version, recipe
-from agent.intake.build import Build, packed_folder
+from agent.intake.base_image import Base
+from agent.intake.build import Build, InstallFailed, packed_folder
 from agent.intake.install import TESTBED, Moment
 from agent.intake.network import BuildNetwork
+from agent.intake.project import Project
 from agent.intake.repository import Source
 from agent.records import Image, Task
 from tools.base import NetworkError, UserError, WorldError
@@ -22,6 +26,8 @@ from tools.engine import Engine, ImageInfo
 
 __all__ = ["BuildNetwork", "local", "prepare"]
 
+MOST_PYTHONS = 3
+"""Versions that are tried, each after an installation that failed."""
 ABSENT = ("not found", "manifest unknown", "does not exist", "denied", "invalid reference")
 LOOK = f"""test -d {TESTBED}/.git && echo repository $(git -C {TESTBED} rev-parse HEAD)
 for name in python python3; do
@@ -31,6 +37,13 @@ python -c 'import pytest' 2> /dev/null && echo runner pytest
 true"""
 
 
+@dataclass(frozen=True)
+class Instance:
+    """A row of a SWE-bench dataset: `image` is its own environment, where it names one."""
+
+    image: str | None = None
+
+
 def prepare(
     task: Task,
     source: Source,
@@ -38,13 +51,16 @@ def prepare(
     engine: Engine,
     python: str | None = None,
     image: str | None = None,
+    instance: Instance | None = None,
     network: BuildNetwork | None = None,
+    home: Path | None = None,
     say: Callable[[str], None],
 ) -> Image:
     """Return an image with the repository at /testbed, ready to be tested without a network.
 
-    `image` is used as it is; else one is built, unless the same is there. `python` (3.9) wins over
-    what the project asks for. Raises UserError, WorldError, NetworkError, EngineError.
+    `image` is used as it is; else an `instance`'s own where it can be had; else one is built,
+    unless the same is there. `python` (3.9) wins over what the project asks for; interpreters
+    below `home` may be used. Raises UserError, WorldError, NetworkError, EngineError.
     """
     started = monotonic()
     network = network or BuildNetwork()
@@ -52,20 +68,68 @@ def prepare(
     if image:
         reference, labels = _given(build, engine, image, source)
         return _record(engine, reference, "given", labels, task, started)
+    if instance and instance.image and _had(build, engine, instance.image):
+        reference, labels = _given(build, engine, instance.image, source)
+        return _record(engine, reference, "pulled", labels, task, started)
     facts = project.examine(source.folder)
     # Code of a later day than its issue needs packages of that later day.
     date = max(task.created_at or source.date, source.date).astimezone(UTC)
     versions = python_version.candidates(facts.declared, date, python)
-    base = base_image.obtain(engine, versions, network, say)
-    moment = Moment(python_version.cutoff(date, base.python))
-    reference = recipe.image(build, engine, base, source, facts, moment)
+    wanted = Wanted(source, facts, date, graded=instance is not None)
+
+    def based(left: Sequence[str]) -> Base:
+        return base_image.obtain(engine, left, network, say, home)
+
+    reference = _built(build, engine, wanted, versions, based)
     return _record(engine, reference, "built", {}, task, started)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an image is built from, and the date that bounds its packages."""
+
+    source: Source
+    project: Project
+    date: datetime
+    graded: bool
+
+
+def _built(
+    build: Build,
+    engine: Engine,
+    wanted: Wanted,
+    versions: Sequence[str],
+    based: Callable[[Sequence[str]], Base],
+) -> str:
+    """Build with the first Python that works; raise what the first of them failed with."""
+    failure: InstallFailed | None = None
+    left = list(versions)
+    for _ in range(MOST_PYTHONS):
+        try:
+            base = based(left)
+        except WorldError:
+            if failure is None:
+                raise
+            break
+        moment = Moment(python_version.cutoff(wanted.date, base.python))
+        try:
+            return recipe.image(
+                build, engine, base, wanted.source, wanted.project, moment, graded=wanted.graded
+            )
+        except InstallFailed as failed:
+            failure = failure or failed
+            left = left[left.index(base.python) + 1 :]
+            if not left:
+                break
+            build.note(f"Python {base.python} did not do ({failed.message}); the next is tried")
+    assert failure is not None
+    raise failure
 
 
 def _record(
     engine: Engine,
     reference: str,
-    made: Literal["built", "given"],
+    made: Literal["built", "given", "pulled"],
     told: Mapping[str, str],
     task: Task,
     started: float,
@@ -111,9 +175,20 @@ def _given(build: Build, engine: Engine, image: str, source: Source) -> tuple[st
             "name that commit with --ref, or give an image without /testbed",
         )
     labels = {recipe.TOOLCHAIN: facts.get("toolchain", "no Python"), recipe.LOG: build.log}
-    if "runner" in facts and project.has_tests(source.folder):
-        labels[recipe.TEST_COMMAND] = recipe.TESTS
+    command = project.test_command(source.folder)
+    if command and ("runner" in facts or command != project.PYTEST):
+        labels[recipe.TEST_COMMAND] = command
     return reference, labels
+
+
+def _had(build: Build, engine: Engine, image: str) -> bool:
+    """Tell whether a row's image is there or can be pulled; it is not the user's word."""
+    try:
+        _available(build, engine, image)
+    except (UserError, NetworkError) as error:
+        build.note(f"{image} cannot be had ({error.message}): one is built")
+        return False
+    return True
 
 
 def _available(build: Build, engine: Engine, image: str) -> ImageInfo:
@@ -145,9 +220,10 @@ def local(
     asked = subprocess.run([python, "--version"], capture_output=True, text=True, check=True)
     has_runner = subprocess.run([python, "-c", "import pytest"], capture_output=True, check=False)
     command = task.test_command
-    if command is None and project.has_tests(source.folder):
-        if has_runner.returncode:
+    found = project.test_command(source.folder)
+    if command is None and found:
+        if found == project.PYTEST and has_runner.returncode:
             say(f"{python} has no pytest: no tests will run; name a command with --test-command")
         else:
-            command = "python3 -m pytest"
+            command = found.replace("python ", "python3 ", 1)
     return Image("local", "", "local", asked.stdout.strip(), command)

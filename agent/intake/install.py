@@ -84,7 +84,7 @@ of before 2022 put them in twice, which is no version."""
 
 def resolve(project: Project, moment: Moment, python: str) -> tuple[str, ...]:
     """Return commands that write the lock file, best first; the last leaves test extras out."""
-    given = [*([RUNNER] if project.tested else []), *(SEEDS if _seeded(python) else ())]
+    given = [*([RUNNER] if project.test_command else []), *(SEEDS if _seeded(python) else ())]
     runner = f"printf '%s\\n' {' '.join(given)}" if given else "true"
     extras = [f"--extra {shlex.quote(name)}" for name in project.extras]
     groups = [f"--group {shlex.quote(name)}" for name in project.groups]
@@ -127,6 +127,18 @@ def in_place(project: Project, moment: Moment) -> tuple[str, ...]:
         f"&& python setup.py develop --no-deps"
     )
     return (editable, legacy) if project.manifest == "setup.py" else (editable,)
+
+
+CONDA = f"""mkdir -p /opt/miniconda3/bin /opt/miniconda3/envs
+ln -sfn {VENV} /opt/miniconda3/envs/testbed
+cat > /opt/miniconda3/bin/activate <<'END_OF_ACTIVATE'
+conda() {{
+  if [ "$1" = activate ]; then
+    . {VENV}/bin/activate
+  fi
+}}
+END_OF_ACTIVATE"""
+"""SWE-bench's scripts activate the environment `testbed` of a conda; here it is ours."""
 
 
 SETTLE = f"""git reset --quiet --hard

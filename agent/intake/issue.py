@@ -17,7 +17,7 @@ from tools.base import UserError
 FENCE = "+++"
 COMMON_KEYS = ("repository", "ref", "test_command", "created_at", "python")
 TEXT_KEYS = ("title", "body")
-FORMS = "TASK is an issue's URL, owner/repo#N, or a task file (.md or .toml)"
+FORMS = "TASK is an issue's URL, owner/repo#N, a SWE-bench id, or a task file (.md or .toml)"
 
 PROJECT = r"(?P<owner>[A-Za-z0-9][\w-]*)/(?P<repository>(?!\.{1,2}[/#])[\w.-]+)"
 NUMBER = r"(?P<number>[1-9]\d{0,17})"
@@ -59,6 +59,7 @@ class TaskFile:
     """What is known of a task; `repository` is a path made absolute, or as it was written.
 
     `as_of_commit` asks to leave out comments later than the commit; `notes` say what was decided.
+    `instance` is true for a row of a SWE-bench dataset, whose own environment is `image`.
     """
 
     id: str
@@ -72,6 +73,8 @@ class TaskFile:
     python: str | None = None
     comments: tuple[Comment, ...] = ()
     as_of_commit: bool = False
+    image: str | None = None
+    instance: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -97,11 +100,6 @@ def read(text: str) -> TaskFile:
     if _is_there(text, path):
         fault = "is a folder, not a task" if path.is_dir() else "is neither a .md nor a .toml file"
         raise UserError(f"{text} {fault}", FORMS)
-    if INSTANCE.fullmatch(text):
-        raise UserError(
-            "SWE-bench instance ids are not in this version",
-            "save the issue as a .md file (first line: its title) and name the code with --repo",
-        )
     shown = text if len(text) <= 80 else f"{text[:80]}…"
     raise UserError(f"{shown!r} is no task that this version knows", FORMS)
 

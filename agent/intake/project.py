@@ -18,6 +18,7 @@ REQUIREMENT_FILES = (
     "test_requirements.txt", "requirements_test.txt", "requirements/test.txt",
     "requirements/tests.txt", "tests/requirements.txt",
 )  # fmt: skip
+DJANGOS, PYTEST = "tests/runtests.py", "python -m pytest"
 SKIPPED_FOLDERS = (".git", ".tox", ".venv", "venv", "node_modules", "build", "dist")
 
 
@@ -26,6 +27,7 @@ class Project:
     """`manifest` is the file that dependencies are read from, None when it cannot be installed.
 
     `extras` and `groups` are those for tests; `requirements` are files, relative to the folder.
+    `test_command` is None when there are no tests.
     """
 
     declared: Declared
@@ -33,7 +35,7 @@ class Project:
     extras: tuple[str, ...]
     groups: tuple[str, ...]
     requirements: tuple[str, ...]
-    tested: bool
+    test_command: str | None
 
 
 def examine(folder: Path) -> Project:
@@ -54,8 +56,18 @@ def examine(folder: Path) -> Project:
         extras,
         groups,
         tuple(requirements),
-        has_tests(folder),
+        test_command(folder),
     )
+
+
+def test_command(folder: Path) -> str | None:
+    """Return how a repository's tests are run, None when it has none that are known.
+
+    Django and its like have a script of their own; pytest runs most others, unittest's too.
+    """
+    if (folder / DJANGOS).is_file():
+        return f"python {DJANGOS}"
+    return PYTEST if has_tests(folder) else None
 
 
 def has_tests(folder: Path) -> bool:

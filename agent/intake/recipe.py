@@ -13,13 +13,12 @@ from agent.intake import install
 from agent.intake.base_image import Base
 from agent.intake.build import SYSTEM_PATH, VENV, Build, packed_folder
 from agent.intake.install import TESTBED, Moment
-from agent.intake.project import Project
+from agent.intake.project import PYTEST, Project
 from agent.intake.repository import Source
 from tools.engine import Builder, Engine
 
 VERSION = 2
 """Raised when the steps change, so that images of an older recipe are not taken for new ones."""
-TESTS = "python -m pytest"
 LOG_CHARACTERS = 30_000
 TOOLCHAIN, TEST_COMMAND, LOG = (
     "repair-agent.toolchain", "repair-agent.test-command", "repair-agent.log",
@@ -30,13 +29,21 @@ ENVIRONMENT = {"PATH": f"{VENV}/bin:{SYSTEM_PATH}", "VIRTUAL_ENV": VENV}
 
 
 def image(
-    build: Build, engine: Engine, base: Base, source: Source, project: Project, moment: Moment
+    build: Build,
+    engine: Engine,
+    base: Base,
+    source: Source,
+    project: Project,
+    moment: Moment,
+    *,
+    graded: bool = False,
 ) -> str:
     """Return the reference of the image for a source, built unless it is there.
 
+    One that is `graded` also answers to what SWE-bench's scripts call.
     Its labels hold the toolchain, the test command and the log. Raises WorldError, EngineError.
     """
-    reference = _reference(base, source, moment)
+    reference = _reference(base, source, moment, graded)
     if engine.image(reference):
         build.note(f"{reference}: kept from an earlier build")
         return reference
@@ -54,14 +61,16 @@ def image(
     with build.open(needs) as builder:
         builder.put("/", archive)
         _install(build, builder, source, project, moment)
+        if graded:
+            build.run(builder, "answer to conda's name", install.CONDA)
         build.run(builder, "settle the repository", install.SETTLE)
         labels = _labels(build, builder, project)
         builder.commit(reference, labels=labels, environment=ENVIRONMENT, workdir=TESTBED)
     return reference
 
 
-def _reference(base: Base, source: Source, moment: Moment) -> str:
-    content = [VERSION, base.reference, source.commit, source.version, moment.options]
+def _reference(base: Base, source: Source, moment: Moment, graded: bool) -> str:
+    content = [VERSION, base.reference, source.commit, source.version, moment.options, graded]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     name = re.sub(r"[^a-z0-9]+", "-", source.name.lower()).strip("-") or "repository"
     return f"repair-agent/{name}:{digest}"
@@ -135,9 +144,10 @@ def _install(
 def _labels(build: Build, builder: Builder, project: Project) -> dict[str, str]:
     toolchain = build.run(builder, "ask for the interpreter's version", "python --version").strip()
     labels = {"repair-agent": "image", TOOLCHAIN: toolchain}
-    if project.tested:
-        build.run(builder, "try the test runner", f"{TESTS} --version")
-        labels[TEST_COMMAND] = TESTS
+    if project.test_command:
+        asked = "--version" if project.test_command == PYTEST else "--help"
+        build.run(builder, "try the test runner", f"{project.test_command} {asked}")
+        labels[TEST_COMMAND] = project.test_command
     return labels | {LOG: _clipped(build.log)}
 
 

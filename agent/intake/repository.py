@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from agent.intake import address, release
+from agent.intake import address, mirrors, release
 from agent.intake.address import Folder, Release, Remote
 from tools import snapshot as history
+from tools import submodules
 from tools.base import UserError, WorldError
 from tools.snapshot import Description
 
@@ -40,9 +42,17 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def fetch(repository: str, ref: str | None, into: Path, *, index_url: str | None = None) -> Source:
+def fetch(
+    repository: str,
+    ref: str | None,
+    into: Path,
+    *,
+    index_url: str | None = None,
+    mirrored: Sequence[Path] = (),
+) -> Source:
     """Bring a path, git URL or `pypi:NAME==VERSION` into the absent or empty folder `into`.
 
+    `mirrored` are folders of repositories that are used instead of a URL when they have its commit.
     All or nothing: it is made beside `into` and renamed at the end. Raises UserError (name, ref,
     version), NetworkError, WorldError.
     """
@@ -58,7 +68,7 @@ def fetch(repository: str, ref: str | None, into: Path, *, index_url: str | None
         if isinstance(named, Release):
             source = _from_release(named, partial, into, index_url)
         else:
-            source = _from_git(named, ref, partial, into)
+            source = _from_git(named, ref, partial, into, mirrored)
         partial.rename(into)
     except OSError as error:
         raise WorldError(f"cannot write {into}: {error.strerror or error}") from error
@@ -77,15 +87,21 @@ def _from_release(named: Release, partial: Path, into: Path, index_url: str | No
     )  # fmt: skip
 
 
-def _from_git(named: Remote | Folder, ref: str | None, partial: Path, into: Path) -> Source:
-    where = named.path if isinstance(named, Folder) else named.url
+def _from_git(
+    named: Remote | Folder, ref: str | None, partial: Path, into: Path, mirrored: Sequence[Path]
+) -> Source:
+    where: Path | str = named.path if isinstance(named, Folder) else named.url
+    notes: tuple[str, ...] = ()
+    if isinstance(named, Remote) and ref:
+        mirror = mirrors.holding(mirrored, address.short_name(named), ref)
+        where, notes = (mirror, (f"from the mirror {mirror}",)) if mirror else (where, ())
     made = history.snapshot(where, ref, partial)
     version = None
     if _version_comes_from_tags(partial):
         version = version_of(history.describe(where, made.commit))
     return Source(
         into, address.short_name(named), address.shown(named), made.commit, made.date,
-        version, made.notes,
+        version, (*notes, *made.notes, *submodules.fill(partial, where)),
     )  # fmt: skip
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.errors import UserError
-from agent.intake import environment
+from agent.intake import environment, room
+from agent.intake.address import expanded
+from agent.intake.environment import Instance
 from agent.intake.issue import TaskFile
 from agent.intake.network import BuildNetwork
 from agent.intake.repository import Source, fetch
@@ -45,7 +47,13 @@ def open_workplace(
     engine = Engine(config.docker_host) if config.sandbox == "docker" else None
     with temporary_folder() as folder:
         say(f"fetching {issue.repository}")
-        source = fetch(issue.repository, issue.ref, folder / "source", index_url=config.index_url)
+        source = fetch(
+            issue.repository,
+            issue.ref,
+            folder / "source",
+            index_url=config.index_url,
+            mirrored=[expanded(folder) for folder in config.mirrors],
+        )
         task = as_task(issue, source)
         for note in (*source.notes, *task.notes):
             say(note)
@@ -59,9 +67,13 @@ def open_workplace(
             engine=engine,
             python=issue.python,
             image=config.image,
+            instance=Instance(issue.image) if issue.instance else None,
             network=build_network(config),
+            home=Path.home(),
             say=say,
         )
+        if image.made == "built":
+            room.prune(engine, config.image_gb * room.GIGABYTE, image.reference, say)
         limits = Limits(int(config.memory_gb * (1 << 30)), cpus=config.cpus)
         yield Workplace(task, image, docker_sandboxes(engine, image.reference, limits))
 

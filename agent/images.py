@@ -1,0 +1,85 @@
+"""`repair-agent image`: environments built ahead, listed, and how they were made."""
+
+from __future__ import annotations
+
+import json
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from agent.clean import TAGS
+from agent.config import Config
+from agent.errors import UserError
+from agent.intake.issue import TaskFile
+from agent.intake.recipe import LOG, TEST_COMMAND, TOOLCHAIN
+from agent.intake.workplace import open_workplace
+from agent.show.progress import progress
+from tools.container import ImageInfo
+from tools.engine import Engine
+
+PARTS = ("base", "layer")
+"""What images are made on: not environments of a repository."""
+
+
+def build(issue: TaskFile, config: Config, console: Console, out: TextIO) -> int:
+    """Build a task's environment, show how it goes, and write its tag."""
+    if config.sandbox != "docker":
+        raise UserError("an image takes the Docker engine", "leave out sandbox = local")
+    watch = progress(console)
+    try:
+        with open_workplace(issue, config, watch.stage) as place:
+            reference = place.image.reference
+    finally:
+        watch.done()
+    out.write(f"{reference}\n")
+    return 0
+
+
+def show(config: Config, out: TextIO, *, as_json: bool) -> int:
+    """List the environments that are there, and the bytes of all."""
+    images = [one for one in Engine(config.docker_host).images() if _tag(one)]
+    if as_json:
+        rows = [
+            {
+                "tag": _tag(one),
+                "bytes": one.size,
+                "toolchain": one.labels.get(TOOLCHAIN),
+                "test_command": one.labels.get(TEST_COMMAND),
+            }
+            for one in images
+        ]
+        out.write(json.dumps(rows, indent=2) + "\n")
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for name in ("TAG", "SIZE", "TOOLCHAIN", "TESTS"):
+        table.add_column(name, no_wrap=True, justify="right" if name == "SIZE" else "left")
+    for one in images:
+        table.add_row(
+            _tag(one),
+            f"{one.size / 1e6:,.0f} MB",
+            one.labels.get(TOOLCHAIN, ""),
+            one.labels.get(TEST_COMMAND, ""),
+        )
+    console = Console(file=out, width=160)
+    console.print(table if images else "no environments yet; build one with: image build TASK")
+    if images:
+        console.print("Layers are shared: `repair-agent doctor` shows what all take together.")
+    return 0
+
+
+def tell(tag: str, config: Config, out: TextIO) -> int:
+    """Write the log of an image; raises UserError for one that is not there or not ours."""
+    found = Engine(config.docker_host).image(tag)
+    if found is None:
+        raise UserError(f"there is no image {tag}", "repair-agent image list shows what there is")
+    if LOG not in found.labels:
+        raise UserError(f"{tag} holds no log", "it was not built here")
+    out.write(found.labels[LOG].rstrip("\n") + "\n")
+    return 0
+
+
+def _tag(image: ImageInfo) -> str:
+    """Return the tag of an environment, "" for other images."""
+    tags = (tag for tag in image.tags if tag.startswith(TAGS))
+    return next((tag for tag in tags if tag[len(TAGS) :].partition(":")[0] not in PARTS), "")

@@ -1,0 +1,51 @@
+"""The room that images take: kept below a limit by removing the oldest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tools.base import EngineError
+from tools.container import ImageInfo
+
+TAGS, BASES = "repair-agent/", "repair-agent/base:"
+GIGABYTE = 1e9
+
+
+class Store(Protocol):
+    """What is asked of the engine; see tools.engine."""
+
+    def images(self) -> list[ImageInfo]: ...
+
+    def image_bytes(self) -> int: ...
+
+    def remove_image(self, reference: str) -> None: ...
+
+
+def prune(store: Store, limit: float, keep: str, say: Callable[[str], None]) -> list[str]:
+    """Remove our oldest images and layers until all take less than `limit` bytes.
+
+    `keep` stays, and so do base images and what a container uses. Returns what was removed; raises
+    EngineError when the engine cannot be asked.
+    """
+    taken = store.image_bytes()
+    if taken <= limit:
+        return []
+    removed: list[str] = []
+    for image in sorted(store.images(), key=lambda one: one.created):
+        for tag in image.tags:
+            if not tag.startswith(TAGS) or tag.startswith(BASES) or keep in image.tags:
+                continue
+            try:
+                store.remove_image(tag)
+            except EngineError:  # a container runs on it, or an image of somebody else's
+                continue
+            removed.append(tag)
+        taken = store.image_bytes() if removed else taken
+        if taken <= limit:
+            break
+    if removed:
+        say(f"removed {len(removed)} old images: all may take {limit / GIGABYTE:,.0f} GB")
+    if taken > limit:
+        say(f"images take {taken / GIGABYTE:,.1f} GB, and none is left that may be removed")
+    return removed

@@ -1,0 +1,76 @@
+"""`repair-agent image` as users meet it: built, listed, told; in real containers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.samples import ISSUE, commit, git, make_project
+from tests.test_cli import run
+from tools.engine import Engine
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    project = make_project(tmp_path / "tool")
+    wanted = "from setuptools import setup\nsetup(name='calc', python_requires='==3.9.*')\n"
+    (project / "setup.py").write_text(wanted)
+    commit(project, "for Python 3.9 alone")
+    (tmp_path / "issue.md").write_text(ISSUE)
+    return tmp_path
+
+
+def test_an_image_is_built_listed_and_tells_how_it_was_made(here: Path, engine: Engine) -> None:
+    built = run(here, "image", "build", "issue.md", "--repo", "tool")
+    assert built.returncode == 0, built.stderr
+    tag = built.stdout.strip()
+    assert tag.startswith("repair-agent/tool:"), "the tag stands alone on standard output"
+    assert "install" in built.stderr
+    again = run(here, "image", "build", "issue.md", "--repo", "tool")
+    assert again.stdout == built.stdout
+    listed = json.loads(run(here, "image", "list", "--json").stdout)
+    (own,) = [one for one in listed if one["tag"] == tag]
+    assert own["test_command"] == "python -m pytest"
+    assert own["toolchain"].startswith("Python 3.9")
+    assert tag in run(here, "image", "list").stdout
+    told = run(here, "image", "log", tag).stdout
+    assert "$ uv " in told
+    assert "Python 3.9" in told
+    engine.remove_image(tag)
+    gone = run(here, "image", "log", tag)
+    assert (gone.returncode, gone.stdout) == (2, "")
+    assert "error: there is no image" in gone.stderr
+
+
+def test_an_instance_is_built_from_what_its_row_may_tell(here: Path, engine: Engine) -> None:
+    row = {
+        "instance_id": "owner__tool-1",
+        "repo": "owner/tool",
+        "base_commit": git(here / "tool", "rev-parse", "HEAD"),
+        "problem_statement": ISSUE,
+        "created_at": "2021-05-01T00:00:00Z",
+        "image": "nobody.invalid/owner__tool-1:latest",
+    }
+    poison = {"patch": "POISON", "version": "POISON", "eval_script": "POISON"}
+    tags = []
+    for name, more in (("clean", {}), ("poisoned", poison)):
+        (here / f"{name}.jsonl").write_text(json.dumps({**row, **more}) + "\n")
+        words = ("image", "build", "owner__tool-1", "--dataset", f"{name}.jsonl", "--mirror", ".")
+        built = run(here, *words)
+        assert built.returncode == 0, built.stderr
+        tags.append(built.stdout.strip())
+    assert tags[0] == tags[1]
+    assert tags[0].startswith("repair-agent/tool:"), "never somebody's own name"
+    with engine.builder(tags[0]) as builder:
+        script = (
+            "source /opt/miniconda3/bin/activate && conda activate testbed && cd /testbed && "
+            f"git checkout -q {row['base_commit']} && command -v python && python -m pytest -q"
+        )
+        code, text = builder.run(f"bash -c '{script}'")
+        assert text.startswith("/opt/venv/bin/python\n")
+        assert "1 failed" in text
+        assert "passed" in text
+        assert code == 1
+    engine.remove_image(tags[0])
