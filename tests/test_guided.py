@@ -117,6 +117,14 @@ def test_no_change_at_all_is_no_patch(bench: Bench) -> None:
     assert result.status == "no_patch"
 
 
+def test_once_a_change_held_unproven_ones_are_not_handed_in(bench: Bench) -> None:
+    script = {"attempt-1.1": [[RIGHT]], "attempt-2.1": [[USELESS]], "attempt-2.2": [[USELESS]]}
+    result, recorded = solve(bench, script)
+    assert result.status == "verified"
+    assert {one.attempt for one in recorded.candidates} == {1}
+    assert recorded.attempts[1].rejected > 0
+
+
 def test_a_place_that_held_is_looked_at_again(bench: Bench) -> None:
     script = {"attempt-1.1": [[RIGHT]], "attempt-2.1": [[OTHER]]}
     result, recorded = solve(bench, script)

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,6 +145,13 @@ def test_entropy_is_in_bits() -> None:
     assert entropy(classes(1.0)) == 0
     assert entropy(classes(0.5, 0.5)) == 1
     assert entropy(classes(0.25, 0.25, 0.25, 0.25)) == 2
+
+
+def test_shares_add_up_where_a_sample_and_its_refinement_behave_apart() -> None:
+    one = candidate("1.1")
+    refined = replace(candidate("1.2"), root=one.root)
+    table = matrix([OLD, ISSUE], {"1.1": ["pass", "fail"], "1.2": ["pass", "pass"]})
+    assert sum(each.mass for each in vote([one, refined], table).classes) == pytest.approx(1)
 
 
 def test_confidence_grows_with_agreement_and_with_samples() -> None:

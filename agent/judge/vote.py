@@ -45,7 +45,8 @@ def vote(candidates: Sequence[Candidate], matrix: Matrix) -> Vote:
     table = {(outcome.candidate, outcome.check): outcome for outcome in matrix.outcomes}
     standings = {one.id: standing(one, matrix.checks, table) for one in candidates}
     groups = group(candidates, matrix.checks, table)
-    total = len(samples(candidates))
+    # A sample and its refinement may behave apart: each counts where it is, and shares add up.
+    total = sum(len(samples(members)) for members in groups)
     classes = [behaviour(members, standings, total) for members in groups]
     ranked = sorted(classes, key=lambda one: _rank(one, standings), reverse=True)
     chosen = ranked[0].candidates[0]

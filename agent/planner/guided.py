@@ -106,7 +106,7 @@ class Guided:
                     raise EpisodeOver("submitted", f"{held} changes at {place} hold")
             raise EpisodeOver("submitted", "no change holds; the best are handed in")
         except EpisodeOver as over:
-            left = len(self.found) - len(handed_in(self.found))
+            left = len(self.found) - len(self._handed_in())
             seconds = round(self.talk.seconds, 3)
             return End(over.reason, over.detail, self.talk.used, seconds, left)
 
@@ -114,9 +114,15 @@ class Guided:
         """Return no tools: the program acts."""
         return []
 
+    def _handed_in(self) -> list[Sample]:
+        """Return what this attempt leaves: once a change held in any attempt, no unproven ones."""
+        found = handed_in(self.found)
+        held = any(one.trial.passes for one in found)
+        return found if held or not self.agenda.proven else []
+
     def samples(self) -> Iterator[tuple[int, int]]:
         """Put each sample that is handed in into the sandbox; yield its number and its root's."""
-        for one in handed_in(self.found):
+        for one in self._handed_in():
             before = self.sandbox.read(one.path)
             self.sandbox.write(one.path, one.text.encode("utf-8", "surrogateescape"))
             yield one.number, one.root
