@@ -39,11 +39,11 @@ def test_requirements_are_read_without_running_anything(
 def test_classifiers_are_read_from_any_file() -> None:
     versions = ("3.10", "3.6")
     text = "\n".join(f"    'Programming Language :: Python :: {number}'," for number in versions)
-    assert declared({"setup.py": text}).classified == ("3.6", "3.10")
+    assert declared({"setup.py": text}).tested == ("3.6", "3.10")
 
 
 def test_newest_supported_then_newer_then_older() -> None:
-    tested = Declared(classified=("3.4", "3.5", "3.6"))
+    tested = Declared(tested=("3.4", "3.5", "3.6"))
     assert candidates(tested, at(2017))[:4] == ("3.6", "3.7", "3.8", "3.9")
     bounded = Declared(requires=">=3.6,<3.9")
     assert candidates(bounded, at(2020)) == ("3.8", "3.7", "3.6")
@@ -76,5 +76,5 @@ def test_a_runner_is_never_older_than_its_interpreter() -> None:
     st.datetimes(datetime(2010, 1, 1), datetime(2030, 1, 1)),
 )
 def test_every_version_is_tried_once(classified: list[str], moment: datetime) -> None:
-    tried = candidates(Declared(classified=tuple(classified)), moment.replace(tzinfo=UTC))
+    tried = candidates(Declared(tested=tuple(classified)), moment.replace(tzinfo=UTC))
     assert sorted(tried) == sorted(RELEASED)

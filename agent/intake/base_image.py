@@ -29,20 +29,21 @@ LIBRARIES = (
     "libsqlite3-0", "libssl3", "libuuid1", "zlib1g",
 )  # fmt: skip
 """What interpreters are linked with."""
-COMPILERS = ("ca-certificates", "git", "gcc", "g++", "libc6-dev", "make")
+COMPILERS = ("ca-certificates", "git", "gcc", "g++", "libc6-dev", "make", "locales")
 INTERPRETER = ("python3", "python3-dev")
 EXTRA = {"bullseye": ("python3-distutils",), "bookworm": ("python3-distutils",)}
 LEFT_OUT = ("./var/cache/apt/*", "./var/lib/apt/lists/*", "./var/log/*", "./tmp/*", "./proc/*")
 SECONDS = 1200.0
 ADD_COMPILERS = (
-    "for program in git gcc g++ make; do command -v $program >/dev/null || missing=1; done; "
+    "for program in git gcc g++ make locale-gen; do "
+    "command -v $program >/dev/null || missing=1; done; "
     '[ -z "$missing" ] || { apt-get update && apt-get install -y --no-install-recommends '
     f"{' '.join(COMPILERS)} && apt-get clean && rm -rf /var/lib/apt/lists/*; }}"
 )
 ABSENT = ("not found", "manifest unknown", "does not exist", "no such image")
 
 _silent: set[str] = set()
-"""Registries that did not answer this process: asking again would cost seconds each time."""
+"""What did not answer this process (docker.io, uv): asking again would cost seconds each time."""
 _making = Lock()
 """Workers that need the same base at once wait for one of them to make it."""
 
@@ -65,26 +66,54 @@ def obtain(
 ) -> Base:
     """Return a base for the first of these Python versions that can be had.
 
-    A version comes from a registry, from a Debian release that ships it, or from interpreters that
-    this machine keeps below `home`. Raises WorldError that says what to install, NetworkError,
-    EngineError.
+    A version comes from a registry, from a Debian release that ships it, from interpreters that
+    this machine keeps below `home`, or from uv's downloads. Raises WorldError that says what to
+    install, NetworkError, EngineError.
     """
+    failure: WorldError | None = None
     for version in versions:
         with _making:
             pulled = _from_registry(engine, version, network, say)
             if pulled:
                 return Base(pulled, version, pulled=True)
-            if version in SUITES:
-                return Base(debian(engine, SUITES[version], network, say), version, pulled=False)
-            found = interpreter.find(version, home) if home else None
-            there = found and hosted(engine, found, network, say)
-            if there:
-                return Base(there, version, pulled=False)
-    raise WorldError(
+            try:
+                made = _made(engine, version, network, say, home)
+            except WorldError as error:
+                say(f"no base image for Python {version}: {error.message}")
+                failure = failure or error
+                continue
+            if made:
+                return Base(made, version, pulled=False)
+    raise failure or WorldError(
         f"no registry answers, and neither Debian nor this machine has Python "
         f"{' or '.join(versions)}",
         f"name an image with --image, or one of Python {', '.join(SUITES)} in the task file",
     )
+
+
+def _made(
+    engine: Engine,
+    version: str,
+    network: BuildNetwork,
+    say: Callable[[str], None],
+    home: Path | None,
+) -> str | None:
+    """Make a base from Debian alone, else with an interpreter of this machine or of uv's."""
+    if version in SUITES:
+        return debian(engine, SUITES[version], network, say)
+    found = interpreter.find(version, home) if home else None
+    there = hosted(engine, found, network, say) if found else None
+    if there or "uv" in _silent:
+        return there
+    with temporary_folder() as folder:
+        say(f"asking uv for Python {version}")
+        try:
+            found = interpreter.downloaded(version, folder, network.variables_of_host())
+        except NetworkError as error:
+            say(error.message)
+            _silent.add("uv")
+            return None
+        return hosted(engine, found, network, say) if found else None
 
 
 def _from_registry(

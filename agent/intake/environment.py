@@ -16,7 +16,9 @@ from typing import Literal
 from agent.intake import base_image, project, python_version, recipe
 from agent.intake.base_image import Base
 from agent.intake.build import Build, InstallFailed, packed_folder
-from agent.intake.install import TESTBED, Moment
+from agent.intake.graded import Graded, graded
+from agent.intake.install import TESTBED
+from agent.intake.moment import Moment
 from agent.intake.network import BuildNetwork
 from agent.intake.project import Project
 from agent.intake.repository import Source
@@ -75,7 +77,7 @@ def prepare(
     # Code of a later day than its issue needs packages of that later day.
     date = max(task.created_at or source.date, source.date).astimezone(UTC)
     versions = python_version.candidates(facts.declared, date, python)
-    wanted = Wanted(source, facts, date, graded=instance is not None)
+    wanted = Wanted(source, facts, date, graded(facts, date) if instance else None)
 
     def based(left: Sequence[str]) -> Base:
         return base_image.obtain(engine, left, network, say, home)
@@ -91,7 +93,7 @@ class Wanted:
     source: Source
     project: Project
     date: datetime
-    graded: bool
+    graded: Graded | None
 
 
 def _built(
@@ -114,7 +116,7 @@ def _built(
         moment = Moment(python_version.cutoff(wanted.date, base.python))
         try:
             return recipe.image(
-                build, engine, base, wanted.source, wanted.project, moment, graded=wanted.graded
+                build, engine, base, wanted.source, wanted.project, moment, wanted.graded
             )
         except InstallFailed as failed:
             failure = failure or failed

@@ -6,9 +6,13 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import uv
+
+from tools.base import NetworkError
 
 KEPT_BY = (".pyenv/versions", ".local/share/uv/python", ".asdf/installs/python")
 """Folders below a user's home in which tools keep interpreters, one folder for each."""
@@ -21,7 +25,7 @@ _ASK = """
 import json, platform, sys
 print(json.dumps([platform.python_version(), sys.base_prefix, sys.version]))
 """
-SECONDS = 20.0
+SECONDS, DOWNLOAD_SECONDS = 20.0, 300.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,35 @@ def ask(program: Path) -> Interpreter | None:
         return None
     plain = all(part.isdigit() for part in version.split("."))  # no 3.15.0a2
     return Interpreter(version, Path(prefix).resolve(), build) if plain else None
+
+
+def downloaded(version: str, folder: Path, variables: Mapping[str, str]) -> Interpreter | None:
+    """Have uv put a Python into a folder; None when it has none of that version.
+
+    Where uv looks is for its own variables to say (UV_PYTHON_INSTALL_MIRROR). Raises NetworkError.
+    """
+    command = ["env", *(f"{name}={value}" for name, value in variables.items())]
+    command += [uv.find_uv_bin(), "python", "install", version, "--install-dir", str(folder)]
+    try:
+        ran = subprocess.run(
+            [*command, "--no-bin", "--no-progress"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=DOWNLOAD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NetworkError(
+            f"uv did not download Python {version} in {DOWNLOAD_SECONDS:.0f} seconds"
+        ) from error
+    if ran.returncode and "No download found" in ran.stderr:
+        return None
+    if ran.returncode:
+        said = " ".join(ran.stderr.split()).removeprefix("error: ")
+        raise NetworkError(f"uv cannot download Python {version}: {said[:200]}")
+    programs = sorted(folder.glob(f"*/bin/python{version}"))
+    return ask(programs[0]) if programs else None
 
 
 def packed(one: Interpreter) -> bytes:

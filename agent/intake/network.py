@@ -37,6 +37,13 @@ class BuildNetwork:
             found |= {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url}
         return found
 
+    def variables_of_host(self) -> dict[str, str]:
+        """Return the environment of a program that runs on the host and downloads."""
+        found = dict(self.proxies)
+        if self.ca_bundle:
+            found |= dict.fromkeys(CA_VARIABLES, str(self.ca_bundle))
+        return found
+
     def secrets(self) -> tuple[str, ...]:
         """Return the values that a log must not show; shorter ones (`*`) tell nothing."""
         values = (*self.proxies.values(), self.index_url or "")

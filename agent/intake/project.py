@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from agent.intake import python_version
 from agent.intake.python_version import Declared
 
 BUILD_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
+TESTED_BY = ("tox.ini", "noxfile.py", ".travis.yml", ".gitlab-ci.yml", "azure-pipelines.yml")
+WORKFLOWS = ".github/workflows/*.y*ml"
 TEST_EXTRAS = ("test", "tests", "testing")
 REQUIREMENT_FILES = (
     "requirements.txt", "requirements-test.txt", "requirements-tests.txt", "test-requirements.txt",
@@ -27,7 +30,7 @@ class Project:
     """`manifest` is the file that dependencies are read from, None when it cannot be installed.
 
     `extras` and `groups` are those for tests; `requirements` are files, relative to the folder.
-    `test_command` is None when there are no tests.
+    `test_command` is None when there are no tests. `tox` tells whether tox has settings for it.
     """
 
     declared: Declared
@@ -36,28 +39,36 @@ class Project:
     groups: tuple[str, ...]
     requirements: tuple[str, ...]
     test_command: str | None
+    tox: bool = False
 
 
 def examine(folder: Path) -> Project:
     """Read a repository's build files; a file that cannot be parsed tells nothing."""
-    texts = {
-        name: (folder / name).read_text(encoding="utf-8", errors="replace")
-        for name in BUILD_FILES
-        if (folder / name).is_file()
-    }
+    texts = _texts(folder, BUILD_FILES)
+    workflows = [str(path.relative_to(folder)) for path in sorted(folder.glob(WORKFLOWS))]
+    tested_by = _texts(folder, (*TESTED_BY, *workflows))
     extras, groups = _test_extras(texts)
     manifest = _manifest(texts)
     requirements = [name for name in REQUIREMENT_FILES if (folder / name).is_file()]
     if manifest:  # its own dependencies are in the manifest; a root file often pins the docs' too
         requirements = [name for name in requirements if name != "requirements.txt"]
     return Project(
-        python_version.declared(texts),
+        python_version.declared(texts | tested_by),
         manifest,
         extras,
         groups,
         tuple(requirements),
         test_command(folder),
+        tox="tox.ini" in tested_by or "[tox:tox]" in texts.get("setup.cfg", ""),
     )
+
+
+def _texts(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    return {
+        name: (folder / name).read_text(encoding="utf-8", errors="replace")
+        for name in names
+        if (folder / name).is_file()
+    }
 
 
 def test_command(folder: Path) -> str | None:

@@ -32,6 +32,9 @@ RELEASED = {
 SETTLED = timedelta(days=180)
 """How long packages, test runners first, take to follow a new interpreter."""
 CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
+TOX_ENVIRONMENT = re.compile(r"\bpy(?:\{([\d.,]+)\}|(3\.?\d+)\b)")
+NAMED = re.compile(r"""(?<![\w.@/-])(3\.\d+)(?![\w.-])""")
+"""A version in the files of continuous integration or nox; no patch release, no 3.9-dev."""
 REQUIRES = re.compile(r"""python_requires\s*=\s*[(\s]*["']([^"']+)["']""")
 CARET = re.compile(r"\^\s*(\d+)((?:\.\d+)*)")
 TILDE = re.compile(r"~\s*(\d+\.\d+(?:\.\d+)*)")
@@ -42,18 +45,31 @@ class Declared:
     """What a project says of itself: `requires` as written (empty: nothing), versions tested."""
 
     requires: str = ""
-    classified: tuple[str, ...] = ()
+    tested: tuple[str, ...] = ()
 
 
 def declared(files: Mapping[str, str]) -> Declared:
-    """Read the texts of pyproject.toml, setup.cfg and setup.py (by name), running none of them."""
+    """Read the texts of build files and of files that tell what is tested, running none of them.
+
+    `files` are by name: pyproject.toml, setup.cfg, setup.py, tox.ini, noxfile.py, and those of
+    continuous integration.
+    """
     requires = (
         _from_pyproject(files.get("pyproject.toml", ""))
         or _from_setup_cfg(files.get("setup.cfg", ""))
         or _from_setup_py(files.get("setup.py", ""))
     )
-    found = {version for text in files.values() for version in CLASSIFIER.findall(text)}
-    return Declared(requires, tuple(sorted(found, key=_order)))
+    found = {version for name, text in files.items() for version in _tested(name, text)}
+    return Declared(requires, tuple(sorted(found & set(RELEASED), key=_order)))
+
+
+def _tested(name: str, text: str) -> set[str]:
+    """Return the versions that a file says the project is tested with."""
+    if name in ("pyproject.toml", "setup.cfg", "setup.py", "tox.ini"):
+        lists = [part for found in TOX_ENVIRONMENT.findall(text) for part in found if part]
+        numbers = re.findall(r"3\.?(\d+)", ",".join(lists)) if "tox" in name + text else []
+        return {*CLASSIFIER.findall(text), *(f"3.{number}" for number in numbers)}
+    return set(NAMED.findall(text))
 
 
 def candidates(project: Declared, date: datetime, wanted: str | None = None) -> tuple[str, ...]:
@@ -81,11 +97,11 @@ def cutoff(date: datetime, version: str) -> datetime:
 
 
 def _supported(project: Declared, allowed: list[str], date: datetime) -> list[str]:
-    if project.classified:
+    if project.tested:
         return [
             version
             for version in allowed
-            if version in project.classified and RELEASED[version] <= date
+            if version in project.tested and RELEASED[version] <= date
         ]
     return [version for version in allowed if RELEASED[version] + SETTLED <= date]
 

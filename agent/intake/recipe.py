@@ -12,9 +12,12 @@ import re
 from agent.intake import install
 from agent.intake.base_image import Base
 from agent.intake.build import SYSTEM_PATH, VENV, Build, packed_folder
-from agent.intake.install import TESTBED, Moment
+from agent.intake.graded import Graded
+from agent.intake.install import TESTBED
+from agent.intake.moment import Moment
 from agent.intake.project import PYTEST, Project
 from agent.intake.repository import Source
+from agent.intake.resolve import Wants, resolve
 from tools.engine import Builder, Engine
 
 VERSION = 2
@@ -35,8 +38,7 @@ def image(
     source: Source,
     project: Project,
     moment: Moment,
-    *,
-    graded: bool = False,
+    graded: Graded | None = None,
 ) -> str:
     """Return the reference of the image for a source, built unless it is there.
 
@@ -52,7 +54,9 @@ def image(
     interpreter = build.layer(
         base.reference, "make the environment", install.venv(base.python), environment=ENVIRONMENT
     )
-    lock, moment = _resolve(build, interpreter, archive, source, project, moment, base.python)
+    tools = graded.tools if graded else ()
+    wants = Wants(project, base.python, tools, _version_of(source))
+    lock, moment = resolve(build, interpreter, archive, wants, moment)
     # Keyed by the lock alone: a neighbouring commit of another day with the same lock shares it.
     needs = interpreter
     if lock:
@@ -62,15 +66,16 @@ def image(
         builder.put("/", archive)
         _install(build, builder, source, project, moment)
         if graded:
-            build.run(builder, "answer to conda's name", install.CONDA)
+            build.run(builder, "answer to SWE-bench's scripts", graded.answers)
         build.run(builder, "settle the repository", install.SETTLE)
         labels = _labels(build, builder, project)
         builder.commit(reference, labels=labels, environment=ENVIRONMENT, workdir=TESTBED)
     return reference
 
 
-def _reference(base: Base, source: Source, moment: Moment, graded: bool) -> str:
-    content = [VERSION, base.reference, source.commit, source.version, moment.options, graded]
+def _reference(base: Base, source: Source, moment: Moment, graded: Graded | None) -> str:
+    more = [*graded.tools, graded.answers] if graded else []
+    content = [VERSION, base.reference, source.commit, source.version, moment.options, more]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     name = re.sub(r"[^a-z0-9]+", "-", source.name.lower()).strip("-") or "repository"
     return f"repair-agent/{name}:{digest}"
@@ -79,54 +84,6 @@ def _reference(base: Base, source: Source, moment: Moment, graded: bool) -> str:
 def _version_of(source: Source) -> dict[str, str]:
     """Return what fixes a version that is else read from the history, which is not there."""
     return dict.fromkeys(PRETENDED, source.version) if source.version else {}
-
-
-def _resolve(
-    build: Build,
-    parent: str,
-    archive: bytes,
-    source: Source,
-    project: Project,
-    moment: Moment,
-    python: str,
-) -> tuple[str, Moment]:
-    """Return the exact versions of all that the project and its tests need, and as of when."""
-    title, more = "resolve the dependencies", _version_of(source)
-    with build.open(parent) as builder:
-        builder.put("/", archive)
-        build.run(builder, "leave out build tags", install.UNTAGGED)
-        ways = range(len(install.resolve(project, moment, python)))
-        for way in ways:
-            code, moment = _compiled(build, builder, project, moment, python, way, more)
-            if code == 0:
-                break
-            if way != ways[-1]:
-                build.note("the test extras cannot be resolved; they are left out")
-        else:
-            build.run(builder, title, install.resolve(project, moment, python)[-1], more=more)
-        return install.locked(build.run(builder, "read the lock", f"cat {install.LOCK}")), moment
-
-
-def _compiled(
-    build: Build,
-    builder: Builder,
-    project: Project,
-    moment: Moment,
-    python: str,
-    way: int,
-    more: dict[str, str],
-) -> tuple[int, Moment]:
-    """Resolve in one way, letting in what the index has nothing old of; return the exit code."""
-    while True:
-        command = install.resolve(project, moment, python)[way]
-        code, said = build.attempt(builder, "resolve the dependencies", command, more=more)
-        later = install.gone(said, moment) if code else None
-        if later is None:
-            return code, moment
-        for name, date in later.late[len(moment.late) :]:
-            note = f"the index has nothing so old of {name} any more: what it had by {date[:10]} is"
-            build.note(f"{note} let in")
-        moment = later
 
 
 def _install(

@@ -1,10 +1,13 @@
-"""Commands that install a project as of a date."""
+"""What a project needs as of a date: what is let in later, and which way is taken first."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agent.intake.install import Moment, gone
+from agent.intake.moment import Moment
+from agent.intake.project import Project
+from agent.intake.python_version import Declared
+from agent.intake.resolve import Way, gone, ways
 
 MOMENT = Moment(datetime(2019, 11, 1, tzinfo=UTC))
 SAID = """error: No solution found when resolving dependencies
@@ -33,3 +36,31 @@ def test_a_newer_version_than_the_date_is_never_let_in() -> None:
     newer = SAID.replace("there are no versions of {name}", "only {name}<1.0 is available")
     assert gone(newer.format(name="atomicwrites"), MOMENT) is None
     assert gone("error: some other thing", MOMENT) is None
+
+
+def project(*, extras: tuple[str, ...] = (), files: tuple[str, ...] = ()) -> Project:
+    return Project(Declared(), "setup.py", extras, (), files, "python -m pytest")
+
+
+def test_the_newest_runner_of_then_is_asked_for_before_any_is() -> None:
+    assert list(ways(project(), (), "pytest==5.2.1")) == [
+        Way("pytest==5.2.1", extras=False, files=False),
+        Way("pytest", extras=False, files=False),
+    ]
+    assert list(ways(project(), (), None)) == [Way("pytest", extras=False, files=False)]
+
+
+def test_requirement_files_go_before_extras_and_tools_last() -> None:
+    found = list(
+        ways(project(extras=("test",), files=("requirements-test.txt",)), ("tox",), "p==1")
+    )
+    assert [way.short_of(found[0]) for way in found[:6]] == [
+        "",
+        "the newest test runner of then",
+        "the requirement files",
+        "the newest test runner of then, the requirement files",
+        "the test extras, the requirement files",
+        "the newest test runner of then, the test extras, the requirement files",
+    ]
+    assert [way.tools for way in found] == [True] * 6 + [False] * 6
+    assert len({*found}) == len(found)

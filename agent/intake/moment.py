@@ -1,0 +1,39 @@
+"""The date as of which packages are taken, in the words of uv."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+BACKENDS = ("setuptools", "setuptools-scm", "wheel", "flit-core", "poetry-core", "hatchling")
+EDITABLE_SINCE = datetime(2023, 2, 1, tzinfo=UTC)
+"""By then every build backend could install in place (PEP 660); those of before cannot."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The cut-off date of everything, and the later one of build backends.
+
+    `late` are packages of which nothing that old is left in the index, with the date of what is.
+    """
+
+    cutoff: datetime
+    late: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def options(self) -> str:
+        """The options that make uv resolve as of the date."""
+        exceptions = [f"--exclude-newer-package {name}={date}" for name, date in self.late]
+        return " ".join([f"--exclude-newer {stamp(self.cutoff)}", *exceptions])
+
+    @property
+    def backend_options(self) -> str:
+        """The same, but for build backends, which must know how to install in place."""
+        later = stamp(max(self.cutoff, EDITABLE_SINCE))
+        exceptions = " ".join(f"--exclude-newer-package {name}={later}" for name in BACKENDS)
+        return f"{self.options} {exceptions}"
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment as uv reads it: to the second, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
