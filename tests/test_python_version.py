@@ -42,6 +42,23 @@ def test_classifiers_are_read_from_any_file() -> None:
     assert declared({"setup.py": text}).tested == ("3.6", "3.10")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "tested"),
+    [
+        ("tox.ini", "[tox]\nenvlist = py{36,310},py39-du12,pypy3", ("3.6", "3.9", "3.10")),
+        ("tox.ini", "[tox]\nenvlist = py3.11, py27, flake8", ("3.11",)),
+        ("noxfile.py", '@nox.session(python=["3.8", "3.9"])', ("3.8", "3.9")),
+        (".travis.yml", "python:\n  - 3.6\n  - '3.7'\n  - 3.8-dev\n  - 3.7.4\n", ("3.6", "3.7")),
+        (".github/workflows/a.yml", "uses: b@v3.6\npython-version: ['3.9', 3.10]", ("3.9", "3.10")),
+        ("setup.py", "version = 'py310'", ()),
+    ],
+)  # fmt: skip
+def test_versions_are_read_from_what_runs_the_tests(
+    name: str, text: str, tested: tuple[str, ...]
+) -> None:
+    assert declared({name: text}).tested == tested
+
+
 def test_newest_supported_then_newer_then_older() -> None:
     tested = Declared(tested=("3.4", "3.5", "3.6"))
     assert candidates(tested, at(2017))[:4] == ("3.6", "3.7", "3.8", "3.9")

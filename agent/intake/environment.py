@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-from agent.intake import base_image, project, python_version, recipe
+from agent.intake import base_image, project, python_version, recipe, test_command
 from agent.intake.base_image import Base
 from agent.intake.build import Build, InstallFailed, packed_folder
 from agent.intake.graded import Graded, graded
@@ -177,8 +177,8 @@ def _given(build: Build, engine: Engine, image: str, source: Source) -> tuple[st
             "name that commit with --ref, or give an image without /testbed",
         )
     labels = {recipe.TOOLCHAIN: facts.get("toolchain", "no Python"), recipe.LOG: build.log}
-    command = project.test_command(source.folder)
-    if command and ("runner" in facts or command != project.PYTEST):
+    command = test_command.detect(source.folder)
+    if command and ("runner" in facts or command != test_command.PYTEST):
         labels[recipe.TEST_COMMAND] = command
     return reference, labels
 
@@ -222,9 +222,9 @@ def local(
     asked = subprocess.run([python, "--version"], capture_output=True, text=True, check=True)
     has_runner = subprocess.run([python, "-c", "import pytest"], capture_output=True, check=False)
     command = task.test_command
-    found = project.test_command(source.folder)
+    found = test_command.detect(source.folder)
     if command is None and found:
-        if found == project.PYTEST and has_runner.returncode:
+        if found == test_command.PYTEST and has_runner.returncode:
             say(f"{python} has no pytest: no tests will run; name a command with --test-command")
         else:
             command = found.replace("python ", "python3 ", 1)

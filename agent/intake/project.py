@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import configparser
-import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.intake import python_version
+from agent.intake import python_version, test_command
 from agent.intake.python_version import Declared
 
 BUILD_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
@@ -21,8 +20,6 @@ REQUIREMENT_FILES = (
     "test_requirements.txt", "requirements_test.txt", "requirements/test.txt",
     "requirements/tests.txt", "tests/requirements.txt",
 )  # fmt: skip
-DJANGOS, PYTEST = "tests/runtests.py", "python -m pytest"
-SKIPPED_FOLDERS = (".git", ".tox", ".venv", "venv", "node_modules", "build", "dist")
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def examine(folder: Path) -> Project:
         extras,
         groups,
         tuple(requirements),
-        test_command(folder),
+        test_command.detect(folder),
         tox="tox.ini" in tested_by or "[tox:tox]" in texts.get("setup.cfg", ""),
     )
 
@@ -69,25 +66,6 @@ def _texts(folder: Path, names: Iterable[str]) -> dict[str, str]:
         for name in names
         if (folder / name).is_file()
     }
-
-
-def test_command(folder: Path) -> str | None:
-    """Return how a repository's tests are run, None when it has none that are known.
-
-    Django and its like have a script of their own; pytest runs most others, unittest's too.
-    """
-    if (folder / DJANGOS).is_file():
-        return f"python {DJANGOS}"
-    return PYTEST if has_tests(folder) else None
-
-
-def has_tests(folder: Path) -> bool:
-    """Tell whether there are files that pytest collects by default."""
-    for path in folder.rglob("*.py"):
-        inside = path.relative_to(folder).parts
-        if re.fullmatch(r"test_.*|.*_test", path.stem) and not set(inside) & set(SKIPPED_FOLDERS):
-            return True
-    return False
 
 
 def _manifest(texts: dict[str, str]) -> str | None:

@@ -15,9 +15,10 @@ from agent.intake.build import SYSTEM_PATH, VENV, Build, packed_folder
 from agent.intake.graded import Graded
 from agent.intake.install import TESTBED
 from agent.intake.moment import Moment
-from agent.intake.project import PYTEST, Project
+from agent.intake.project import Project
 from agent.intake.repository import Source
 from agent.intake.resolve import Wants, resolve
+from agent.intake.test_command import PYTEST
 from tools.engine import Builder, Engine
 
 VERSION = 2
