@@ -85,7 +85,7 @@ def take(
     found = []
     for sample, root in driver.samples():
         try:
-            left = harvest(sandbox, work.place.task.base_commit, number, sample)
+            left = harvest(sandbox, work.place.base, number, sample)
         except HarvestFailed as failed:  # this sample's loss, not the task's
             work.errors.append(f"attempt {number}: {failed}")
             continue

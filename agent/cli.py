@@ -49,6 +49,9 @@ def solve(
     ] = None,
     ref: Annotated[str | None, typer.Option(help="Branch, tag or commit to repair.")] = None,
     image: Annotated[str | None, typer.Option(help="Image to use in place of a built one.")] = None,
+    dockerfile: Annotated[
+        str | None, typer.Option(help="The repository's Dockerfile or devcontainer.json.")
+    ] = None,
     test_command: Annotated[str | None, typer.Option(help="How the tests run.")] = None,
     sandbox: Annotated[str | None, typer.Option(help="docker, or local (no isolation).")] = None,
     unsafe: Annotated[
@@ -107,6 +110,7 @@ def solve(
         "sandbox": sandbox,
         "unsafe": unsafe,
         "image": image,
+        "dockerfile": dockerfile,
         "mirrors": mirror,
     }
     config = _config(flags)

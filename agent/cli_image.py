@@ -28,6 +28,9 @@ def build(
         list[str] | None, typer.Option(help="Folder of git mirrors; may be repeated.")
     ] = None,
     image: Annotated[str | None, typer.Option(help="Image to put the code into.")] = None,
+    dockerfile: Annotated[
+        str | None, typer.Option(help="The repository's Dockerfile or devcontainer.json.")
+    ] = None,
     test_command: Annotated[str | None, typer.Option(help="How the tests run.")] = None,
     debug: Debug = False,
 ) -> int:
@@ -44,7 +47,12 @@ def build(
     from agent.images import build as run
     from agent.intake.named import Options, task_named
 
-    flags = {"image": image, "test_command": test_command, "mirrors": mirror}
+    flags = {
+        "image": image,
+        "dockerfile": dockerfile,
+        "test_command": test_command,
+        "mirrors": mirror,
+    }
     config = read(flags, environment(), Path.cwd())
     named = task_named(task, Options(repo, ref, dataset), config)
     return run(named, config, Console(stderr=True), sys.stdout)

@@ -60,6 +60,7 @@ class Config:
     sandbox: Literal["docker", "local"] = "docker"  # where untrusted code runs
     unsafe: bool = False  # let a live model act in a local sandbox, which has no isolation
     image: str | None = None  # an image to use in place of a built one
+    dockerfile: str | None = None  # the repository's Dockerfile or devcontainer.json to build from
     memory_gb: float = 4.0  # of one sandbox
     cpus: float = 2.0  # of one sandbox
     image_gb: float = 60.0  # room that built images may take before the oldest are removed

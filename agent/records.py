@@ -66,7 +66,8 @@ class Image:
 
     `made` tells how it came about; `local` is a folder on the host without isolation. `toolchain`
     names the interpreter (`Python 3.9.2`). `test_command` runs the tests in the repository's
-    folder, None when there are none. `version` is the project's own version where it is known.
+    folder, None when there are none. `commit` is what changes are taken against where that is not
+    the task's: SWE-bench's own images hold what installing changed committed above it.
     """
 
     reference: str
@@ -76,6 +77,7 @@ class Image:
     test_command: str | None
     log: str = ""
     seconds: float = 0.0
+    commit: str = ""
 
 
 @dataclass(frozen=True)

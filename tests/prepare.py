@@ -16,6 +16,7 @@ from agent.config import read
 from agent.embedded import fetch
 from agent.intake import base_image, issue
 from agent.intake.workplace import build_network, open_workplace
+from tests import buildx
 from tools.base import Explained
 from tools.engine import Engine
 
@@ -33,8 +34,12 @@ def main() -> int:
         with open_workplace(issue.read(str(TASK)), config, print) as place:
             print(f"environment: {place.image.reference}")
         fetch(config, Console(stderr=True), sys.stdout)
+        print(f"docker-buildx: {buildx.folder()}")
     except Explained as error:
         print(f"prepare: {error.message}; {error.hint}", file=sys.stderr)
+        return 6
+    except RuntimeError as error:
+        print(f"prepare: {error}", file=sys.stderr)
         return 6
     return 0
 

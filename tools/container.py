@@ -22,7 +22,7 @@ class Limits:
 class ImageInfo:
     """An image the engine has: its tags, digest (sha256:…), bytes, labels, environment.
 
-    `created` is ISO 8601, which sorts by time.
+    `created` is ISO 8601, which sorts by time; `workdir` is where its processes start.
     """
 
     tags: tuple[str, ...]
@@ -31,6 +31,7 @@ class ImageInfo:
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    workdir: str = ""
 
 
 @dataclass(frozen=True)

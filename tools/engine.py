@@ -392,4 +392,5 @@ def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
         config.get("Labels") or {},
         environment,
         str(raw.get("Created") or ""),
+        config.get("WorkingDir") or "",
     )

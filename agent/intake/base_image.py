@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Lock
 
-from agent.intake import interpreter
+from agent.intake import host_program, interpreter
 from agent.intake.interpreter import Interpreter
 from agent.intake.network import BuildNetwork
 from tools.base import NetworkError, WorldError
@@ -250,46 +247,10 @@ def _run(
     command: Sequence[str], variables: Mapping[str, str], follow: Callable[[str], None]
 ) -> None:
     """Run a program of the host to its end; raises WorldError with its last lines."""
-    wrapped = ["env", *(f"{key}={value}" for key, value in variables.items()), *command]
-    lines: list[str] = []
-    with _process(wrapped) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines = [*lines[-20:], line.rstrip()]
-            follow(line.rstrip())
-    if process.returncode:
-        said = "; ".join(line for line in lines[-3:] if line)
+    code, last = host_program.run(command, variables, follow, seconds=SECONDS)
+    if code:
         raise WorldError(
-            f"{command[0] if command[0] != 'unshare' else 'debootstrap'} failed: {said}",
+            f"{command[0] if command[0] != 'unshare' else 'debootstrap'} failed: "
+            f"{'; '.join(last[-3:])}",
             "check the network and the free space, or give an image with --image",
         )
-
-
-@contextmanager
-def _process(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """Start a program with a time limit; it and its children are gone at the end."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    limit = Timer(SECONDS, _kill, [process])
-    limit.start()
-    try:
-        yield process
-        process.wait()
-    finally:
-        limit.cancel()
-        _kill(process)
-        if process.stdout:
-            process.stdout.close()
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

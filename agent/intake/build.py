@@ -55,7 +55,7 @@ class Build:
     @property
     def log(self) -> str:
         """What was run and said so far, without the values that belong to this machine."""
-        return self._clean("\n".join(self._lines))
+        return self.clean("\n".join(self._lines))
 
     def note(self, line: str) -> None:
         """Add a remark to the log and show it."""
@@ -107,11 +107,11 @@ class Build:
         """Run one command in /testbed or / and return its output; raises InstallFailed."""
         code, text = self.attempt(builder, title, command, more=more)
         if code:
-            last = [self._clean(line).strip() for line in text.splitlines() if line.strip()]
+            last = [self.clean(line).strip() for line in text.splitlines() if line.strip()]
             for line in last[-SHOWN_LINES:]:
                 self._say(f"  {line}")
             said = " | ".join(last[-LINES:]) or "no output"
-            shown = self._clean(command.strip().splitlines()[0][:200])
+            shown = self.clean(command.strip().splitlines()[0][:200])
             raise InstallFailed(f"{title}: `{shown}` failed with exit code {code}: {said}", HINT)
         return text
 
@@ -136,7 +136,12 @@ class Build:
             self._lines.append(f"[exit code {code}]")
         return code, text
 
-    def _clean(self, text: str) -> str:
+    def said(self, line: str) -> None:
+        """Add a line of a program's output to the log."""
+        self._lines.append(line)
+
+    def clean(self, text: str) -> str:
+        """Return a text without the values that belong to this machine."""
         for secret in self._network.secrets():
             text = text.replace(secret, "…")
         return redacted(text)

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-from agent.intake import base_image, project, python_version, recipe, test_command
+from agent.intake import (
+    base_image,
+    given,
+    languages,
+    project,
+    python_version,
+    recipe,
+    test_command,
+)
 from agent.intake.base_image import Base
-from agent.intake.build import Build, InstallFailed, packed_folder
+from agent.intake.build import Build, InstallFailed
+from agent.intake.dockerfile import image as from_dockerfile
+from agent.intake.given import Given
 from agent.intake.graded import Graded, graded
-from agent.intake.install import TESTBED
 from agent.intake.moment import Moment
 from agent.intake.network import BuildNetwork
 from agent.intake.project import Project
 from agent.intake.repository import Source
 from agent.records import Image, Task
 from tools.base import NetworkError, UserError, WorldError
-from tools.engine import Engine, ImageInfo
+from tools.engine import Engine
 
 __all__ = ["BuildNetwork", "local", "prepare"]
 
 MOST_PYTHONS = 3
 """Versions that are tried, each after an installation that failed."""
-ABSENT = ("not found", "manifest unknown", "does not exist", "denied", "invalid reference")
-LOOK = f"""test -d {TESTBED}/.git && echo repository $(git -C {TESTBED} rev-parse HEAD)
-for name in python python3; do
-  command -v $name > /dev/null && echo toolchain $($name --version 2>&1) && break
-done
-python -c 'import pytest' 2> /dev/null && echo runner pytest
-true"""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,15 @@ class Instance:
     image: str | None = None
 
 
+@dataclass(frozen=True)
+class Host:
+    """This machine: `home` may hold interpreters, `path` programs, `docker` is the engine's URL."""
+
+    home: Path | None = None
+    path: str = os.defpath
+    docker: str | None = None
+
+
 def prepare(
     task: Task,
     source: Source,
@@ -53,34 +63,43 @@ def prepare(
     engine: Engine,
     python: str | None = None,
     image: str | None = None,
+    dockerfile: str | None = None,
     instance: Instance | None = None,
     network: BuildNetwork | None = None,
-    home: Path | None = None,
+    host: Host | None = None,
     say: Callable[[str], None],
 ) -> Image:
     """Return an image with the repository at /testbed, ready to be tested without a network.
 
-    `image` is used as it is; else an `instance`'s own where it can be had; else one is built,
-    unless the same is there. `python` (3.9) wins over what the project asks for; interpreters
-    below `home` may be used. Raises UserError, WorldError, NetworkError, EngineError.
+    `image` is used as it is, or one is built from the repository's `dockerfile`; else an
+    `instance`'s own is taken where it can be had; else one is built, unless the same is there.
+    `python` (3.9) wins over what the project asks for. Raises UserError, WorldError, NetworkError,
+    EngineError.
     """
     started = monotonic()
-    network = network or BuildNetwork()
+    network, host = network or BuildNetwork(), host or Host()
     build = Build(engine, network, say)
+    if image and dockerfile:
+        raise UserError("--image and --dockerfile do not go together", "leave one out")
+    if dockerfile:
+        image = from_dockerfile(
+            build, engine, source, dockerfile, network, path=host.path, docker_host=host.docker
+        )
     if image:
-        reference, labels = _given(build, engine, image, source)
-        return _record(engine, reference, "given", labels, task, started)
+        found = given.image(build, engine, image, source)
+        return _described(build, engine, found, "given", task, started)
     if instance and instance.image and _had(build, engine, instance.image):
-        reference, labels = _given(build, engine, instance.image, source)
-        return _record(engine, reference, "pulled", labels, task, started)
+        found = given.image(build, engine, instance.image, source, above=True)
+        return _described(build, engine, found, "pulled", task, started)
     facts = project.examine(source.folder)
+    languages.check_is_python(source.folder, facts)
     # Code of a later day than its issue needs packages of that later day.
     date = max(task.created_at or source.date, source.date).astimezone(UTC)
     versions = python_version.candidates(facts.declared, date, python)
     wanted = Wanted(source, facts, date, graded(facts, date) if instance else None)
 
     def based(left: Sequence[str]) -> Base:
-        return base_image.obtain(engine, left, network, say, home)
+        return base_image.obtain(engine, left, network, say, host.home)
 
     reference = _built(build, engine, wanted, versions, based)
     return _record(engine, reference, "built", {}, task, started)
@@ -152,58 +171,30 @@ def _record(
     )
 
 
-# --- an image that the user names ---
-
-
-def _given(build: Build, engine: Engine, image: str, source: Source) -> tuple[str, dict[str, str]]:
-    """Return the image, with the repository put in where it has none, and what is found in it."""
-    digest = _available(build, engine, image).digest
-    with engine.builder(image) as builder:
-        found = build.run(builder, f"look into {image}", LOOK)
-    facts = dict(line.split(" ", 1) for line in found.splitlines() if " " in line)
-    reference = image
-    if "repository" not in facts:
-        content = f"{digest} {source.commit}"
-        reference = f"repair-agent/given:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-        if engine.image(reference) is None:
-            build.note(f"putting the repository into {image}")
-            with engine.builder(image) as builder:
-                builder.put("/", packed_folder(source.folder, TESTBED.strip("/")))
-                builder.commit(reference, labels={"repair-agent": "image"}, workdir=TESTBED)
-    elif facts["repository"] != source.commit:
-        there, here = facts["repository"][:12], source.commit[:12]
-        raise UserError(
-            f"the repository in {image} is at {there}, not at {here}",
-            "name that commit with --ref, or give an image without /testbed",
-        )
-    labels = {recipe.TOOLCHAIN: facts.get("toolchain", "no Python"), recipe.LOG: build.log}
-    command = test_command.detect(source.folder)
-    if command and ("runner" in facts or command != test_command.PYTEST):
-        labels[recipe.TEST_COMMAND] = command
-    return reference, labels
+def _described(
+    build: Build,
+    engine: Engine,
+    found: Given,
+    made: Literal["given", "pulled"],
+    task: Task,
+    started: float,
+) -> Image:
+    """Return the record of an image that somebody else made."""
+    labels = {recipe.TOOLCHAIN: found.toolchain, recipe.LOG: build.log}
+    if found.test_command:
+        labels[recipe.TEST_COMMAND] = found.test_command
+    record = _record(engine, found.reference, made, labels, task, started)
+    return replace(record, commit="" if found.commit == task.base_commit else found.commit)
 
 
 def _had(build: Build, engine: Engine, image: str) -> bool:
     """Tell whether a row's image is there or can be pulled; it is not the user's word."""
     try:
-        _available(build, engine, image)
+        given.available(build, engine, image)
     except (UserError, NetworkError) as error:
         build.note(f"{image} cannot be had ({error.message}): one is built")
         return False
     return True
-
-
-def _available(build: Build, engine: Engine, image: str) -> ImageInfo:
-    found = engine.image(image)
-    if found:
-        return found
-    build.note(f"pulling {image}")
-    try:
-        return engine.pull(image)
-    except NetworkError as error:
-        if any(mark in error.message.lower() for mark in ABSENT):
-            raise UserError(f"there is no image {image}", error.message) from error
-        raise
 
 
 # --- no image at all ---

@@ -33,13 +33,15 @@ given=()
 for one in "$@"; do
   [[ $one =~ ^-epy[0-9]+$ ]] && one=-e$this
   given+=("$one")
+  [[ $one = -- ]] && grep -qs pytest tox.ini && given+=(-rA)
 done
 exec tox-itself "${{given[@]}}"
 END_OF_TOX
 chmod +x {VENV}/bin/tox
 fi
 """
-"""A script names the Python of its own image (-epy39); here that means the one that is there."""
+"""A script names the Python of its own image (-epy39): here that means the one that is there. It
+also counts on a line for every test, which SWE-bench writes into its images' settings of tox."""
 _UNDESCRIBED = r"""python - <<'END_OF_PYTHON'
 import unittest.case
 path = unittest.case.__file__

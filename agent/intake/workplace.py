@@ -12,7 +12,7 @@ from agent.config import Config
 from agent.errors import UserError
 from agent.intake import environment, room
 from agent.intake.address import expanded
-from agent.intake.environment import Instance
+from agent.intake.environment import Host, Instance
 from agent.intake.issue import TaskFile
 from agent.intake.network import BuildNetwork
 from agent.intake.repository import Source, fetch
@@ -29,6 +29,11 @@ class Workplace:
     task: Task
     image: Image
     sandboxes: Sandboxes
+
+    @property
+    def base(self) -> str:
+        """The commit that changes are taken against."""
+        return self.image.commit or self.task.base_commit
 
 
 @contextmanager
@@ -67,9 +72,10 @@ def open_workplace(
             engine=engine,
             python=issue.python,
             image=config.image,
+            dockerfile=config.dockerfile,
             instance=Instance(issue.image) if issue.instance else None,
             network=build_network(config),
-            home=Path.home(),
+            host=Host(Path.home(), config.path, config.docker_host),
             say=say,
         )
         if image.made == "built":

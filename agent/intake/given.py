@@ -1,0 +1,140 @@
+"""Images that somebody else made: looked into, and completed with the repository where need be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from agent.intake import install, test_command
+from agent.intake.build import Build, packed_folder
+from agent.intake.install import TESTBED
+from agent.intake.repository import Source
+from tools.base import NetworkError, UserError
+from tools.engine import Engine, ImageInfo
+
+ABSENT = ("not found", "manifest unknown", "does not exist", "denied", "invalid reference")
+COMMAND_OF = {
+    "apt-get": "apt-get update && apt-get install -y --no-install-recommends git",
+    "apk": "apk add --no-cache git",
+    "dnf": "dnf install -y git",
+    "microdnf": "microdnf install -y git",
+}
+"""How git comes into an image that has none, by the package manager that it has."""
+ADD_GIT = " ".join(
+    f"{'el' if number else ''}if command -v {name} > /dev/null; then {command};"
+    for number, (name, command) in enumerate(COMMAND_OF.items())
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """An image that holds the repository at /testbed.
+
+    `commit` is the one that changes are taken against, `toolchain` the Python (`Python 3.9.2`),
+    `test_command` what the repository's files tell, where the image can run it.
+    """
+
+    reference: str
+    commit: str
+    toolchain: str
+    test_command: str | None
+
+
+def image(
+    build: Build, engine: Engine, reference: str, source: Source, *, above: bool = False
+) -> Given:
+    """Return an image with the repository in it; a new one is made where that takes a change.
+
+    A repository that stands in the image's working folder is moved to /testbed, its old name a
+    link, so that what was installed from there goes on working. `above` accepts one that holds
+    commits above the source's. Raises UserError when the image is
+    nowhere or holds another commit, WorldError, EngineError.
+    """
+    found = available(build, engine, reference)
+    facts = _look(build, engine, reference, found.workdir, source)
+    head = facts.get("repository", source.commit)
+    if head != source.commit and not (above and facts.get("above") == "yes"):
+        raise UserError(
+            f"the repository in {reference} is at {head[:12]}, not at {source.commit[:12]}",
+            "name that commit with --ref, or give an image without /testbed",
+        )
+    if "repository" not in facts or "git" not in facts:
+        reference = _completed(build, engine, reference, found, facts, source)
+    command = test_command.detect(source.folder)
+    runs = command if "runner" in facts or command != test_command.PYTEST else None
+    return Given(reference, head, facts.get("toolchain", "no Python"), runs)
+
+
+def available(build: Build, engine: Engine, reference: str) -> ImageInfo:
+    """Return an image that is there or can be pulled; raises UserError, NetworkError."""
+    found = engine.image(reference)
+    if found:
+        return found
+    build.note(f"pulling {reference}")
+    try:
+        return engine.pull(reference)
+    except NetworkError as error:
+        if any(mark in error.message.lower() for mark in ABSENT):
+            raise UserError(f"there is no image {reference}", error.message) from error
+        raise
+
+
+def _look(
+    build: Build, engine: Engine, reference: str, workdir: str, source: Source
+) -> dict[str, str]:
+    """Ask an image what it holds.
+
+    SWE-bench's own images hold the commit with what installing changed committed above it.
+    """
+    names = " ".join(quote(name) for name in _top_level(source.folder))
+    asked = f"""command -v git > /dev/null && echo git yes
+test -d {TESTBED}/.git && echo repository $(git -C {TESTBED} rev-parse HEAD) \
+&& git -C {TESTBED} merge-base --is-ancestor {source.commit} HEAD 2> /dev/null && echo above yes
+for name in python python3; do
+  command -v $name > /dev/null && echo toolchain $($name --version 2>&1) && break
+done
+python -c 'import pytest' 2> /dev/null && echo runner pytest
+cd {quote(workdir or "/")} && same=0 && for name in {names}; do
+  test -e "$name" && same=$((same + 1))
+done; echo same $same
+true"""
+    with engine.builder(reference) as builder:
+        found = build.run(builder, f"look into {reference}", asked)
+    return dict(line.split(" ", 1) for line in found.splitlines() if " " in line)
+
+
+def _completed(
+    build: Build,
+    engine: Engine,
+    reference: str,
+    found: ImageInfo,
+    facts: Mapping[str, str],
+    source: Source,
+) -> str:
+    """Make an image that has git and the repository besides."""
+    # Most of what stands at the top of the repository stands in the working folder: it is a copy.
+    copied = 2 * int(facts.get("same", "0")) > len(_top_level(source.folder))
+    workdir = found.workdir if copied and found.workdir.strip("/") else ""
+    content = f"{found.digest} {source.commit} {workdir} {'git' in facts}"
+    made = f"repair-agent/given:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    if engine.image(made):
+        return made
+    build.note(f"putting the repository into {reference}")
+    with build.open(reference) as builder:
+        if "git" not in facts:
+            build.run(builder, "add git", f"{ADD_GIT} else echo 'no git in the image'; exit 1; fi")
+        if "repository" not in facts:
+            if workdir and workdir.rstrip("/") != TESTBED:
+                moved = f"cd / && mv {quote(workdir)} {TESTBED} && ln -s {TESTBED} {quote(workdir)}"
+                build.run(builder, f"move {workdir} to {TESTBED}", moved)
+            builder.put("/", packed_folder(source.folder, TESTBED.strip("/")))
+            build.run(builder, "settle the repository", install.SETTLE)
+        builder.commit(made, labels={"repair-agent": "image"}, workdir=TESTBED)
+    return made
+
+
+def _top_level(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != ".git")

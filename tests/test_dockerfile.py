@@ -1,0 +1,138 @@
+"""Environments from a repository's own Dockerfile or devcontainer: a real buildx, a real engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.intake import dockerfile
+from agent.intake.dockerfile import Recipe
+from agent.intake.environment import Host, prepare
+from agent.intake.network import BuildNetwork
+from agent.intake.repository import Source, fetch
+from agent.records import Image
+from tests import buildx
+from tests.test_environment import PROJECT, commit, task
+from tools.base import UserError, WorldError
+from tools.engine import Engine
+from tools.sandbox_docker import DockerSandbox
+
+INSTALLED = """FROM {base}
+ARG GREETING=none
+ARG https_proxy
+WORKDIR /work/app
+COPY . .
+RUN echo "$GREETING" > /greeting && echo /work/app > left-by-the-build.txt
+"""
+SECRET = "http://user:marker-of-this-machine@127.0.0.1:9"
+
+
+@pytest.fixture(scope="session")
+def path() -> str:
+    return f"{buildx.folder()}:{os.environ['PATH']}"
+
+
+@pytest.fixture
+def made(engine: Engine) -> Iterator[list[str]]:
+    """References to remove at the end."""
+    references: list[str] = []
+    yield references
+    for reference in references:
+        engine.remove_image(reference)
+
+
+def source_of(tmp_path: Path, files: dict[str, str]) -> Source:
+    commit(tmp_path / "tiny", "one", PROJECT | files)
+    return fetch(str(tmp_path / "tiny"), None, tmp_path / "fetched")
+
+
+def prepared(
+    engine: Engine, source: Source, named: str, path: str, proxies: dict[str, str] | None = None
+) -> Image:
+    network = BuildNetwork(proxies or {})
+    return prepare(
+        task(source, "make"), source, engine=engine, dockerfile=named, network=network,
+        host=Host(path=path, docker=os.environ.get("DOCKER_HOST")), say=print,
+    )  # fmt: skip
+
+
+def test_a_dockerfiles_copy_of_the_code_becomes_the_repository(
+    engine: Engine, python_image: str, path: str, tmp_path: Path, made: list[str]
+) -> None:
+    source = source_of(tmp_path, {"Dockerfile": INSTALLED.format(base=python_image)})
+    image = prepared(
+        engine, source, "Dockerfile", path, {"https_proxy": SECRET, "no_proxy": SECRET}
+    )
+    made.append(image.reference)
+    assert "declares https_proxy" in image.log
+    assert (image.made, image.test_command) == ("given", "make")
+    told = engine.told_of_image(image.reference) + image.log
+    assert "marker-of-this-machine" not in told
+    with DockerSandbox(engine, image.reference) as sandbox:
+        assert sandbox.run("git rev-parse HEAD").output.strip() == source.commit
+        assert sandbox.run("git status --porcelain").output == "", "what building left is ignored"
+        assert sandbox.run("cat left-by-the-build.txt /greeting").output == "/work/app\nnone\n"
+        assert sandbox.run("cd /work/app && pwd -P").output.strip() == "/testbed"
+    again = prepared(engine, source, "Dockerfile", path)
+    assert again.reference == image.reference
+    assert "kept from an earlier build" in again.log
+
+
+def test_a_devcontainer_names_its_dockerfile_and_arguments(
+    engine: Engine, python_image: str, path: str, tmp_path: Path, made: list[str]
+) -> None:
+    settings = """{
+      // comments and a trailing comma are allowed here
+      "build": {"dockerfile": "../Dockerfile", "context": "..", "args": {"GREETING": "a // b"},},
+    }"""
+    source = source_of(
+        tmp_path,
+        {
+            "Dockerfile": INSTALLED.format(base=python_image),
+            ".devcontainer/devcontainer.json": settings,
+        },
+    )
+    image = prepared(engine, source, ".devcontainer/devcontainer.json", path)
+    made.append(image.reference)
+    with DockerSandbox(engine, image.reference) as sandbox:
+        assert sandbox.run("cat /greeting").output == "a // b\n"
+
+
+def test_a_devcontainer_of_an_image_is_that_image(tmp_path: Path) -> None:
+    (tmp_path / "devcontainer.json").write_text(json.dumps({"image": "node:22"}))
+    assert dockerfile.read(tmp_path, "devcontainer.json") == Recipe(image="node:22")
+    (tmp_path / "devcontainer.json").write_text(json.dumps({"dockerComposeFile": "c.yml"}))
+    with pytest.raises(UserError, match="neither an image nor a Dockerfile"):
+        dockerfile.read(tmp_path, "devcontainer.json")
+    with pytest.raises(UserError, match=r"there is no \.\./Dockerfile"):
+        dockerfile.read(tmp_path, "../Dockerfile")
+
+
+def test_a_dockerfile_that_fails_says_its_last_lines(
+    engine: Engine, python_image: str, path: str, tmp_path: Path
+) -> None:
+    text = f"FROM {python_image}\nRUN echo something is wrong && false\n"
+    source = source_of(tmp_path, {"Dockerfile": text})
+    before = {one.digest for one in engine.images()}
+    with pytest.raises(WorldError, match="docker buildx failed") as caught:
+        prepared(engine, source, "Dockerfile", path)
+    assert "false" in caught.value.message
+    assert "\n" not in caught.value.message
+    assert {one.digest for one in engine.images()} == before
+
+
+def test_without_buildx_one_line_says_so(engine: Engine, tmp_path: Path) -> None:
+    source = source_of(tmp_path, {"Dockerfile": "FROM scratch\n"})
+    with pytest.raises(WorldError, match="docker buildx, which is missing") as caught:
+        prepared(engine, source, "Dockerfile", str(tmp_path))
+    assert "install it" in caught.value.hint
+
+
+def test_an_image_and_a_dockerfile_do_not_go_together(engine: Engine, tmp_path: Path) -> None:
+    source = source_of(tmp_path, {})
+    with pytest.raises(UserError, match="do not go together"):
+        prepare(task(source), source, engine=engine, image="a", dockerfile="Dockerfile", say=print)
