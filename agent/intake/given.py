@@ -128,7 +128,10 @@ def _completed(
             build.run(builder, "add git", f"{ADD_GIT} else echo 'no git in the image'; exit 1; fi")
         if "repository" not in facts:
             if workdir and workdir.rstrip("/") != TESTBED:
-                moved = f"cd / && mv {quote(workdir)} {TESTBED} && ln -s {TESTBED} {quote(workdir)}"
+                moved = (
+                    f"cd / && {{ [ ! -e {TESTBED} ] || rmdir {TESTBED}; }} && "
+                    f"mv {quote(workdir)} {TESTBED} && ln -s {TESTBED} {quote(workdir)}"
+                )
                 build.run(builder, f"move {workdir} to {TESTBED}", moved)
             builder.put("/", packed_folder(source.folder, TESTBED.strip("/")))
             build.run(builder, "settle the repository", install.SETTLE)
