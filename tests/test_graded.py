@@ -26,6 +26,12 @@ def answering(tmp_path: Path, date: datetime) -> Path:
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "tox").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (venv / "bin" / "tox").chmod(0o755)
+    # Its own base, so that nothing is written into that of the Python which runs this.
+    stand_in = f"""#!/bin/sh
+case "$2" in *getsitepackages*) echo {tmp_path}/site;; *) exec {sys.executable} "$@";; esac
+"""
+    (venv / "bin" / "python").write_text(stand_in)
+    (venv / "bin" / "python").chmod(0o755)
     (venv / "bin" / "activate").write_text(f"PATH={venv}/bin:$PATH\n")
     script = graded(PLAIN, date).answers
     script = script.replace(VENV, str(venv)).replace("/opt/", f"{tmp_path}/opt/")
@@ -65,6 +71,7 @@ def test_a_script_runs_unchanged(tmp_path: Path, settings: str) -> None:
     more = ["-rA"] if "pytest" in settings else []
     assert (option, *rest) == ("--current-env", "-v", "--", *more, "tests/a b.py")
     assert name.startswith("-epy3")
+    assert "site.addsitedir(" in (root / "site" / "testbed.pth").read_text()
 
 
 def test_before_a_date_tests_are_named_without_their_docstring(tmp_path: Path) -> None:

@@ -38,10 +38,16 @@ done
 exec tox-itself "${{given[@]}}"
 END_OF_TOX
 chmod +x {VENV}/bin/tox
+base=$(readlink -f {VENV}/bin/python)
+here=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+there=$($base -c 'import site; print(site.getsitepackages()[0])')
+mkdir -p $there
+echo "import site; site.addsitedir('$here')" > $there/testbed.pth
 fi
 """
 """A script names the Python of its own image (-epy39): here that means the one that is there. It
-also counts on a line for every test, which SWE-bench writes into its images' settings of tox."""
+also counts on a line for every test, which SWE-bench writes into its images' settings of tox. And
+tox calls the interpreter by a link, by which it does not find its environment without help."""
 _UNDESCRIBED = r"""python - <<'END_OF_PYTHON'
 import unittest.case
 path = unittest.case.__file__

@@ -56,7 +56,7 @@ def image(
         base.reference, "make the environment", install.venv(base.python), environment=ENVIRONMENT
     )
     tools = graded.tools if graded else ()
-    wants = Wants(project, base.python, tools, _version_of(source))
+    wants = Wants(project, base.python, tools)
     lock, moment = resolve(build, interpreter, archive, wants, moment)
     # Keyed by the lock alone: a neighbouring commit of another day with the same lock shares it.
     needs = interpreter

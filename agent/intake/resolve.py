@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -35,13 +35,13 @@ _FILTERED = re.compile(
 class Wants:
     """What is resolved: a project's needs for a Python, and `tools` beside them.
 
-    `variables` are those of its build.
+    The version of its own that installing it is told is not told here: every dependency that is
+    built on the way would take it for its own, be refused, and give way to an older one.
     """
 
     project: Project
     python: str
     tools: tuple[str, ...] = ()
-    variables: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def resolve(
                 break
         else:
             way = tried[-1]
-            build.run(builder, TITLE, command(wants, moment, way), more=wants.variables)
+            build.run(builder, TITLE, command(wants, moment, way))
         if way != tried[0]:
             build.note(f"it could be resolved without {way.short_of(tried[0])} only")
         return locked(build.run(builder, "read the lock", f"cat {LOCK}")), moment
@@ -140,7 +140,7 @@ def _compiled(
     """Resolve in one way, letting in what the index has nothing old of; return the exit code."""
     while True:
         asked = command(wants, moment, way)
-        code, said = build.attempt(builder, TITLE, asked, more=wants.variables)
+        code, said = build.attempt(builder, TITLE, asked)
         later = gone(said, moment) if code else None
         if later is None:
             return code, moment
