@@ -14,6 +14,7 @@ from time import monotonic
 
 import uv
 
+from agent.intake import system_packages
 from agent.intake.network import CA_FILE, CACHE, TOOLS, BuildNetwork
 from tools.base import EngineError, UserError, WorldError
 from tools.engine import Builder, Engine
@@ -44,6 +45,14 @@ class InstallFailed(WorldError):
     """A step failed that another interpreter may get through."""
 
 
+class PackagesMissing(Exception):
+    """A step failed for want of Debian packages that were not tried yet."""
+
+    def __init__(self, packages: set[str]) -> None:
+        super().__init__(", ".join(sorted(packages)))
+        self.packages = packages
+
+
 class Build:
     """The making of one image: its time limit, its log, and the volumes that its steps see."""
 
@@ -51,6 +60,7 @@ class Build:
         self._engine, self._network, self._say = engine, network, say
         self._deadline = monotonic() + SECONDS
         self._lines: list[str] = []
+        self._packages: set[str] = set()
 
     @property
     def log(self) -> str:
@@ -118,7 +128,10 @@ class Build:
     def attempt(
         self, builder: Builder, title: str, command: str, *, more: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
-        """Run one command; return its exit code and output, both in the log."""
+        """Run one command; return its exit code and output, both in the log.
+
+        Raises PackagesMissing, once for each package, where the output says what it fails for.
+        """
         self.note(title)
         self._lines += [f"$ {line}" for line in command.strip().splitlines()]
         left = self._deadline - monotonic()
@@ -134,6 +147,10 @@ class Build:
         self._lines += text.splitlines()
         if code:
             self._lines.append(f"[exit code {code}]")
+            packages = system_packages.missing(text) - self._packages
+            if packages:
+                self._packages |= packages
+                raise PackagesMissing(packages)
         return code, text
 
     def said(self, line: str) -> None:

@@ -19,10 +19,11 @@ from agent.intake import (
     project,
     python_version,
     recipe,
+    system_packages,
     test_command,
 )
 from agent.intake.base_image import Base
-from agent.intake.build import Build, InstallFailed
+from agent.intake.build import Build, InstallFailed, PackagesMissing
 from agent.intake.dockerfile import image as from_dockerfile
 from agent.intake.given import Given
 from agent.intake.graded import Graded, graded
@@ -132,11 +133,8 @@ def _built(
             if failure is None:
                 raise
             break
-        moment = Moment(python_version.cutoff(wanted.date, base.python))
         try:
-            return recipe.image(
-                build, engine, base, wanted.source, wanted.project, moment, wanted.graded
-            )
+            return _completed(build, engine, wanted, base)
         except InstallFailed as failed:
             failure = failure or failed
             left = left[left.index(base.python) + 1 :]
@@ -145,6 +143,22 @@ def _built(
             build.note(f"Python {base.python} did not do ({failed.message}); the next is tried")
     assert failure is not None
     raise failure
+
+
+def _completed(build: Build, engine: Engine, wanted: Wanted, base: Base) -> str:
+    """Build upon a base, with the Debian packages besides that C extensions turn out to need."""
+    moment = Moment(python_version.cutoff(wanted.date, base.python))
+    while True:
+        try:
+            return recipe.image(
+                build, engine, base, wanted.source, wanted.project, moment, wanted.graded
+            )
+        except PackagesMissing as missing:
+            title, command = f"add {missing}", system_packages.install(missing.packages)
+            try:
+                base = replace(base, reference=build.layer(base.reference, title, command))
+            except InstallFailed as failed:
+                build.note(f"{missing} cannot be had: {failed.message}")
 
 
 def _record(
