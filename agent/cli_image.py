@@ -32,12 +32,15 @@ def build(
         str | None, typer.Option(help="The repository's Dockerfile or devcontainer.json.")
     ] = None,
     test_command: Annotated[str | None, typer.Option(help="How the tests run.")] = None,
+    try_seconds: Annotated[
+        float, typer.Option(help="How long its tests are tried; 0 leaves it out.")
+    ] = 60.0,
     debug: Debug = False,
 ) -> int:
     """Build the environment of a task and print its tag.
 
-    The same that `solve` builds: it is kept, and found again. `image log TAG` shows how it was
-    made.
+    The same that `solve` builds: it is kept, and found again. Its tests are tried once: what failed
+    before any change and which were slowest is recorded with it. `image log TAG` shows all of it.
 
     Example: repair-agent image build issue.md --repo https://github.com/OWNER/REPO
     """
@@ -55,7 +58,7 @@ def build(
     }
     config = read(flags, environment(), Path.cwd())
     named = task_named(task, Options(repo, ref, dataset), config)
-    return run(named, config, Console(stderr=True), sys.stdout)
+    return run(named, config, Console(stderr=True), sys.stdout, try_seconds=try_seconds)
 
 
 @app.command("list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TextIO
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.table import Table
 from agent.clean import TAGS
 from agent.config import Config
 from agent.errors import UserError
+from agent.intake import first_run
 from agent.intake.issue import TaskFile
 from agent.intake.recipe import LOG, TEST_COMMAND, TOOLCHAIN
 from agent.intake.workplace import open_workplace
@@ -22,17 +24,31 @@ PARTS = ("base", "layer")
 """What images are made on: not environments of a repository."""
 
 
-def build(issue: TaskFile, config: Config, console: Console, out: TextIO) -> int:
-    """Build a task's environment, show how it goes, and write its tag."""
+def build(
+    issue: TaskFile, config: Config, console: Console, out: TextIO, *, try_seconds: float
+) -> int:
+    """Build a task's environment, show how it goes, try its tests, and write its tag."""
     if config.sandbox != "docker":
         raise UserError("an image takes the Docker engine", "leave out sandbox = local")
-    watch = progress(console)
+    watch, found = progress(console), None
     try:
         with open_workplace(issue, config, watch.stage) as place:
-            reference = place.image.reference
+            image = place.image
+            ours = image.reference.startswith(TAGS)  # on another's image nothing is recorded
+            if ours and image.test_command and try_seconds > 0:
+                watch.stage(f"trying the tests, {try_seconds:.0f} seconds at most")
+                found = first_run.of(
+                    Engine(config.docker_host),
+                    image.reference,
+                    place.sandboxes,
+                    image.test_command,
+                    try_seconds,
+                )
     finally:
         watch.done()
-    out.write(f"{reference}\n")
+    for line in found.lines() if found else ():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    out.write(f"{image.reference}\n")
     return 0
 
 
@@ -46,10 +62,11 @@ def show(config: Config, out: TextIO, *, as_json: bool) -> int:
                 "bytes": one.size,
                 "toolchain": one.labels.get(TOOLCHAIN),
                 "test_command": one.labels.get(TEST_COMMAND),
+                "first_run": first_run.recorded(one),
             }
             for one in images
         ]
-        out.write(json.dumps(rows, indent=2) + "\n")
+        out.write(json.dumps(rows, indent=2, default=asdict) + "\n")
         return 0
     table = Table(box=None, pad_edge=False)
     for name in ("TAG", "SIZE", "TOOLCHAIN", "TESTS"):
@@ -76,6 +93,9 @@ def tell(tag: str, config: Config, out: TextIO) -> int:
     if LOG not in found.labels:
         raise UserError(f"{tag} holds no log", "it was not built here")
     out.write(found.labels[LOG].rstrip("\n") + "\n")
+    tried = first_run.recorded(found)
+    for line in tried.lines() if tried else ():
+        out.write(f"# {line}\n")
     return 0
 
 

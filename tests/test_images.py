@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,16 @@ from tools.engine import Engine
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
+def here(tmp_path: Path, engine: Engine) -> Iterator[Path]:
     project = make_project(tmp_path / "tool")
     wanted = "from setuptools import setup\nsetup(name='calc', python_requires='==3.9.*')\n"
     (project / "setup.py").write_text(wanted)
     commit(project, "for Python 3.9 alone")
     (tmp_path / "issue.md").write_text(ISSUE)
-    return tmp_path
+    yield tmp_path
+    for tag in (tag for one in engine.images() for tag in one.tags):
+        if tag.startswith("repair-agent/tool:"):
+            engine.remove_image(tag)
 
 
 def test_an_image_is_built_listed_and_tells_how_it_was_made(here: Path, engine: Engine) -> None:
@@ -28,15 +32,20 @@ def test_an_image_is_built_listed_and_tells_how_it_was_made(here: Path, engine: 
     tag = built.stdout.strip()
     assert tag.startswith("repair-agent/tool:"), "the tag stands alone on standard output"
     assert "install" in built.stderr
+    assert "tests: 1 pass, 1 fail" in built.stderr
     again = run(here, "image", "build", "issue.md", "--repo", "tool")
     assert again.stdout == built.stdout
     listed = json.loads(run(here, "image", "list", "--json").stdout)
     (own,) = [one for one in listed if one["tag"] == tag]
     assert own["test_command"] == "python -m pytest"
     assert own["toolchain"].startswith("Python 3.9")
+    assert own["first_run"]["counts"] == {"pass": 1, "fail": 1}
+    assert own["first_run"]["whole"]
+    assert len(own["first_run"]["slowest"]) == 2
     assert tag in run(here, "image", "list").stdout
     told = run(here, "image", "log", tag).stdout
     assert "$ uv " in told
+    assert f"#   {own['first_run']['failing'][0]}\n" in told
     assert "Python 3.9" in told
     engine.remove_image(tag)
     gone = run(here, "image", "log", tag)
@@ -73,4 +82,3 @@ def test_an_instance_is_built_from_what_its_row_may_tell(here: Path, engine: Eng
         assert "1 failed" in text
         assert "passed" in text
         assert code == 1
-    engine.remove_image(tags[0])

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from tests.samples import CALC, PYTEST, make_project, sandbox_of
 from tools.junit import parse_junit
-from tools.run_tests import Canaries, is_pytest, run_tests
+from tools.run_tests import Canaries, is_pytest, run_for, run_tests
 from tools.sandbox import Sandbox
 
 FORGERIES = {
@@ -91,6 +92,21 @@ def test_a_run_that_hangs_is_broken_by_time(sandbox: Sandbox) -> None:
     done = run_tests(sandbox, PYTEST, ["tests/test_calc.py"], timeout=3)
     assert done.completed.timed_out
     assert done.broken == "the tests did not end in time"
+
+
+@pytest.mark.parametrize("command", [PYTEST, "python3 -m unittest"])
+def test_what_ended_in_time_is_reported(sandbox: Sandbox, command: str) -> None:
+    sandbox.run("rm -rf tests *.py")
+    slow = "import time\n\nimport unittest\n\n\nclass Case(unittest.TestCase):\n"
+    slow += "    def test_a(self):\n        pass\n\n    def test_b(self):\n        time.sleep(60)\n"
+    sandbox.write("test_slow.py", slow.encode())
+    started = monotonic()
+    done = run_for(sandbox, command, 3)
+    assert 2 < monotonic() - started < 20
+    found = {report.id: report.result for report in done.reports}
+    assert found["test_slow.py::Case::test_a"] == "pass"
+    assert found.get("test_slow.py::Case::test_b") != "pass"
+    assert done.completed.exit_code == 124
 
 
 def test_another_runner_is_believed_by_its_exit_code_test_by_test(sandbox: Sandbox) -> None:

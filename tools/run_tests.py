@@ -23,6 +23,8 @@ from tools.junit import CaseReport, Result, parse_junit
 from tools.sandbox import Completed, Sandbox
 
 TEST_SECONDS = 300.0
+GRACE = 20
+"""Seconds that an interrupted runner has to write its report."""
 PLAIN_WORDS = ("basic", "default", "empty", "input", "name", "order", "simple", "value")
 _WORD = re.compile(r"(?<=_)[a-z]{3,12}(?=_|$)")
 _RANDOM = SystemRandom()
@@ -121,6 +123,19 @@ def run_tests(
         if canaries:
             sandbox.run(f"rm -f -- {quote(canaries.path)}")
     return _structured(sandbox, report, completed, paths, canaries)
+
+
+def run_for(sandbox: Sandbox, command: str, seconds: float) -> SuiteReport:
+    """Run all tests that a structured command finds, and report those that ended in time.
+
+    When the time is up the runner is interrupted, as by a user, and writes what it has.
+    """
+    report = f"/tmp/report-{os.urandom(6).hex()}.xml"
+    # The shell must outlive the runner: its end is that of the command, and of the writing.
+    line = f"trap : INT; {_line(sandbox, command, report, [])}"
+    stopped = f"timeout -s INT -k {GRACE} {seconds:.0f} sh -c {quote(line)}"
+    completed = sandbox.run(stopped, timeout=seconds + 2 * GRACE)
+    return _structured(sandbox, report, completed, [], None)
 
 
 def _line(sandbox: Sandbox, command: str, report: str, paths: Sequence[str]) -> str:
