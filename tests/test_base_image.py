@@ -57,3 +57,20 @@ def test_versions_that_nobody_ships_are_said(engine: Engine) -> None:
     ) as caught:
         base_image.obtain(engine, ("3.99",), NOWHERE, print)
     assert "3.9, 3.11, 3.13" in caught.value.hint
+
+
+def test_the_next_python_is_taken_where_a_base_cannot_be_made(
+    engine: Engine, python_image: str
+) -> None:
+    with engine.builder(python_image) as builder:
+        builder.commit("python:3.98-slim", labels={"repair-agent": "test"})
+    said: list[str] = []
+    try:
+        base = base_image.obtain(engine, ("3.9", "3.98"), NOWHERE, said.append)
+        assert base.python == "3.98"
+        assert any(line.startswith("no base image for Python 3.9: debootstrap") for line in said)
+        engine.remove_image(base.reference)
+    finally:
+        engine.remove_image("python:3.98-slim")
+    with pytest.raises(WorldError, match="debootstrap failed"):
+        base_image.obtain(engine, ("3.9", "3.99"), NOWHERE, said.append)

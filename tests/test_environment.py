@@ -208,6 +208,24 @@ def test_a_build_that_cannot_succeed_says_what_failed(
     assert not [item for item in engine.containers() if item.owner == owner()]
 
 
+def test_a_build_that_hangs_is_stopped_in_time(
+    engine: Engine, network: BuildNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = f"import time\ntime.sleep(600)\n{PROJECT['setup.py']}"
+    commit(tmp_path / "slow", "one", {**PROJECT, "setup.py": setup})
+    source = fetch(str(tmp_path / "slow"), None, tmp_path / "one")
+    monkeypatch.setattr("agent.intake.build.SECONDS", 12.0)
+    before = {tag for one in engine.images() for tag in one.tags}
+    started = monotonic()
+    with pytest.raises(WorldError, match=r"`printf .* was stopped") as caught:
+        prepare(task(source), source, engine=engine, network=network, python=PYTHON, say=print)
+    assert monotonic() - started < 40
+    assert "--image" in caught.value.hint
+    assert not [item for item in engine.containers() if item.owner == owner()]
+    after = {tag for one in engine.images() for tag in one.tags}
+    assert not [tag for tag in after - before if not tag.startswith("repair-agent/layer:")]
+
+
 def test_a_given_image_gets_the_repository_when_it_has_none(
     engine: Engine, python_image: str, tmp_path: Path, images: list[str]
 ) -> None:

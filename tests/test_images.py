@@ -12,6 +12,8 @@ from tests.samples import ISSUE, commit, git, make_project
 from tests.test_cli import run
 from tools.engine import Engine
 
+BROKEN = "wanted = dict(python_requires='==3.9.*')\nraise SystemExit('this cannot be installed')\n"
+
 
 @pytest.fixture
 def here(tmp_path: Path, engine: Engine) -> Iterator[Path]:
@@ -82,3 +84,22 @@ def test_an_instance_is_built_from_what_its_row_may_tell(here: Path, engine: Eng
         assert "1 failed" in text
         assert "passed" in text
         assert code == 1
+
+
+def test_a_build_that_cannot_succeed_ends_with_what_to_try(here: Path, engine: Engine) -> None:
+    (here / "tool" / "setup.py").write_text(BROKEN)
+    commit(here / "tool", "broken")
+    before = {one.digest for one in engine.images()}
+    built = run(here, "image", "build", "issue.md", "--repo", "tool")
+    assert (built.returncode, built.stdout) == (6, "")
+    error = built.stderr.strip().splitlines()[-1]
+    assert error.startswith("error: resolve the dependencies: `printf")
+    assert "this cannot be installed" in error
+    assert "--image" in error
+    left = [one for one in engine.images() if one.digest not in before]
+    assert all(
+        tag.startswith(("repair-agent/layer:", "repair-agent/base:"))
+        for one in left
+        for tag in one.tags
+    )
+    assert not [one for one in engine.containers() if "build" in one.name]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from agent.intake import base_image, interpreter
 from agent.intake.network import BuildNetwork
+from tools.base import NetworkError
 from tools.engine import Engine
 
 OWN = ".".join(map(str, sys.version_info[:2]))
@@ -41,6 +45,38 @@ def test_the_newest_that_runs_is_taken(tmp_path: Path) -> None:
     assert (found.version, found.minor) == ("3.8.18", "3.8")
     assert interpreter.find("3.15", tmp_path) is None, "an alpha is no release"
     assert interpreter.find("3.7", tmp_path) is None
+
+
+def offered(folder: Path, url: str) -> dict[str, str]:
+    """Return the variables by which uv finds this very Python at a URL, and nothing else."""
+    major, minor, patch = sys.version_info[:3]
+    told = {
+        "name": "cpython", "arch": {"family": platform.machine(), "variant": None}, "os": "linux",
+        "libc": "gnu", "major": major, "minor": minor, "patch": patch, "prerelease": "",
+        "url": url, "sha256": None, "variant": None, "build": "1",
+    }  # fmt: skip
+    key = f"cpython-{major}.{minor}.{patch}-linux-{platform.machine()}-gnu"
+    (folder / "offered.json").write_text(json.dumps({key: told}))
+    return {"UV_PYTHON_DOWNLOADS_JSON_URL": f"file://{folder}/offered.json", "UV_HTTP_RETRIES": "0"}
+
+
+def test_uv_gives_what_nothing_else_has(tmp_path: Path) -> None:
+    archive = tmp_path / "python.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as packed:
+        for part in (f"bin/python{OWN}", f"lib/python{OWN}"):
+            packed.add(
+                Path(sys.base_prefix) / part, f"python/{part}",
+                filter=lambda one: None if "/site-packages" in one.name else one,
+            )  # fmt: skip
+    found = interpreter.downloaded(OWN, tmp_path / "in", offered(tmp_path, f"file://{archive}"))
+    assert found is not None
+    assert found.version == platform.python_version()
+    assert found.prefix.is_relative_to(tmp_path / "in")
+    assert interpreter.downloaded("3.5", tmp_path / "in", offered(tmp_path, "file:///x")) is None
+    with pytest.raises(NetworkError, match=f"uv cannot download Python {OWN}"):
+        interpreter.downloaded(
+            OWN, tmp_path / "no", offered(tmp_path, "http://127.0.0.1:9/x.tar.gz")
+        )
 
 
 @pytest.mark.skipif(

@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -117,13 +118,20 @@ class Build:
         """Run one command in /testbed or / and return its output; raises InstallFailed."""
         code, text = self.attempt(builder, title, command, more=more)
         if code:
-            last = [self.clean(line).strip() for line in text.splitlines() if line.strip()]
-            for line in last[-SHOWN_LINES:]:
-                self._say(f"  {line}")
-            said = " | ".join(last[-LINES:]) or "no output"
-            shown = self.clean(command.strip().splitlines()[0][:200])
-            raise InstallFailed(f"{title}: `{shown}` failed with exit code {code}: {said}", HINT)
+            last = text.splitlines()[-SHOWN_LINES:]
+            for line in last:
+                self._say(f"  {self.clean(line)}")
+            shown = f"{title}: `{self._short(command)}` failed with exit code {code}"
+            raise InstallFailed(f"{shown}: {self._ending(last)}", HINT)
         return text
+
+    def _short(self, command: str) -> str:
+        return self.clean(command.strip().splitlines()[0][:200])
+
+    def _ending(self, lines: Iterable[str]) -> str:
+        """Return the last lines of an output as one."""
+        told = [self.clean(line).strip() for line in lines if line.strip()]
+        return " | ".join(told[-LINES:]) or "no output"
 
     def attempt(
         self, builder: Builder, title: str, command: str, *, more: Mapping[str, str] | None = None
@@ -134,16 +142,22 @@ class Build:
         """
         self.note(title)
         self._lines += [f"$ {line}" for line in command.strip().splitlines()]
-        left = self._deadline - monotonic()
-        if left <= 0:
-            raise WorldError(
-                f"{title}: the build took longer than {SECONDS / 60:.0f} minutes", HINT
+        last: deque[str] = deque(maxlen=SHOWN_LINES)
+        try:
+            code, text = builder.run(
+                f"[ -d /testbed ] && cd /testbed; {command}",
+                env={**STEP, **self._network.variables(), **(more or {})},
+                timeout=max(self._deadline - monotonic(), 0.1),
+                on_line=last.append,
             )
-        code, text = builder.run(
-            f"[ -d /testbed ] && cd /testbed; {command}",
-            env={**STEP, **self._network.variables(), **(more or {})},
-            timeout=left,
-        )
+        except EngineError as error:
+            if monotonic() < self._deadline:
+                raise
+            raise WorldError(
+                f"{title}: `{self._short(command)}` was stopped, as the build took longer than "
+                f"{SECONDS / 60:.0f} minutes: {self._ending(last)}",
+                HINT,
+            ) from error
         self._lines += text.splitlines()
         if code:
             self._lines.append(f"[exit code {code}]")
