@@ -12,7 +12,8 @@ from time import monotonic
 import certifi
 import pytest
 
-from agent.intake.environment import local, prepare
+from agent.intake.build import packed_folder
+from agent.intake.environment import Instance, local, prepare
 from agent.intake.network import BuildNetwork
 from agent.intake.repository import Source, fetch
 from agent.records import Image, Task
@@ -250,6 +251,41 @@ def test_a_given_image_gets_the_repository_when_it_has_none(
     other = fetch(str(tmp_path / "tiny"), None, tmp_path / "two")
     with pytest.raises(UserError, match="is at"):
         prepare(task(other), other, engine=engine, image=image.reference, say=print)
+
+
+OFFICIAL = """set -e
+mkdir -p /opt/miniconda3/envs/testbed/bin
+printf '#!/bin/sh\\nexec python3 "$@"\\n' > /opt/miniconda3/envs/testbed/bin/python
+chmod +x /opt/miniconda3/envs/testbed/bin/python
+cd /testbed
+echo '# as installing left it' >> setup.py
+git -c user.name=A -c user.email=a@example.org commit -q --allow-empty -am SWE-bench
+git rev-parse HEAD
+"""
+
+
+def test_a_rows_image_is_taken_as_swe_bench_makes_it(
+    engine: Engine, python_image: str, tmp_path: Path, images: list[str]
+) -> None:
+    """The commit lies below one that holds what installing changed; conda is not on the PATH."""
+    commit(tmp_path / "tiny", "one", PROJECT)
+    source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
+    row = "repair-agent/test:sweb.eval.x86_64.tiny"
+    with engine.builder(python_image) as builder:
+        builder.put("/", packed_folder(source.folder, "testbed"))
+        code, head = builder.run(OFFICIAL)
+        assert code == 0, head
+        builder.commit(row, labels={"repair-agent": "test"}, workdir="/testbed")
+    images.append(row)
+    image = prepare(task(source), source, engine=engine, instance=Instance(row), say=print)
+    images.append(image.reference)
+    assert (image.made, image.commit) == ("pulled", head.strip())
+    assert image.commit != source.commit
+    with DockerSandbox(engine, image.reference) as sandbox:
+        there = sandbox.run("command -v python; git status --porcelain").output
+        assert there == "/opt/miniconda3/envs/testbed/bin/python\n"
+    with pytest.raises(UserError, match="is at"):  # a user's own image must hold what was asked
+        prepare(task(source), source, engine=engine, image=row, say=print)
 
 
 def test_an_image_that_is_nowhere_is_said(engine: Engine, tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from shlex import quote
 
 from agent.intake import install, test_command
-from agent.intake.build import Build, packed_folder
+from agent.intake.build import SYSTEM_PATH, Build, packed_folder
 from agent.intake.install import TESTBED
 from agent.intake.repository import Source
 from tools.base import NetworkError, UserError
 from tools.engine import Engine, ImageInfo
 
+CONDA = "/opt/miniconda3/envs/testbed"
+"""SWE-bench's own images hold their environment here, which interactive shells alone activate."""
 ABSENT = ("not found", "manifest unknown", "does not exist", "denied", "invalid reference")
 COMMAND_OF = {
     "apt-get": "apt-get update && apt-get install -y --no-install-recommends git",
@@ -61,7 +63,7 @@ def image(
             f"the repository in {reference} is at {head[:12]}, not at {source.commit[:12]}",
             "name that commit with --ref, or give an image without /testbed",
         )
-    if "repository" not in facts or "git" not in facts:
+    if not {"repository", "git"} <= set(facts) or _inactive(found, facts):
         reference = _completed(build, engine, reference, found, facts, source)
     command = test_command.detect(source.folder)
     runs = command if "runner" in facts or command != test_command.PYTEST else None
@@ -91,6 +93,7 @@ def _look(
     """
     names = " ".join(quote(name) for name in _top_level(source.folder))
     asked = f"""command -v git > /dev/null && echo git yes
+test -d {CONDA}/bin && test ! -h {CONDA} && echo conda yes && PATH={CONDA}/bin:$PATH
 test -d {TESTBED}/.git && echo repository $(git -C {TESTBED} rev-parse HEAD) \
 && git -C {TESTBED} merge-base --is-ancestor {source.commit} HEAD 2> /dev/null && echo above yes
 for name in python python3; do
@@ -118,11 +121,14 @@ def _completed(
     # Most of what stands at the top of the repository stands in the working folder: it is a copy.
     copied = 2 * int(facts.get("same", "0")) > len(_top_level(source.folder))
     workdir = found.workdir if copied and found.workdir.strip("/") else ""
-    content = f"{found.digest} {source.commit} {workdir} {'git' in facts}"
+    variables = dict(found.environment)
+    if _inactive(found, facts):
+        variables["PATH"] = f"{CONDA}/bin:{variables.get('PATH', SYSTEM_PATH)}"
+    content = f"{found.digest} {source.commit} {workdir} {'git' in facts} {variables.get('PATH')}"
     made = f"repair-agent/given:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
     if engine.image(made):
         return made
-    build.note(f"putting the repository into {reference}")
+    build.note(f"completing {reference}")
     with build.open(reference) as builder:
         if "git" not in facts:
             build.run(builder, "add git", f"{ADD_GIT} else echo 'no git in the image'; exit 1; fi")
@@ -135,8 +141,14 @@ def _completed(
                 build.run(builder, f"move {workdir} to {TESTBED}", moved)
             builder.put("/", packed_folder(source.folder, TESTBED.strip("/")))
             build.run(builder, "settle the repository", install.SETTLE)
-        builder.commit(made, labels={"repair-agent": "image"}, workdir=TESTBED)
+        labels = {"repair-agent": "image"}
+        builder.commit(made, labels=labels, environment=variables, workdir=TESTBED)
     return made
+
+
+def _inactive(found: ImageInfo, facts: Mapping[str, str]) -> bool:
+    """Tell whether an image holds an environment of conda that its processes do not see."""
+    return "conda" in facts and f"{CONDA}/bin" not in found.environment.get("PATH", "")
 
 
 def _top_level(folder: Path) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from agent.intake.build import VENV
 from agent.intake.moment import Moment
 from agent.intake.project import Project
 from agent.intake.resolve import LOCK
 
 TESTBED = "/testbed"
+SETUP = "import setuptools; setuptools.setup()"
+"""Stands for the setup.py that a project with a setup.cfg need not have."""
 
 
 def venv(python: str) -> str:
@@ -16,11 +20,12 @@ def venv(python: str) -> str:
     return f"uv venv {VENV} --python {found}"
 
 
-def dependencies(lock: str, moment: Moment) -> str:
-    """Return the command that installs exactly what the lock names."""
+def dependencies(lock: str, moment: Moment, python: str) -> str:
+    """Return the command that installs exactly what the lock names, compiled where uv can."""
+    compiled = "" if python == "3.6" else "--compile-bytecode "
     return (
         f"cat > {LOCK} <<'END_OF_LOCK'\n{lock}\nEND_OF_LOCK\n"
-        f"uv pip install --no-deps --compile-bytecode {moment.options} -r {LOCK} && rm {LOCK}"
+        f"uv pip install --no-deps {compiled}{moment.options} -r {LOCK} && rm {LOCK}"
     )
 
 
@@ -31,11 +36,14 @@ def in_place(project: Project, moment: Moment) -> tuple[str, ...]:
         lines = f"{TESTBED}\\n{TESTBED}/src\\n"
         return (f"for folder in {paths}; do printf '{lines}' > $folder/testbed.pth; done",)
     editable = f"uv pip install --no-deps {moment.backend_options} -e ."
+    if not project.setuptools:
+        return (editable,)
+    script = "setup.py" if project.setuptools == "setup.py" else f"-c {quote(SETUP)}"
     legacy = (
         f"uv pip install {moment.backend_options} 'setuptools<60' wheel "
-        f"&& python setup.py develop --no-deps"
+        f"&& python {script} develop --no-deps"
     )
-    return (editable, legacy) if project.manifest == "setup.py" else (editable,)
+    return (editable, legacy)
 
 
 SETTLE = f"""git reset --quiet --hard

@@ -27,7 +27,8 @@ class Project:
     """`manifest` is the file that dependencies are read from, None when it cannot be installed.
 
     `extras` and `groups` are those for tests; `requirements` are files, relative to the folder.
-    `test_command` is None when there are no tests. `tox` tells whether tox has settings for it.
+    `test_command` is None when there are no tests. `tox` tells whether tox has settings for it,
+    `setuptools` which file setuptools can install it in place from, as it did before PEP 660.
     """
 
     declared: Declared
@@ -37,6 +38,7 @@ class Project:
     requirements: tuple[str, ...]
     test_command: str | None
     tox: bool = False
+    setuptools: str | None = None
 
 
 def examine(folder: Path) -> Project:
@@ -57,6 +59,7 @@ def examine(folder: Path) -> Project:
         tuple(requirements),
         test_command.detect(folder),
         tox="tox.ini" in tested_by or "[tox:tox]" in texts.get("setup.cfg", ""),
+        setuptools=_setuptools(texts),
     )
 
 
@@ -78,6 +81,13 @@ def _manifest(texts: dict[str, str]) -> str | None:
     if "[metadata]" in texts.get("setup.cfg", ""):
         return "setup.cfg"
     return None
+
+
+def _setuptools(texts: dict[str, str]) -> str | None:
+    """Return setup.py or a setup.cfg with metadata."""
+    if "setup.py" in texts:
+        return "setup.py"
+    return "setup.cfg" if "[metadata]" in texts.get("setup.cfg", "") else None
 
 
 def _test_extras(texts: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -61,7 +61,7 @@ def image(
     # Keyed by the lock alone: a neighbouring commit of another day with the same lock shares it.
     needs = interpreter
     if lock:
-        command = install.dependencies(lock, moment)
+        command = install.dependencies(lock, moment, base.python)
         needs = build.layer(interpreter, "install the dependencies", command, key=lock)
     with build.open(needs) as builder:
         builder.put("/", archive)
