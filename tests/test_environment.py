@@ -218,7 +218,7 @@ def test_a_build_that_hangs_is_stopped_in_time(
     monkeypatch.setattr("agent.intake.build.SECONDS", 12.0)
     before = {tag for one in engine.images() for tag in one.tags}
     started = monotonic()
-    with pytest.raises(WorldError, match=r"`printf .* was stopped") as caught:
+    with pytest.raises(WorldError, match="was stopped") as caught:
         prepare(task(source), source, engine=engine, network=network, python=PYTHON, say=print)
     assert monotonic() - started < 40
     assert "--image" in caught.value.hint
