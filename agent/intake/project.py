@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import tomllib
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from agent.intake.python_version import Declared
 BUILD_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 TESTED_BY = ("tox.ini", "noxfile.py", ".travis.yml", ".gitlab-ci.yml", "azure-pipelines.yml")
 WORKFLOWS = ".github/workflows/*.y*ml"
+EXTRAS = "extras_require"
 TEST_EXTRAS = ("test", "tests", "testing")
 REQUIREMENT_FILES = (
     "requirements.txt", "requirements-test.txt", "requirements-tests.txt", "test-requirements.txt",
@@ -100,11 +102,30 @@ def _test_extras(texts: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...
     except configparser.Error:
         parser.clear()
     section = "options.extras_require"
-    named = {*optional, *(parser.options(section) if parser.has_section(section) else ())}
+    listed = parser.options(section) if parser.has_section(section) else ()
+    named = {*optional, *listed, *_extras_of_script(texts.get("setup.py", ""))}
     return (
         tuple(name for name in TEST_EXTRAS if name in named),
         tuple(name for name in TEST_EXTRAS if name in groups),
     )
+
+
+def _extras_of_script(text: str) -> set[str]:
+    """Return the names of extras that a setup.py writes down as a dictionary."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return set()
+    values = [
+        node.value
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.keyword) and node.arg == EXTRAS)
+        or (isinstance(node, ast.Assign) and EXTRAS in map(ast.unparse, node.targets))
+    ]
+    keys = [key for value in values if isinstance(value, ast.Dict) for key in value.keys]
+    return {
+        key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
 
 
 def _toml(text: str) -> dict[str, dict[str, dict[str, object]]]:
