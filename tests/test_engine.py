@@ -9,6 +9,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,10 @@ def test_owners_are_told_apart() -> None:
     host, pid, started = owner().rsplit(":", 2)
     assert not owner_lives(f"{host}:{pid}:{int(started) + 1}")  # the pid was used again
     assert owner_lives(f"elsewhere:{pid}:1")  # who could tell?
+
+
+def test_several_may_ask_what_takes_room_at_once(engine: Engine) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: engine.image_bytes(), range(12)))
+    assert len(found) == 12
+    assert min(found) > 0

@@ -64,3 +64,10 @@ def test_requirement_files_go_before_extras_and_tools_last() -> None:
     ]
     assert [way.tools for way in found] == [True] * 6 + [False] * 6
     assert len({*found}) == len(found)
+
+
+def test_before_2019_setuptools_is_let_in_that_can_build_a_script() -> None:
+    early = Moment(datetime(2017, 7, 27, tzinfo=UTC))
+    assert early.options.endswith("--exclude-newer-package setuptools=2019-02-07T00:00:00Z")
+    assert "exclude-newer-package" not in MOMENT.options
+    assert early.backend_options.endswith("hatchling=2023-02-01T00:00:00Z")

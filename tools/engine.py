@@ -15,6 +15,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import HostConfig, LogConfig, Mount, Ulimit
 
+from tools import disk_usage
 from tools.attached import Attached, Execution
 from tools.base import EngineError, NetworkError
 from tools.builder import Builder
@@ -94,23 +95,15 @@ class Engine:
 
     def data_bytes(self) -> int:
         """Return the bytes of all layers, volumes and containers' own files."""
-        with translated("ask the engine what its data weigh"):
-            usage = self._api.df()
-        sizes = [int(usage.get("LayersSize") or 0)]
-        sizes += [item.get("SizeRw", 0) for item in usage["Containers"] or ()]
-        sizes += [max(0, item["UsageData"]["Size"]) for item in usage["Volumes"] or ()]
-        return sum(sizes)
+        return disk_usage.everything(self._disk_usage)
 
     def image_bytes(self) -> int:
         """Return the bytes of the images that carry our label, shared layers counted once."""
-        with translated("ask the engine what its images weigh"):
-            usage = self._api.df()
-        foreign: int = sum(
-            max(0, one["Size"] - max(0, one["SharedSize"]))
-            for one in usage["Images"] or ()
-            if LABEL not in (one.get("Labels") or {})
-        )
-        return max(0, int(usage.get("LayersSize") or 0) - foreign)
+        return disk_usage.images(self._disk_usage, LABEL)
+
+    def _disk_usage(self) -> Any:
+        with translated("ask the engine what takes which room"):
+            return self._api.df()
 
     def registry_answers(self, reference: str) -> bool:
         """Tell whether a registry describes this image to the engine; nothing is pulled."""

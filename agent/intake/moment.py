@@ -9,6 +9,10 @@ BACKENDS = ("setuptools", "setuptools-scm", "wheel", "flit-core", "poetry-core",
 EDITABLE_SINCE = datetime(2023, 2, 1, tzinfo=UTC)
 """By then every build backend could install in place (PEP 660); those of before cannot."""
 
+SCRIPTS_BUILT_SINCE = datetime(2019, 2, 7, tzinfo=UTC)
+"""The day after setuptools 40.8.0, the first that builds a project of a setup.py alone by PEP 517;
+no such project's needs can be read without it."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -23,7 +27,10 @@ class Moment:
     @property
     def options(self) -> str:
         """The options that make uv resolve as of the date."""
-        exceptions = [f"--exclude-newer-package {name}={date}" for name, date in self.late]
+        late = list(self.late)
+        if self.cutoff < SCRIPTS_BUILT_SINCE:
+            late.append(("setuptools", stamp(SCRIPTS_BUILT_SINCE)))
+        exceptions = [f"--exclude-newer-package {name}={date}" for name, date in late]
         return " ".join([f"--exclude-newer {stamp(self.cutoff)}", *exceptions])
 
     @property
