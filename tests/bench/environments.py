@@ -50,6 +50,8 @@ def measured(instance: str, row: dict[str, Any], options: argparse.Namespace) ->
         options.dataset,
         "--mirror",
         options.mirror,
+        "--try-seconds",
+        "0",
     ]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     found = {"id": instance, "build_seconds": round(time.monotonic() - started)}
