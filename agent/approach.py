@@ -70,7 +70,10 @@ class Approach:
             trying = stack.enter_context(work.place.sandboxes.open())
             bench = Bench(trying, image.test_command, self.written.probes | self.written.tests)
             sources = self.known.index.sources
-            return Guided(talk, sandbox, bench, sources, self.agenda, number, task.text)
+            # Samples are independent: what one found out is no help to another.
+            samples = bool(work.config.samples)
+            agenda = Agenda(self.agenda.places, alike=True) if samples else self.agenda
+            return Guided(talk, sandbox, bench, sources, agenda, number, task.text)
         review = not work.model.capabilities.prepared
         tools = free.toolbox(sandbox, image.test_command, review=review)
         return free.Free(talk, sandbox, tools, task, image, self.overview)

@@ -24,7 +24,7 @@ COOLEST, WARMEST = 0.6, 1.0
 
 def attempt_numbers(work: Solving) -> Sequence[int]:
     """Return the numbers of the attempts to make."""
-    wanted = work.config.attempts
+    wanted = work.config.samples or work.config.attempts
     return range(1, (4 if wanted == "auto" else wanted) + 1)
 
 
@@ -55,6 +55,8 @@ def _attempt_once(
     work: Solving, approach: Approach, number: int, before: list[Candidate]
 ) -> list[Candidate]:
     warmth = temperature(number, work.config.temperature)
+    if work.config.samples and "temperature" in work.config.origins:
+        warmth = work.config.temperature
     if work.planner == "guided":
         warmth = min(WARMEST, max(COOLEST, warmth))
     sampling = Sampling(1, warmth, work.config.seed + number - 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from agent import cli_image, cli_model
+from agent import cli_batch, cli_image, cli_model
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -194,13 +194,13 @@ def _not_yet(name: str, example: str, text: str) -> None:
 
 
 for _name, _example, _text in (
-    ("batch", "batch lite --workers 8", "Solve many SWE-bench instances."),
-    ("evaluate", "evaluate runs/RUN", "Grade a run's predictions with SWE-bench."),
     ("select", "select *.patch --repo .", "Judge patches of any author."),
     ("report", "report runs/RUN", "Report resolved tasks, cost and time of runs."),
     ("replay", "replay runs/RUN/TASK/attempt-1", "Do a recorded attempt's actions again."),
 ):
     _not_yet(_name, _example, _text)
+app.command()(cli_batch.batch)
+app.command()(cli_batch.evaluate)
 app.add_typer(cli_image.app, name="image")
 app.add_typer(cli_model.app, name="model")
 

@@ -28,7 +28,7 @@ FROM_PROJECT = {
     "time_limit",
     "test_command",
 }
-COUNTED = ("attempts", "max_steps", "max_tokens", "window", "reply_tokens")
+COUNTED = ("attempts", "samples", "max_steps", "max_tokens", "window", "reply_tokens")
 MEASURED = ("time_limit", "max_usd", "cpus", "memory_gb", "image_gb", "request_seconds")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 CA_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -49,6 +49,7 @@ class Config:
     reply_tokens: int = 8192  # the longest reply
     request_seconds: float = 600.0  # of one request to a hosted model
     attempts: int | Literal["auto"] = 4  # independent attempts at one task
+    samples: int | None = None  # independent attempts, each graded: pass@k is made of them
     planner: Literal["auto", "free", "guided"] = "auto"  # who drives: the model or the program
     temperature: float = 0.0  # of the first attempt; later ones are warmer
     seed: int = 0  # of the first attempt; later ones count up

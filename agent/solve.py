@@ -21,6 +21,7 @@ from agent.judge.verdict import judge
 from agent.judge.verify import verify
 from agent.model.budget import Budget
 from agent.model.protocol import Model
+from agent.model.purse import Purse
 from agent.recording import read_record, read_task
 from agent.records import (
     Candidate,
@@ -38,16 +39,22 @@ from agent.store import TaskFolder, patch_name
 
 
 def solve(
-    issue: TaskFile, config: Config, model: Model, folder: TaskFolder, watch: Watch
+    issue: TaskFile,
+    config: Config,
+    model: Model,
+    folder: TaskFolder,
+    watch: Watch,
+    purse: Purse | None = None,
 ) -> Result:
     """Turn an issue into a judged patch in `folder` and return the result.
 
-    Raises UserError, WorldError, and Interrupted after the work so far has been saved.
+    `purse` is the money of the run that the task is part of. Raises UserError, WorldError, and
+    Interrupted after the work so far has been saved.
     """
     with open_workplace(issue, config, watch.stage) as place:
         remember(folder, place)
         note_opening(folder, model)
-        budget = Budget(limits(config, model), usage=spent(folder))
+        budget = Budget(limits(config, model), usage=spent(folder.path), purse=purse)
         planner = planner_of(config, model.capabilities)
         work = Solving(config, model, place, folder, budget, watch, planner)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from agent.config import Config
@@ -69,9 +70,9 @@ def note_opening(folder: TaskFolder, model: Model) -> None:
         log.append(Call("c0", "probe", (), {}, Sampling(), "", (), model.opening, 0.0))
 
 
-def spent(folder: TaskFolder) -> Usage:
-    """Return what earlier starts of this task have used: limits are for the whole task."""
-    logs = [*folder.path.glob("attempt-*.jsonl"), folder.path / "shared.jsonl"]
+def spent(folder: Path) -> Usage:
+    """Return what earlier starts of a task have used: limits are for the whole task."""
+    logs = [*folder.glob("attempt-*.jsonl"), folder / "shared.jsonl"]
     events = (event for log in logs for event in read_events(log))
     return sum((event.usage for event in events if isinstance(event, Call)), Usage())
 

@@ -25,7 +25,7 @@ from agent.records import FORMAT, Candidate, Place, Result
 from agent.redaction import redacted
 from tools.base import Explained
 
-LOCK = ".lock"
+LOCK, ASIDE = ".lock", ".redone"
 OTHER_FOLDER = "choose another folder with -o"
 TASK_NAME = re.compile(r"[^\W_][\w.+@=, -]*")
 OURS = re.compile(r"run\.json|grades\.json|predictions(-\d+)?\.jsonl")
@@ -77,7 +77,8 @@ class RunFolder:
                 )
             else:
                 info = replace(info, resumed=(*info.resumed, now))
-                _keep_predictions_of_finished(path)
+                for file in path.glob("predictions*.jsonl"):
+                    _keep_predictions_of_finished(file)
             write_whole(path / "run.json", encode(RunInfo, info, indent=2))
         except BaseException:
             os.close(lock)
@@ -98,15 +99,27 @@ class RunFolder:
         _sweep(folder)
         return TaskFolder(folder, self)
 
-    def predict(self, task_id: str, model: str, patch: str) -> None:
-        """Append a prediction in the three keys that SWE-bench's harness reads."""
+    def predict(self, task_id: str, model: str, patch: str, *, sample: int | None = None) -> None:
+        """Append a prediction in the three keys that SWE-bench's harness reads.
+
+        That of a `sample` goes to a file of its own.
+        """
         keys = {"instance_id": task_id, "model_name_or_path": model, "model_patch": patch}
         with self._predicting:
-            predictions = Lines(self.path / "predictions.jsonl")
+            name = f"predictions-{sample}.jsonl" if sample else "predictions.jsonl"
+            predictions = Lines(self.path / name)
             try:
                 predictions.append(encode(dict[str, str], keys))
             finally:
                 predictions.close()
+
+    def put_aside(self, task_id: str) -> None:
+        """Move a task's folder out of the way, to be done again; nothing of it is lost."""
+        aside = self.path / ASIDE
+        with disk():
+            aside.mkdir(exist_ok=True)
+            number = sum(1 for path in aside.iterdir() if path.name.startswith(f"{task_id}~")) + 1
+            (self.path / task_id).rename(aside / f"{task_id}~{number}")
 
     def discard_if_empty(self) -> None:
         """Remove the folder when this process made it and no task has anything in it."""
@@ -263,16 +276,13 @@ def _sweep(folder: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _keep_predictions_of_finished(folder: Path) -> None:
+def _keep_predictions_of_finished(path: Path) -> None:
     """Drop predictions whose task was killed before its result: it runs, and predicts, again."""
-    path = folder / "predictions.jsonl"
-    before = read_bytes(path)
-    if before is None:
-        return
+    before = read_bytes(path) or b""
     latest: dict[str, bytes] = {}
     for number, line in enumerate(complete_lines(before).splitlines(keepends=True), 1):
         task_id = str(decode(dict[str, Any], line, f"{path} line {number}").get("instance_id"))
-        if (folder / task_id / "result.json").is_file():
+        if (path.parent / task_id / "result.json").is_file():
             latest[task_id] = line
     after = b"".join(latest.values())
     if after != before:

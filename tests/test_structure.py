@@ -31,6 +31,7 @@ DOORS = {
 """Vendors, each imported in one file; None where any file may be the one."""
 LATE_IMPORTS = {
     "agent/cli.py",  # a command's help must not pay for what the command needs
+    "agent/cli_batch.py",  # the same
     "agent/cli_image.py",  # the same
     "agent/cli_model.py",  # the same
     "agent/intake/dataset.py",  # pyarrow and datasets are an extra

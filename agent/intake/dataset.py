@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def tasks(dataset: str) -> dict[str, TaskFile]:
     Raises UserError for a file that is not in SWE-bench's form, NetworkError for a hub that is not
     there.
     """
-    rows = _from_hub(dataset) if dataset in HUB else _from_file(Path(dataset).expanduser())
+    rows = read(dataset, ALLOWED)
     found: dict[str, TaskFile] = {}
     for number, row in enumerate(rows, 1):
         missing = [name for name in REQUIRED if not isinstance(row.get(name), str)]
@@ -47,6 +47,13 @@ def tasks(dataset: str) -> dict[str, TaskFile]:
     if not found:
         raise UserError(f"{dataset} has no rows", FORMS)
     return found
+
+
+def read(dataset: str, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a dataset: these columns of them, all where None is given, for grading."""
+    if dataset in HUB:
+        return _from_hub(dataset, columns)
+    return _from_file(Path(dataset).expanduser(), columns)
 
 
 def _task(row: Mapping[str, Any], dataset: str) -> TaskFile:
@@ -75,13 +82,13 @@ def _moment(value: object) -> datetime | None:
     return None
 
 
-def _from_file(path: Path) -> Iterator[dict[str, Any]]:
+def _from_file(path: Path, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         raise UserError(f"there is no dataset {path}", FORMS)
     try:
         match path.suffix:
             case ".parquet":
-                rows = _from_parquet(path)
+                rows = _from_parquet(path, columns)
             case ".jsonl":
                 lines = path.read_text(encoding="utf-8").splitlines()
                 rows = [json.loads(line) for line in lines if line.strip()]
@@ -93,23 +100,24 @@ def _from_file(path: Path) -> Iterator[dict[str, Any]]:
         raise UserError(f"cannot read {path}: {error}", FORMS) from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UserError(f"{path} is no list of rows", FORMS)
-    return ({name: row.get(name) for name in ALLOWED} for row in rows)
+    if columns is None:
+        return iter(rows)
+    return ({name: row.get(name) for name in columns} for row in rows)
 
 
-def _from_parquet(path: Path) -> list[dict[str, Any]]:
-    """Read the columns that are allowed and no other."""
+def _from_parquet(path: Path, columns: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Read the columns that are wanted and no other."""
     try:
         from pyarrow import parquet  # noqa: PLC0415  the extra `bench`
     except ImportError as error:
         raise UserError("reading parquet files takes pyarrow", EXTRA) from error
-    there = set(parquet.read_schema(path).names)
-    rows: list[dict[str, Any]] = parquet.read_table(
-        path, columns=[name for name in ALLOWED if name in there]
-    ).to_pylist()
+    there = parquet.read_schema(path).names
+    wanted = [name for name in there if columns is None or name in columns]
+    rows: list[dict[str, Any]] = parquet.read_table(path, columns=wanted).to_pylist()
     return rows
 
 
-def _from_hub(dataset: str) -> Iterator[dict[str, Any]]:
+def _from_hub(dataset: str, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     try:
         from datasets import load_dataset  # noqa: PLC0415  the extra `bench`
     except ImportError as error:
@@ -124,5 +132,5 @@ def _from_hub(dataset: str) -> Iterator[dict[str, Any]]:
             f"cannot read {HUB[dataset]} from the hub: {first}",
             "check the network, or name a file with --dataset",
         ) from error
-    names = [name for name in ALLOWED if name in rows.column_names]
+    names = [name for name in rows.column_names if columns is None or name in columns]
     return (dict(row) for row in rows.select_columns(names))

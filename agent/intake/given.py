@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
+from threading import Semaphore
+from time import sleep
 
 from agent.intake import install, test_command
 from agent.intake.build import SYSTEM_PATH, Build, packed_folder
@@ -17,6 +19,18 @@ from tools.engine import Engine, ImageInfo
 
 CONDA = "/opt/miniconda3/envs/testbed"
 """SWE-bench's own images hold their environment here, which interactive shells alone activate."""
+PASSING = (
+    "timeout",
+    "timed out",
+    "too many requests",
+    "toomanyrequests",
+    "connection reset",
+    "eof",
+)
+PAUSES = (5.0, 20.0, 60.0)
+"""What passes by itself, and the seconds before a pull is tried again."""
+_pulling = Semaphore(2)
+"""Registries limit how much one address may pull at once."""
 ABSENT = ("not found", "manifest unknown", "does not exist", "denied", "invalid reference")
 COMMAND_OF = {
     "apt-get": "apt-get update && apt-get install -y --no-install-recommends git",
@@ -75,13 +89,19 @@ def available(build: Build, engine: Engine, reference: str) -> ImageInfo:
     found = engine.image(reference)
     if found:
         return found
-    build.note(f"pulling {reference}")
-    try:
-        return engine.pull(reference)
-    except NetworkError as error:
-        if any(mark in error.message.lower() for mark in ABSENT):
-            raise UserError(f"there is no image {reference}", error.message) from error
-        raise
+    for pause in (*PAUSES, None):
+        build.note(f"pulling {reference}")
+        try:
+            with _pulling:
+                return engine.pull(reference)
+        except NetworkError as error:
+            if any(mark in error.message.lower() for mark in ABSENT):
+                raise UserError(f"there is no image {reference}", error.message) from error
+            if pause is None or not any(mark in error.message.lower() for mark in PASSING):
+                raise
+            build.note(f"{error.message}; once more in {pause:.0f} s")
+            sleep(pause)
+    raise AssertionError("the last pause is None")
 
 
 def _look(

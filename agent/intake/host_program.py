@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Timer
 
 LAST_LINES = 20
@@ -18,14 +19,18 @@ def run(
     follow: Callable[[str], None] = lambda line: None,
     *,
     seconds: float,
+    folder: Path | None = None,
 ) -> tuple[int, list[str]]:
     """Run a program with `variables` added to its environment; return its code and last lines.
 
-    Each line of output goes to `follow`. After `seconds` it is killed with its children.
+    Each line of output goes to `follow`. After `seconds` it is killed with its children. It starts
+    in `folder`.
     """
     lines: list[str] = []
     with _process(
-        ["env", *(f"{name}={value}" for name, value in variables.items()), *command], seconds
+        ["env", *(f"{name}={value}" for name, value in variables.items()), *command],
+        seconds,
+        folder,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -35,10 +40,13 @@ def run(
 
 
 @contextmanager
-def _process(command: Sequence[str], seconds: float) -> Iterator[subprocess.Popen[str]]:
+def _process(
+    command: Sequence[str], seconds: float, folder: Path | None
+) -> Iterator[subprocess.Popen[str]]:
     """Start a program with a time limit; it and its children are gone at the end."""
     process = subprocess.Popen(
         command,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
+from agent.model.purse import LOST_REPLIES, Purse
 from agent.records import Usage
 from tools.base import EndReason, EpisodeOver
 
@@ -42,12 +44,16 @@ last one would go over it."""
 
 @dataclass
 class Budget:
-    """What a task has spent so far, shared by its attempts; steps begin anew with each."""
+    """What a task has spent so far, shared by its attempts; steps begin anew with each.
+
+    `purse` is what all tasks of a run share.
+    """
 
     limits: Limits
     clock: Callable[[], float] = time.monotonic
     usage: Usage = Usage()
     steps: int = 0
+    purse: Purse | None = None
     _started: float = field(init=False)
     _deadline: float | None = field(init=False, default=None)
     _began: float = field(init=False, default=0.0)
@@ -100,7 +106,7 @@ class Budget:
         self, prompt: int, reply: int, cost: Callable[[int, int], float | None]
     ) -> int | None:
         """Return how many replies of that size the limits have room for, None for any number."""
-        rooms: list[float] = []
+        rooms: list[float] = [LOST_REPLIES] if self.purse else []
         if self.limits.tokens is not None:
             rooms.append((self.limits.tokens - _tokens(self.usage)) / max(1, prompt + reply))
         each = cost(prompt, reply)
@@ -141,6 +147,12 @@ class Budget:
         self.steps += 1
         self.usage += usage
         self._last = usage
+        if self.purse:
+            self.purse.charge(usage.usd)
+
+    def holding(self, usd: float | None) -> AbstractContextManager[None]:
+        """Hold the most that a request can cost of the run's money; raises PurseEmpty."""
+        return self.purse.holding(usd) if self.purse else nullcontext()
 
     def spent(self) -> EndReason | None:
         """Return the limit of the whole task that is used up, None when attempts may go on."""

@@ -12,6 +12,7 @@ from agent.errors import ModelLost
 from agent.events import End, Event
 from agent.model.budget import Budget
 from agent.model.protocol import ContextOverflow, Model, Replies, digest
+from agent.model.purse import LOST_REPLIES
 from agent.planner.context import View, Window
 from agent.records import Call, Message, Sampling, Usage
 from tools.base import EpisodeOver, Observation
@@ -81,13 +82,21 @@ class Conversation:
         for _ in range(OVERFLOWS):
             view = self.window.view(question.messages, json.dumps(schemas) if schemas else "")
             try:
-                return self._send(question, view, schemas)
+                with self.budget.holding(self._dearest(question, view)):
+                    return self._send(question, view, schemas)
             except ContextOverflow as overflow:
                 if overflow.usage != Usage():
                     lost = Replies((), overflow.usage)
                     self.record(self._call(question, view, schemas, 0, lost, 0.0))
                 self.window.overflowed(view, overflow.tokens, overflow.limit)
         raise EpisodeOver("context", "the conversation does not fit the model's window")
+
+    def _dearest(self, question: Question, view: View) -> float | None:
+        """Return the most that a request can cost in US dollars, lost replies included."""
+        prompts = 1 if self.model.capabilities.several else question.sampling.n
+        most = min(filter(None, (self.window.kept_free, question.most)))
+        each = self.model.cost(prompts * view.tokens, most * question.sampling.n)
+        return each and each * (1 + LOST_REPLIES)
 
     def _send(
         self, question: Question, view: View, schemas: Sequence[dict[str, Any]]

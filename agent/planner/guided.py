@@ -65,11 +65,13 @@ class Spot:
 class Agenda:
     """The places of one task, shared by its attempts: each looks at others.
 
-    A place where a change held is looked at first by all that follow.
+    A place where a change held is looked at first by all that follow. Where attempts are to be
+    `alike`, as samples are, each looks at what the first does.
     """
 
     places: Sequence[Place]
     proven: list[Place] = field(default_factory=list)
+    alike: bool = False
 
     def prove(self, place: Place) -> None:
         """Remember that a change holds at a place."""
@@ -78,7 +80,8 @@ class Agenda:
 
     def of(self, attempt: int) -> list[Place]:
         """Return the places of one attempt, counted from 1: the same when it is made again."""
-        own = [one for one in self.places[attempt - 1 :: STRIDE] if one not in self.proven]
+        first = 0 if self.alike else attempt - 1
+        own = [one for one in self.places[first::STRIDE] if one not in self.proven]
         return [*self.proven[:1], *own][:PLACES]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, Self
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
@@ -132,6 +133,39 @@ class PlainProgress:
 
     def done(self) -> None:
         self._console.file.flush()
+
+
+class FileProgress:
+    """A line for each event in a log of one instance, added to what an earlier start wrote there.
+
+    Another watch hears the same.
+    """
+
+    def __init__(self, path: Path, other: Watch) -> None:
+        self._other = other
+        self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
+        self._plain = PlainProgress(Console(file=self._file))
+
+    def stage(self, text: str) -> None:
+        self._plain.stage(text)
+        self._other.stage(text)
+
+    def attempt(self, number: int, of: int) -> None:
+        self._plain.attempt(number, of)
+        self._other.attempt(number, of)
+
+    def step(self, number: int, last_action: str, usage: Usage) -> None:
+        self._plain.step(number, last_action, usage)
+        self._other.step(number, last_action, usage)
+
+    def done(self) -> None:
+        self._plain.done()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
 
 
 def progress(console: Console) -> Watch:

@@ -12,7 +12,6 @@ import argparse
 import json
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -41,8 +40,8 @@ def _repository(instance: str) -> str:
 def measured(instance: str, row: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """Build and grade one instance; return what came of it."""
     started = time.monotonic()
-    command = [sys.executable, "-m", "agent.cli"] if options.module else ["repair-agent"]
-    command += [
+    command = [
+        "repair-agent",
         "image",
         "build",
         instance,
@@ -96,7 +95,6 @@ def main() -> None:
     parser.add_argument("--logs", default="environment-logs")
     parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--only", nargs="*", help="these ids, in place of the sample")
-    parser.add_argument("--module", action="store_true", help="run agent.cli of this checkout")
     options = parser.parse_args()
     rows = {row["instance_id"]: row for row in parquet.read_table(options.dataset).to_pylist()}
     out = Path(options.out)

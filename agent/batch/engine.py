@@ -1,0 +1,59 @@
+"""Where a batch's tasks run: threads of this process, or whatever else keeps this promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from agent.errors import Interrupted
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
+
+
+class Engine(Protocol):
+    """Runs jobs side by side; what a job returns comes back to the driver, as it ends.
+
+    Only the driver writes what belongs to the whole run. An engine takes a job from the iterable
+    when it has a place for it, and holds no more of them than it runs.
+    """
+
+    def run(self, jobs: Iterable[Job], work: Callable[[Job], Done]) -> Generator[Done, None, None]:
+        """Yield what `work` returns for each job; what it raises is raised here."""
+
+
+class Threads:
+    """Runs jobs in threads of this process: the work waits for models and containers."""
+
+    def __init__(self, workers: int, on_stop: Callable[[Interrupted], None]) -> None:
+        """Take so many jobs at once; `on_stop` tells them of a signal, which they may outlive."""
+        self.workers, self._on_stop = workers, on_stop
+
+    def run(self, jobs: Iterable[Job], work: Callable[[Job], Done]) -> Generator[Done, None, None]:
+        """Yield what `work` returns for each job; after an error no further job begins."""
+        waiting = iter(jobs)
+        running: set[Future[Done]] = set()
+        with self._pool() as pool:
+            while True:
+                while len(running) < self.workers:
+                    job = next(waiting, None)
+                    if job is None:
+                        break
+                    running.add(pool.submit(work, job))
+                if not running:
+                    return
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    yield future.result()
+
+    @contextmanager
+    def _pool(self) -> Iterator[ThreadPoolExecutor]:
+        """Give threads; the end of the block waits for what they do, told of a signal first."""
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="task") as pool:
+            try:
+                yield pool
+            except Interrupted as signal:
+                self._on_stop(signal)
+                raise

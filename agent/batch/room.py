@@ -1,0 +1,83 @@
+"""The disk of a batch: checked before each instance, and given back after it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from agent.config import Config
+from agent.errors import EngineError, WorldError
+from agent.intake.room import BASES, GIGABYTE, prune
+from agent.records import Image
+from tools.engine import Engine
+
+
+@dataclass(frozen=True)
+class Room:
+    """Keeps `free` bytes free where the run and the engine's data lie.
+
+    `engine` is None where sandboxes are folders. `keep` leaves the images of the instances alone,
+    as those are that were there before the batch began, at `since`.
+    """
+
+    engine: Engine | None
+    folder: Path
+    free: float
+    keep: bool
+    since: datetime
+
+    @classmethod
+    def of(cls, config: Config, free_gb: float, folder: Path, *, keep: bool) -> Self:
+        """Return the room of a batch; raises EngineError where no engine answers."""
+        engine = Engine(config.docker_host) if config.sandbox == "docker" else None
+        return cls(engine, folder, free_gb * GIGABYTE, keep, datetime.now(UTC))
+
+    def check(self, say: Callable[[str], None]) -> None:
+        """Raise WorldError when the disk is nearly full, after removing old images of ours."""
+        if self._left() >= self.free:
+            return
+        if self.engine:
+            say("the disk is nearly full: removing old images")
+            short = self.free - self._left()
+            prune(self.engine, max(0.0, self.engine.image_bytes() - short), "", say)
+        left = self._left()
+        if left < self.free:
+            raise WorldError(
+                f"the disk is nearly full: {left / GIGABYTE:.1f} GB are free, "
+                f"{self.free / GIGABYTE:.1f} are to stay free",
+                "free some, or lower --min-free-gb; then start it again in the same folder",
+            )
+
+    def _left(self) -> float:
+        left = shutil.disk_usage(self.folder).free
+        data = self.engine.free_bytes() if self.engine else None
+        return min(left, data) if data is not None else left
+
+    def give_back(self, image: Image | None, row: str | None, say: Callable[[str], None]) -> None:
+        """Remove the image of an instance that has ended; its layers stay for its neighbours.
+
+        `row` is the dataset's own image of it, which goes as well where it was pulled.
+        """
+        if self.keep or self.engine is None or image is None or image.made == "given":
+            return
+        for name in (image.reference, row if image.made == "pulled" else None):
+            found = self.engine.image(name) if name else None
+            if (
+                name is None
+                or found is None
+                or name.startswith(BASES)
+                or self._is_older(found.created)
+            ):
+                continue
+            try:
+                self.engine.remove_image(name)
+            except EngineError as error:  # another instance runs on it
+                say(f"{name} stays: {error.message}")
+
+    def _is_older(self, created: str) -> bool:
+        # The engine writes nanoseconds, of which no datetime knows.
+        return bool(created) and datetime.fromisoformat(created[:19] + "+00:00") < self.since

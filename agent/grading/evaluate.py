@@ -1,0 +1,164 @@
+"""Every patch of a run, graded once: a grade is kept until its patch changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from agent.disk import write_whole
+from agent.encoding import complete_lines, encode
+from agent.errors import UserError
+from agent.grades import Environment, Grade, Grades
+from agent.grading import harness
+from agent.intake import dataset
+from agent.recording import read_bytes, read_record
+from agent.records import Image
+
+FILE = "grades.json"
+OTHER = "grade it with: swebench eval DATASET -p RUN/predictions.jsonl"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One patch to grade: `sample` is None for the one that was voted for."""
+
+    instance: str
+    sample: int | None
+    patch: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the patch, "" where there is none."""
+        data = self.patch.encode("utf-8", "surrogateescape")
+        return hashlib.sha256(data).hexdigest() if self.patch.strip() else ""
+
+
+class Book:
+    """The grades of a run, written whole after each; safe to share between threads."""
+
+    def __init__(self, run: Path) -> None:
+        self._path, self._lock = run / FILE, threading.Lock()
+        known: Grades | None = read_record(self._path, Grades)
+        self._grades = {(one.instance, one.sample): one for one in (known.grades if known else ())}
+
+    def known(self, prediction: Prediction, environment: Environment) -> Grade | None:
+        """Return the grade that a patch has already, None for a changed patch or a failed try."""
+        found = self._grades.get((prediction.instance, prediction.sample))
+        same = found and (found.patch, found.environment) == (prediction.digest, environment)
+        return found if found and same and found.resolved is not None else None
+
+    def add(self, grade: Grade) -> None:
+        """Keep a grade in place of an earlier one."""
+        with self._lock:
+            self._grades[grade.instance, grade.sample] = grade
+            ordered = sorted(self._grades.values(), key=lambda one: (one.instance, one.sample or 0))
+            grades = Grades(harness.version(), tuple(ordered))
+            write_whole(self._path, encode(Grades, grades, indent=2))
+
+    def __iter__(self) -> Iterator[Grade]:
+        return iter(tuple(self._grades.values()))
+
+
+@dataclass(frozen=True)
+class Grader:
+    """Grades predictions of one run; `rows` are the dataset's, read whole: this is grading."""
+
+    run: Path
+    rows: Mapping[str, dict[str, Any]]
+    book: Book
+    docker_host: str | None = None
+    seconds: int = harness.SECONDS
+
+    def knows(self, run: Path, instance: str) -> bool:
+        """Tell whether all predictions of an instance are graded."""
+        known = {(one.sample, one.patch) for one in self.book if one.instance == instance}
+        return all((one.sample, one.digest) in known for one in predictions(run, instance))
+
+    def grade(self, prediction: Prediction, image: Image, say: Callable[[str], None]) -> Grade:
+        """Return a prediction's grade, from the harness unless it is known; raises WorldError."""
+        environment: Environment = "official" if image.made == "pulled" else "built"
+        known = self.book.known(prediction, environment)
+        if known:
+            return known
+        started = monotonic()
+        which = f"sample {prediction.sample}" if prediction.sample else "the patch"
+        run_id = f"{prediction.digest[:12]}-{secrets.token_hex(3)}"
+        if prediction.digest:
+            say(f"grading {which} of {prediction.instance}")
+            name = f"sample-{prediction.sample}" if prediction.sample else "voted"
+            outcome = harness.grade(
+                self.rows[prediction.instance],
+                prediction.patch,
+                image=None if environment == "official" else image.reference,
+                run_id=run_id,
+                folder=self.run / prediction.instance / "grading" / name,
+                docker_host=self.docker_host,
+                seconds=self.seconds,
+            )
+        else:
+            outcome, run_id = harness.Outcome(False, problem="there is no patch"), ""
+        grade = Grade(
+            prediction.instance, prediction.sample, prediction.digest, outcome.resolved,
+            environment, run_id, outcome.failed, outcome.problem, round(monotonic() - started, 1),
+        )  # fmt: skip
+        self.book.add(grade)
+        return grade
+
+
+def grader(run: Path, name: str, docker_host: str | None, seconds: int) -> Grader:
+    """Return a grader of a run's predictions by a dataset; raises UserError."""
+    harness.version()
+    rows = {str(row.get("instance_id")): row for row in dataset.read(name, None)}
+    if not any("FAIL_TO_PASS" in row for row in rows.values()):
+        raise UserError(f"{name} holds no tests to grade by", "name SWE-bench's own dataset")
+    return Grader(run, rows, Book(run), docker_host, seconds)
+
+
+def predictions(run: Path, instance: str | None = None) -> Iterator[Prediction]:
+    """Yield the predictions of a run, of all its instances or of one: voted, then samples."""
+    files = [run / "predictions.jsonl", *sorted(run.glob("predictions-*.jsonl"), key=_number)]
+    for path in files:
+        latest: dict[str, Prediction] = {}
+        for line in complete_lines(read_bytes(path) or b"").splitlines():
+            row = json.loads(line)
+            found = Prediction(row["instance_id"], _number(path) or None, row["model_patch"] or "")
+            latest[found.instance] = found
+        yield from (one for one in latest.values() if instance in (None, one.instance))
+
+
+def _number(path: Path) -> int:
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def evaluate(
+    grader: Grader,
+    images: Callable[[str], Image | None],
+    only: Sequence[str],
+    say: Callable[[str], None],
+) -> list[Grade]:
+    """Grade all predictions of a run, of the instances in `only` where it names any.
+
+    `images` returns the environment of an instance, None where it is gone; then its patches are
+    not graded, which is said in their grade. Raises UserError.
+    """
+    grades = []
+    for prediction in predictions(grader.run):
+        if only and prediction.instance not in only:
+            continue
+        if prediction.instance not in grader.rows:
+            raise UserError(
+                f"the dataset has no {prediction.instance}", "name another with --dataset"
+            )
+        image = images(prediction.instance)
+        if image is None:
+            raise UserError(f"{prediction.instance} has no image on record", "solve it first")
+        grades.append(grader.grade(prediction, image, say))
+    return grades

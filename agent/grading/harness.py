@@ -1,0 +1,97 @@
+"""The only door to SWE-bench's harness: one patch, graded in one image."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from agent.errors import UserError, WorldError
+from agent.intake import host_program
+
+SECONDS = 1800
+"""How long the harness lets one instance's tests run, unless told otherwise."""
+STARTING = 300.0
+"""Seconds besides, in which it loads, copies and reads."""
+KEPT = ("report.json", "test_output.txt", "run_instance.log", "patch.diff")
+NOT_APPLIED, TOO_LONG = ">>>>> Patch Apply Failed", "Test timed out after"
+"""What the harness logs of a patch that is wrong; of anything else without a report, it is not."""
+INSTALL = "install it with: pip install 'repair-agent[bench]'"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one patch; `resolved` is None where the harness could not tell."""
+
+    resolved: bool | None
+    failed: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def version() -> str:
+    """Return the harness's name and version; raises UserError where it is not installed."""
+    if find_spec("swebench") is None:
+        raise UserError("grading takes SWE-bench's harness", INSTALL)
+    return f"swebench {metadata.version('swebench')}"
+
+
+def grade(
+    row: dict[str, Any],
+    patch: str,
+    *,
+    image: str | None,
+    run_id: str,
+    folder: Path,
+    docker_host: str | None = None,
+    seconds: int = SECONDS,
+) -> Outcome:
+    """Have the harness run a dataset's row with a patch, and return what it reports.
+
+    `image` takes the place of the row's own; the row is else as it was. What the harness wrote is
+    kept in the absent or empty `folder`. Raises UserError, WorldError when it cannot run at all.
+    """
+    version()
+    instance = str(row["instance_id"])
+    work = folder / "work"
+    shutil.rmtree(folder, ignore_errors=True)
+    work.mkdir(parents=True)
+    derived = {**row, "image": image} if image else row
+    prediction = {"instance_id": instance, "model_name_or_path": "run", "model_patch": patch}
+    for name, value in (("dataset", derived), ("predictions", prediction)):
+        text = json.dumps(value, default=str) + "\n"
+        (work / f"{name}.jsonl").write_text(text, encoding="utf-8", errors="surrogateescape")
+    command = [sys.executable, "-m", "swebench.harness.run_evaluation", "-d", "dataset.jsonl"]
+    command += ["-p", "predictions.jsonl", "-id", run_id, "-t", str(seconds), "--max_workers", "1"]
+    variables = {"HF_HUB_OFFLINE": "1"} | ({"DOCKER_HOST": docker_host} if docker_host else {})
+    code, last = host_program.run(command, variables, folder=work, seconds=seconds + STARTING)
+    logs = work / "logs" / "run_evaluation" / run_id / "run" / instance
+    for name in KEPT:
+        if (logs / name).is_file():
+            (logs / name).replace(folder / name)
+    shutil.rmtree(work)
+    if code and not (folder / "run_instance.log").is_file():
+        raise WorldError(f"SWE-bench's harness failed: {' | '.join(last[-3:])}", "see --debug")
+    return _outcome(folder, instance)
+
+
+def _outcome(folder: Path, instance: str) -> Outcome:
+    report = folder / "report.json"
+    if report.is_file():
+        told = json.loads(report.read_text(encoding="utf-8"))[instance]
+        status = told.get("tests_status") or {}
+        wanted = [status.get(kind) or {} for kind in ("FAIL_TO_PASS", "PASS_TO_PASS")]
+        failed = tuple(test for kind in wanted for test in kind.get("failure") or ())
+        return Outcome(bool(told["resolved"]), failed)
+    log = folder / "run_instance.log"
+    said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    if NOT_APPLIED in said:
+        return Outcome(False, problem="the patch does not apply")
+    if TOO_LONG in said:
+        return Outcome(False, problem="the tests ran out of time")
+    wrong = [line for line in said.splitlines() if "Error" in line] or ["no report was written"]
+    return Outcome(None, problem=wrong[0].strip()[:300])

@@ -1,0 +1,67 @@
+"""From the words of a command line to the grades of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from agent.config import Config
+from agent.errors import UserError
+from agent.grades import Grade
+from agent.grading.evaluate import evaluate, grader, predictions
+from agent.intake.named import Options, task_named
+from agent.intake.workplace import open_workplace
+from agent.recording import read_info, read_record
+from agent.records import Image
+from agent.show.progress import progress
+from agent.store import RunFolder, versions
+from tools.engine import Engine
+
+
+def run(
+    path: Path,
+    dataset: str | None,
+    only: Sequence[str],
+    config: Config,
+    seconds: int,
+    console: Console,
+) -> list[Grade]:
+    """Grade a run's predictions, show how it goes, and return their grades.
+
+    The environment of an instance is made again where it was removed. Raises UserError, WorldError.
+    """
+    info = read_info(path)
+    if info is None:
+        raise UserError(f"{path} is no run folder", "name one; they are in runs/")
+    name = dataset or info.dataset
+    if name is None:
+        raise UserError(f"{path} names no dataset to grade by", "name it with --dataset")
+    if not any(predictions(path)):
+        raise UserError(f"{path} predicts nothing yet", "run repair-agent batch first")
+    with RunFolder.open(path, versions=versions(None), config=config.shown()):
+        grading = grader(path, name, config.docker_host, seconds)
+        engine, watch = Engine(config.docker_host), progress(console)
+
+        def image(instance: str) -> Image | None:
+            known: Image | None = read_record(path / instance / "image.json", Image)
+            if known is None or known.made == "pulled" or engine.image(known.reference):
+                return known
+            issue = task_named(instance, Options(dataset=name), config)
+            with open_workplace(issue, config, watch.stage) as place:
+                return place.image
+
+        try:
+            grades = evaluate(grading, image, only, watch.stage)
+        finally:
+            watch.done()
+    resolved = sum(one.resolved is True for one in grades if one.sample is None)
+    voted = [one for one in grades if one.sample is None]
+    console.print(f"{resolved} of {len(voted)} resolved ({path / 'grades.json'})", soft_wrap=True)
+    for one in grades:
+        if one.resolved is None:
+            console.print(
+                f"{one.instance} could not be graded: {one.problem}", markup=False, soft_wrap=True
+            )
+    return grades

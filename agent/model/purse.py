@@ -1,0 +1,62 @@
+"""The money of a whole run: what is asked for at once by many tasks is held until it is known."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from agent.errors import ModelLost
+
+LOST_REPLIES = 2
+"""Replies that may be billed and get lost on the way to one that arrives, held for as well."""
+
+
+class PurseEmpty(ModelLost):
+    """The run's money is used up, or the next request could go over it; the task goes on later."""
+
+
+class Purse:
+    """US dollars for all tasks of a run, safe to share between threads.
+
+    A request begins only when the most that it can cost is there beside what others hold, so that
+    the sum stays within the limit whatever the calls in flight turn out to cost.
+    """
+
+    def __init__(self, limit: float, spent: float = 0.0) -> None:
+        self._lock = threading.Lock()
+        self._limit, self._spent, self._held = limit, spent, 0.0
+
+    @property
+    def spent(self) -> float:
+        """US dollars that were billed."""
+        with self._lock:
+            return self._spent
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing is left."""
+        with self._lock:
+            return self._spent >= self._limit
+
+    def charge(self, usd: float | None) -> None:
+        """Count what was billed."""
+        with self._lock:
+            self._spent += usd or 0.0
+
+    @contextmanager
+    def holding(self, usd: float | None) -> Iterator[None]:
+        """Hold the most that a request can cost while it is made; raises PurseEmpty."""
+        most = usd or 0.0
+        with self._lock:
+            if self._spent + self._held + most > self._limit or self._spent >= self._limit:
+                raise PurseEmpty(
+                    f"the run's limit of ${self._limit:,.2f} has no room for another request",
+                    "give more with --max-run-usd, and start it again in the same folder",
+                )
+            self._held += most
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= most
