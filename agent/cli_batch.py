@@ -99,6 +99,9 @@ def evaluate(
     instance: Annotated[
         list[str] | None, typer.Option("--instance", help="This one; may be repeated.")
     ] = None,
+    mirror: Annotated[
+        list[str] | None, typer.Option(help="Folder of git mirrors; may be repeated.")
+    ] = None,
     timeout: Annotated[int, typer.Option(help="Seconds for one instance's tests.")] = 1800,
     as_json: Json = False,
     debug: Debug = False,
@@ -117,10 +120,9 @@ def evaluate(
     from agent.config import environment, read
     from agent.grading.start import run as grade
 
-    grades = grade(
-        run, dataset, tuple(instance or ()), read({}, environment(), Path.cwd()), timeout,
-        Console(stderr=True),
-    )  # fmt: skip
+    config = read({"mirrors": mirror}, environment(), Path.cwd())
+    console = Console(stderr=True)
+    grades = grade(run, dataset, tuple(instance or ()), config, timeout, console)
     if as_json:
         sys.stdout.write(json.dumps([asdict(one) for one in grades]) + "\n")
     return 6 if any(one.resolved is None for one in grades) else 0

@@ -12,8 +12,8 @@ from tests.samples import ISSUE, PYTHON_PATH, git, make_project
 
 PROGRAM = Path(sys.executable).parent / "repair-agent"
 LATER = ("select", "report", "replay")
-NOW = ("solve", "batch", "evaluate", "inspect", "doctor", "clean", "model list", "model pull", "model serve",
-       "image build", "image list", "image log")  # fmt: skip
+NOW = ("solve", "batch", "evaluate", "inspect", "doctor", "clean", "model list", "model pull",
+       "model serve", "image build", "image list", "image log")  # fmt: skip
 SPOILING = ("PYTHONPATH", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "REPAIR_AGENT_MODEL", "COLUMNS")
 
 

@@ -81,12 +81,23 @@ class Grader:
         known = {(one.sample, one.patch) for one in self.book if one.instance == instance}
         return all((one.sample, one.digest) in known for one in predictions(run, instance))
 
-    def grade(self, prediction: Prediction, image: Image, say: Callable[[str], None]) -> Grade:
-        """Return a prediction's grade, from the harness unless it is known; raises WorldError."""
+    def grade(
+        self,
+        prediction: Prediction,
+        image: Image,
+        say: Callable[[str], None],
+        ready: Callable[[str], Image] | None = None,
+    ) -> Grade:
+        """Return a prediction's grade, from the harness unless it is known; raises WorldError.
+
+        `image` is the one on record; `ready` makes it again where it was removed.
+        """
         environment: Environment = "official" if image.made == "pulled" else "built"
         known = self.book.known(prediction, environment)
         if known:
             return known
+        if ready and prediction.digest:
+            image = ready(prediction.instance)
         started = monotonic()
         which = f"sample {prediction.sample}" if prediction.sample else "the patch"
         run_id = f"{prediction.digest[:12]}-{secrets.token_hex(3)}"
@@ -140,25 +151,23 @@ def _number(path: Path) -> int:
 
 def evaluate(
     grader: Grader,
-    images: Callable[[str], Image | None],
+    ready: Callable[[str], Image],
     only: Sequence[str],
     say: Callable[[str], None],
 ) -> list[Grade]:
     """Grade all predictions of a run, of the instances in `only` where it names any.
 
-    `images` returns the environment of an instance, None where it is gone; then its patches are
-    not graded, which is said in their grade. Raises UserError.
+    `ready` returns an instance's environment, made again where it was removed. Raises UserError.
     """
     grades = []
     for prediction in predictions(grader.run):
-        if only and prediction.instance not in only:
+        instance = prediction.instance
+        if only and instance not in only:
             continue
-        if prediction.instance not in grader.rows:
-            raise UserError(
-                f"the dataset has no {prediction.instance}", "name another with --dataset"
-            )
-        image = images(prediction.instance)
+        if instance not in grader.rows:
+            raise UserError(f"the dataset has no {instance}", "name another with --dataset")
+        image: Image | None = read_record(grader.run / instance / "image.json", Image)
         if image is None:
-            raise UserError(f"{prediction.instance} has no image on record", "solve it first")
-        grades.append(grader.grade(prediction, image, say))
+            raise UserError(f"{instance} has no image on record", "solve it first")
+        grades.append(grader.grade(prediction, image, say, ready))
     return grades

@@ -44,16 +44,16 @@ def run(
         grading = grader(path, name, config.docker_host, seconds)
         engine, watch = Engine(config.docker_host), progress(console)
 
-        def image(instance: str) -> Image | None:
+        def ready(instance: str) -> Image:
             known: Image | None = read_record(path / instance / "image.json", Image)
-            if known is None or known.made == "pulled" or engine.image(known.reference):
+            if known and (known.made == "pulled" or engine.image(known.reference)):
                 return known
             issue = task_named(instance, Options(dataset=name), config)
             with open_workplace(issue, config, watch.stage) as place:
                 return place.image
 
         try:
-            grades = evaluate(grading, image, only, watch.stage)
+            grades = evaluate(grading, ready, only, watch.stage)
         finally:
             watch.done()
     resolved = sum(one.resolved is True for one in grades if one.sample is None)

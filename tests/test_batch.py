@@ -1,0 +1,244 @@
+"""Batches as users start them: scripted models, local sandboxes, and the official harness."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from agent.encoding import decode
+from agent.grades import Grades
+from tests.samples import CALC, ISSUE, PYTHON_PATH, commit, git, make_project
+from tests.test_cli import PROGRAM, SPOILING, run
+from tools.engine import Engine
+
+RIGHT = CALC.replace("return sum", "if not values:\n        return 0.0\n    return sum")
+WRONG = CALC.replace("return sum", "if not values:\n        return 7.0\n    return sum")
+TEST = """from calc import mean
+
+
+def test_mean_of_nothing():
+    assert mean([]) == 0.0
+"""
+EVAL = """#!/bin/bash
+set -uxo pipefail
+source /opt/miniconda3/bin/activate
+conda activate testbed
+cd /testbed
+cat > tests/test_new.py <<'END'
+{test}END
+: '>>>>> Start Test Output'
+python -m pytest -rA tests/test_new.py tests/test_calc.py
+: '>>>>> End Test Output'
+rm tests/test_new.py
+"""
+LOCAL = {"REPAIR_AGENT_SANDBOX": "local", "REPAIR_AGENT_ATTEMPTS": "1"}
+
+
+def script(text: str, *before: str) -> str:
+    """Return what a model says that runs commands, writes calc.py and hands it in."""
+    write = f"cat > calc.py <<'END'\n{text}END"
+    calls = [{"name": "bash", "arguments": {"command": one}} for one in (*before, write)]
+    calls.append({"name": "submit", "arguments": {"summary": "done"}})
+    return json.dumps({"attempt-1": [{"tool_calls": [call]} for call in calls]})
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A dataset of four instances of one repository, and a script for each but the last."""
+    project = make_project(tmp_path / "tool")
+    wanted = "from setuptools import setup\nsetup(name='calc', python_requires='==3.9.*')\n"
+    (project / "setup.py").write_text(wanted)
+    sha = commit(project, "for Python 3.9 alone")
+    rows = [
+        {
+            "instance_id": f"owner__tool-{number}",
+            "repo": "owner/tool",
+            "base_commit": sha,
+            "problem_statement": ISSUE,
+            "created_at": "2021-05-01T00:00:00Z",
+            "version": "1",
+            "FAIL_TO_PASS": json.dumps(["tests/test_new.py::test_mean_of_nothing"]),
+            "PASS_TO_PASS": json.dumps(["tests/test_calc.py::test_mean"]),
+            "log_parser": "parse_log_pytest",
+            "eval_type": "pass_and_fail",
+            "eval_script": EVAL.format(test=TEST),
+        }
+        for number in range(1, 5)
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "data.jsonl").write_text(lines)
+    (tmp_path / "scripts").mkdir()
+    for number, text in ((1, RIGHT), (2, WRONG), (3, CALC)):
+        (tmp_path / "scripts" / f"owner__tool-{number}.json").write_text(script(text))
+    return tmp_path
+
+
+def batch(here: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    given = ("batch", "data.jsonl", "-m", "scripted:scripts", "--mirror", ".", "-o", "out")
+    return run(here, *given, *words, **LOCAL, **environ)
+
+
+def statuses(here: Path) -> dict[str, str]:
+    found = here / "out"
+    return {
+        path.parent.name[-1]: json.loads(path.read_text())["status"]
+        for path in found.glob("*/result.json")
+    }
+
+
+def test_each_instance_ends_and_is_not_done_again(here: Path) -> None:
+    done = batch(here, "--workers", "2")
+    assert done.returncode == 6, "one has no script, which is no answer of a model's"
+    assert statuses(here) == {"1": "unverified", "2": "unverified", "3": "no_patch"}
+    failure = json.loads((here / "out" / "owner__tool-4" / "failure.json").read_text())
+    assert "owner__tool-4.json" in failure["message"]
+    assert "owner__tool-4: failed: " in done.stderr
+    assert "2 unverified, 1 no_patch, 1 failed" in done.stderr
+    assert "attempt 1/1" in (here / "out" / "owner__tool-1" / "log.txt").read_text()
+    predicted = (here / "out" / "predictions.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["instance_id"][-1] for line in predicted) == ["1", "2", "3"]
+
+    (here / "scripts" / "owner__tool-4.json").write_text(script(RIGHT))
+    before = (here / "out" / "owner__tool-1" / "result.json").stat().st_mtime_ns
+    again = batch(here)
+    assert again.returncode == 0, again.stderr
+    assert "3 finished earlier" in again.stderr
+    assert statuses(here)["4"] == "unverified"
+    assert not (here / "out" / "owner__tool-4" / "failure.json").exists()
+    assert (here / "out" / "owner__tool-1" / "result.json").stat().st_mtime_ns == before
+
+    (here / "scripts" / "owner__tool-3.json").write_text(script(WRONG))
+    redone = batch(here, "--redo", "failed")
+    assert "3 finished earlier" in redone.stderr
+    assert statuses(here)["3"] == "unverified"
+    aside = here / "out" / ".redone" / "owner__tool-3~1" / "result.json"
+    assert json.loads(aside.read_text())["status"] == "no_patch", "nothing is lost"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--instance", "owner__tool-9"), "the dataset has no owner__tool-9"),
+        (("--filter", "flask"), "no instance is left"),
+        (("--filter", "("), "is no pattern"),
+        (("--slice", "a"), "is no slice"),
+        (("--redo", "some"), "--redo some means nothing"),
+        (("--engine", "ray"), "--engine ray is not in this version"),
+        (("--max-run-usd", "1"), "price is not known"),
+    ],
+)
+def test_words_that_mean_nothing_are_said_and_leave_nothing(
+    here: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = batch(here, *words)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert not (here / "out").exists()
+
+
+def test_samples_are_predicted_each_in_a_file_of_its_own(here: Path) -> None:
+    two = json.loads(script(RIGHT)) | {"attempt-2": json.loads(script(WRONG))["attempt-1"]}
+    (here / "scripts" / "owner__tool-1.json").write_text(json.dumps(two))
+    assert batch(here, "--samples", "2", "--slice", ":1").returncode == 0
+    patches = [
+        json.loads((here / "out" / f"predictions-{number}.jsonl").read_text())["model_patch"]
+        for number in (1, 2)
+    ]
+    assert ["0.0" in patch for patch in patches] == [True, False]
+    assert json.loads((here / "out" / "run.json").read_text())["config"]["samples"] == 2
+
+
+@pytest.fixture
+def running(here: Path) -> Iterator[subprocess.Popen[str]]:
+    """A batch that waits in its first instance for as long as a file is not there."""
+    waiting = script(RIGHT, "touch started; while [ ! -e go ]; do sleep 0.1; done")
+    waiting = waiting.replace("started", f"{here}/started").replace("-e go", f"-e {here}/go")
+    (here / "scripts" / "owner__tool-1.json").write_text(waiting)
+    inherited = {name: value for name, value in os.environ.items() if name not in SPOILING}
+    words = ("batch", "data.jsonl", "-m", "scripted:scripts", "--mirror", ".", "-o", "out")
+    process = subprocess.Popen(
+        [PROGRAM, *words, "--slice", ":2"],
+        cwd=here,
+        env=inherited | {"PATH": PYTHON_PATH, "HOME": str(here)} | LOCAL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = monotonic() + 60
+    while not (here / "started").exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert monotonic() < until
+        sleep(0.05)
+    yield process
+    (here / "go").touch()
+    process.kill()
+    process.communicate()
+
+
+def test_a_folder_in_use_is_refused(here: Path, running: subprocess.Popen[str]) -> None:
+    done = batch(here, "--slice", ":2")
+    assert done.returncode == 2
+    assert f"in use by another process (pid {running.pid})" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_batch_goes_on(
+    here: Path, running: subprocess.Popen[str], number: signal.Signals
+) -> None:
+    running.send_signal(number)
+    (here / "go").touch()
+    _, said = running.communicate(timeout=60)
+    assert running.returncode in (143, -9), said
+    assert statuses(here) == {}
+    again = batch(here, "--slice", ":2")
+    assert again.returncode == 0, again.stderr
+    assert statuses(here) == {"1": "unverified", "2": "unverified"}
+    predicted = (here / "out" / "predictions.jsonl").read_text().splitlines()
+    assert [json.loads(line)["instance_id"][-1] for line in predicted] == ["1", "2"]
+
+
+def test_the_harness_grades_and_only_changed_patches_are_run_again(
+    here: Path, engine: Engine
+) -> None:
+    try:
+        docker = {"REPAIR_AGENT_SANDBOX": "docker"}
+        done = run(
+            here, "batch", "data.jsonl", "-m", "scripted:scripts", "--mirror", ".", "-o", "out",
+            "--slice", ":3", "--evaluate", **(LOCAL | docker),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "1 of 3 graded resolved" in done.stderr
+        path = here / "out" / "grades.json"
+        grades: Grades = decode(Grades, path.read_bytes(), "grades.json")
+        assert [one.resolved for one in grades.grades] == [True, False, False]
+        assert {one.environment for one in grades.grades} == {"built"}
+        assert grades.grades[1].failed == ("tests/test_new.py::test_mean_of_nothing",)
+        assert grades.grades[2].problem == "there is no patch"
+        kept = here / "out" / "owner__tool-1" / "grading" / "voted"
+        assert "test_mean_of_nothing" in (kept / "test_output.txt").read_text()
+        tags = [tag for one in engine.images() for tag in one.tags]
+        assert not [tag for tag in tags if tag.startswith("repair-agent/tool:")], "given back"
+
+        again = run(here, "evaluate", "out", "--json", **docker)
+        assert again.returncode == 0, again.stderr
+        told = json.loads(again.stdout)
+        assert [one["harness_run"] for one in told] == [one.harness_run for one in grades.grades]
+        predictions = here / "out" / "predictions.jsonl"
+        predictions.write_text(predictions.read_text().replace("7.0", "0.0"))
+        changed = json.loads(
+            run(here, "evaluate", "out", "--json", "--mirror", ".", **docker).stdout
+        )
+        assert [one["resolved"] for one in changed] == [True, True, False]
+        runs = [one["harness_run"] for one in changed]
+        assert (runs[0], runs[1] == grades.grades[1].harness_run) == (told[0]["harness_run"], False)
+        assert git(here / "tool", "status", "--porcelain") == ""
+    finally:
+        for tag in (tag for one in engine.images() for tag in one.tags):
+            if tag.startswith("repair-agent/tool:"):
+                engine.remove_image(tag)
