@@ -85,7 +85,7 @@ def _spent(spent: Spent) -> dict[str, Any]:
 def _share(share: Share | None) -> dict[str, Any]:
     return {
         "graded": share.instances if share else None,
-        "resolved": share.resolved if share else None,
+        "resolved": share.resolved if share and share.instances else None,
         "resolved_rate": share.rate if share else None,
         "wilson_95": _interval(share),
     }
