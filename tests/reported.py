@@ -44,14 +44,12 @@ def make_run(
     samples: int | None = None,
     temperatures: Mapping[int, float] | None = None,
     harness: str | None = "5.0",
-    run_id: str | None = None,
 ) -> Path:
     """Write a run folder; without a `harness` it is not graded."""
     config: dict[str, Any] = {"model": "some-model"}
     config |= {} if samples is None else {"samples": samples}
-    known = {"versions": versions(None), "config": config, "dataset": "lite"}
     grades: list[Grade] = []
-    with RunFolder.open(folder, **known) as run:
+    with RunFolder.open(folder, versions=versions(None), config=config, dataset="lite") as run:
         for one in made:
             task = run.task(one.id)
             _write_end(task.path, one)

@@ -27,9 +27,9 @@ def wilson_95(successes: float, trials: int) -> Interval | None:
     middle = share + z2 / (2 * trials)
     spread = Z_95 * sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))
     scale = 1 + z2 / trials
-    # Of none and of all the formula gives 0 and 1 but for rounding.
-    low = 0.0 if successes == 0 else (middle - spread) / scale
-    high = 1.0 if successes == trials else (middle + spread) / scale
+    # Rounding must not put an end beyond the share, or beyond what a share can be.
+    low = min(share, max(0.0, (middle - spread) / scale))
+    high = max(share, min(1.0, (middle + spread) / scale))
     return low, high
 
 
@@ -56,8 +56,11 @@ def mcnemar(only_first: int, only_second: int) -> float:
     trials = only_first + only_second
     if only_first == only_second:
         return 1.0
-    tail = sum(comb(trials, count) for count in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / (1 << trials))  # of integers: no term is too small to be held
+    tail = ways = 1  # of integers: no term is too small to be held
+    for count in range(1, min(only_first, only_second) + 1):
+        ways = ways * (trials - count + 1) // count
+        tail += ways
+    return min(1.0, 2 * tail / (1 << trials))
 
 
 def risk_coverage(answers: Iterable[tuple[float, bool]], instances: int) -> tuple[Interval, ...]:
