@@ -227,10 +227,12 @@ def test_every_run_has_a_name_of_its_own(tmp_path: Path) -> None:
 def test_the_tables_fit_80_columns(small: Path, tmp_path: Path) -> None:
     other = make_run(tmp_path / "20260801T101500-9f3a", SMALL, samples=3, temperatures=WARMTH)
     third = make_run(tmp_path / "20260801T101500-9f3b", SMALL, samples=3)
-    for folders in ((small,), (small, other, third)):
+    for folders in ((small,), (small, other, third), (small, other, third, other)):
         shown = text(*folders)
         assert max(map(len, shown.splitlines())) <= 80
         assert "…" not in shown
+        resolved = [row for row in words(shown) if row.startswith("resolved, official images")]
+        assert " ".join(resolved).count("1/3 = 33.3 %") == len(folders)
     assert "verified 1 33.3 % 100.0 % 20.7 to 100.0 %" in words(text(small))
 
 

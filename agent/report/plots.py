@@ -22,6 +22,8 @@ WIDTH, HEIGHT, LEGEND_LINE = 4.6, 3.1, 0.2
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Told apart by colour-blind people: Okabe and Ito (2008)."""
 MARKERS = "osD^vPX"
+MARKED = 60
+"""Points of a line that can still be told apart."""
 DASHES = ("-", "--", "-.", ":")
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -190,7 +192,7 @@ def _draw_line(field: Axes, line: Line, number: int, *, steps: bool) -> None:
         label=line.label,
         color=colour,
         linestyle=DASHES[number % len(DASHES)],
-        marker="" if steps else MARKERS[number % len(MARKERS)],
+        marker="" if steps or len(xs) > MARKED else MARKERS[number % len(MARKERS)],
         markersize=4,
         drawstyle="steps-post" if steps else "default",
     )

@@ -18,6 +18,9 @@ UNKNOWN = "-"
 IMAGES: dict[Environment, str] = {"official": "official images", "built": "built images"}
 END_NAMES = {"no_patch": "no patch"}
 
+BESIDE = 3
+"""Runs that fit beside each other on a terminal of 80 columns."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -31,14 +34,15 @@ class Table:
 
 def tables(summaries: Sequence[Summary], compared: Sequence[Pair]) -> Iterator[Table]:
     """Yield all tables of a report; those that would be empty are left out."""
-    yield overview(summaries)
+    groups = [summaries[n : n + BESIDE] for n in range(0, len(summaries), BESIDE)]
+    yield from map(overview, groups)
     yield from _pass_at(summaries)
     yield from _selection(summaries)
     for one in summaries:
         for environment, figures in one.graded.items():
             yield from _abstention(_titled(one, environment, summaries), figures)
     yield from _failures(summaries)
-    yield by_repository(summaries)
+    yield from map(by_repository, groups)
     yield from map(comparison, compared)
 
 
@@ -136,14 +140,14 @@ def _selection(summaries: Sequence[Summary]) -> Iterator[Table]:
 
 def _abstention(title: str, figures: Graded) -> Iterator[Table]:
     given = [(END_NAMES.get(key, key), each) for key, each in figures.by_status.items()]
-    given += [(f"confidence ≥ {least:.1f}", each) for least, each in figures.by_confidence.items()]
+    given += [(f"≥ {least:.1f}", each) for least, each in figures.by_confidence.items()]
     rows = []
     for name, each in given:
         right = each.right if name != "no patch" else Share(0, 0)
         shown = (percent(right.rate), interval(right.wilson_95))
         rows.append((name, f"{each.right.instances:,}", percent(each.coverage), *shown))
     if figures.vote.instances:
-        headers = ("answers kept", "instances", "coverage", "precision", "95 % interval")
+        headers = ("status or confidence", "instances", "coverage", "precision", "95 % interval")
         remark = (
             "Coverage: share of the graded instances. Precision: how many of these are resolved."
         )
