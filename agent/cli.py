@@ -148,6 +148,26 @@ def inspect(
 
 
 @app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN..", help="Run folders.")],
+    html: Annotated[
+        Path | None, typer.Option(help="Also write one page with plots to this file.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Report what runs came to: resolved with intervals, pass@k, abstention, cost, time.
+
+    Several runs are put side by side and compared on the instances graded in both.
+
+    Example: repair-agent report runs/20260801T101500-9f3a --html report.html
+    """
+    from agent.report.command import run
+
+    return run(runs, as_json=as_json, html=html, out=sys.stdout)
+
+
+@app.command()
 def doctor(
     model: Model = None, base_url: BaseUrl = None, as_json: Json = False, debug: Debug = False
 ) -> int:
@@ -195,7 +215,6 @@ def _not_yet(name: str, example: str, text: str) -> None:
 
 for _name, _example, _text in (
     ("select", "select *.patch --repo .", "Judge patches of any author."),
-    ("report", "report runs/RUN", "Report resolved tasks, cost and time of runs."),
     ("replay", "replay runs/RUN/TASK/attempt-1", "Do a recorded attempt's actions again."),
 ):
     _not_yet(_name, _example, _text)

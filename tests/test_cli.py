@@ -11,9 +11,9 @@ import pytest
 from tests.samples import ISSUE, PYTHON_PATH, git, make_project
 
 PROGRAM = Path(sys.executable).parent / "repair-agent"
-LATER = ("select", "report", "replay")
-NOW = ("solve", "batch", "evaluate", "inspect", "doctor", "clean", "model list", "model pull",
-       "model serve", "image build", "image list", "image log")  # fmt: skip
+LATER = ("select", "replay")
+NOW = ("solve", "batch", "evaluate", "report", "inspect", "doctor", "clean", "model list",
+       "model pull", "model serve", "image build", "image list", "image log")  # fmt: skip
 SPOILING = ("PYTHONPATH", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "REPAIR_AGENT_MODEL", "COLUMNS")
 
 
@@ -114,6 +114,10 @@ WRONG = {
     "a port of no kind": (("model", "serve", "--port", "-1"), 2, "--port"),
     "the embedded model before it is fetched": (("model", "serve"), 2, "model pull"),
     "nothing to inspect": (("inspect", "nowhere", "--plain"), 2, "nowhere"),
+    "nothing to report": (("report", "nowhere"), 2, "nowhere"),
+    "something else to report": (("report", "project"), 2, "project"),
+    "a page in the place of something else": (("report", "x", "--html", "mean.md"), 2, "mean.md"),
+    "a page in no folder": (("report", "x", "--html", "no/a.html"), 2, "no folder"),
     "something else to inspect": (("inspect", "project", "--plain"), 2, "project"),
 }  # fmt: skip
 

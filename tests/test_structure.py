@@ -20,6 +20,7 @@ DOORS = {
     "github": "agent/intake/github.py",
     "openai": "agent/model/client.py",
     "genai_prices": "agent/model/pricing.py",
+    "matplotlib": "agent/report/plots.py",
     "tenacity": "agent/model/client.py",
     "pypi_simple": "agent/intake/release.py",
     "swebench": None,
@@ -35,6 +36,7 @@ LATE_IMPORTS = {
     "agent/cli_image.py",  # the same
     "agent/cli_model.py",  # the same
     "agent/intake/dataset.py",  # pyarrow and datasets are an extra
+    "agent/report/plots.py",  # matplotlib is an extra, and heavy
     "agent/model/embedded/serving.py",  # xllamacpp is an extra, and only the child may load it
     "tools/git.py",  # GitPython looks for the program git when it is imported
 }

@@ -60,7 +60,7 @@ def test_the_wheel_holds_all_modules_and_data(wheel: Path) -> None:
     wanted = {
         str(file.relative_to(PROJECT))
         for package in ("agent", "tools", "prompts")
-        for pattern in ("*.py", "*.md.j2", "py.typed")
+        for pattern in ("*.py", "*.j2", "py.typed")
         for file in (PROJECT / package).rglob(pattern)
     }
 
