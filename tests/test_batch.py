@@ -9,12 +9,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
 from agent.encoding import decode
 from agent.grades import Grades
 from tests.samples import CALC, ISSUE, PYTHON_PATH, commit, git, make_project
+from tests.stub_server import USD, Stub, serving
 from tests.test_cli import PROGRAM, SPOILING, run
 from tools.engine import Engine
 
@@ -242,3 +244,46 @@ def test_the_harness_grades_and_only_changed_patches_are_run_again(
         for tag in (tag for one in engine.images() for tag in one.tags):
             if tag.startswith("repair-agent/tool:"):
                 engine.remove_image(tag)
+
+
+@pytest.fixture
+def paid(here: Path) -> Iterator[Stub]:
+    """A server that bills, whose model writes no test and mends calc.py; its prices are known."""
+    calls = [reply["tool_calls"][0] for reply in json.loads(script(RIGHT))["attempt-1"]]
+    says: list[dict[str, Any]] = [{"tool_calls": [call]} for call in (*calls, calls[-1])]
+
+    def plan(name: str, said: int) -> dict[str, Any]:
+        return {"content": "no"} if name == "reproduce" else says[min(said, len(says) - 1)]
+
+    folder = here / ".config" / "repair-agent"
+    folder.mkdir(parents=True)
+    prices = "\n".join(f"{name} = {usd}" for name, usd in USD.items())
+    (folder / "config.toml").write_text(f"[prices.stub]\n{prices}\n")
+    with serving(Stub(plan)) as stub:
+        yield stub
+
+
+def test_the_money_of_a_run_is_kept_to_and_more_of_it_goes_on(here: Path, paid: Stub) -> None:
+    def spend(*words: str) -> subprocess.CompletedProcess[str]:
+        return run(
+            here, "batch", "data.jsonl", "-m", "stub", "--base-url", paid.url, "--mirror", ".",
+            "-o", "out", *words, OPENAI_API_KEY="sk-test",
+            REPAIR_AGENT_UNSAFE="true", REPAIR_AGENT_REPLY_TOKENS="200", **LOCAL,
+        )  # fmt: skip
+
+    short = spend("--max-run-usd", "0.035")
+    assert short.returncode == 3, short.stderr
+    assert 0 < paid.usd <= 0.035
+    assert "out of money: the run's limit of $0.035 has no room" in short.stderr
+    assert 0 < len(statuses(here)) < 4
+    before, asked = statuses(here), len(paid.requests)
+    none = spend("--max-run-usd", "0.035")
+    assert none.returncode == 3
+    assert len(paid.requests) <= asked + 1, "what is known to be too little is not tried at length"
+    whole = spend("--max-run-usd", "5")
+    assert whole.returncode == 0, whole.stderr
+    assert set(statuses(here)) == {"1", "2", "3", "4"} > set(before)
+    costs = [
+        json.loads(path.read_text())["cost_usd"] for path in (here / "out").glob("*/result.json")
+    ]
+    assert sum(costs) == pytest.approx(paid.usd, abs=0.002)

@@ -24,8 +24,9 @@ class Purse:
     """
 
     def __init__(self, limit: float, spent: float = 0.0) -> None:
-        self._lock = threading.Lock()
-        self._limit, self._spent, self._held = limit, spent, 0.0
+        self._lock = threading.Condition()
+        self._limit, self._spent = limit, spent
+        self._holds: list[float] = []
 
     @property
     def spent(self) -> float:
@@ -46,17 +47,26 @@ class Purse:
 
     @contextmanager
     def holding(self, usd: float | None) -> Iterator[None]:
-        """Hold the most that a request can cost while it is made; raises PurseEmpty."""
+        """Hold the most that a request can cost while it is made; raises PurseEmpty.
+
+        Where what others hold is in the way, it waits until they know what they have cost.
+        """
         most = usd or 0.0
         with self._lock:
-            if self._spent + self._held + most > self._limit or self._spent >= self._limit:
+            while self._holds and self._spent + most <= self._limit < self._needed(most):
+                self._lock.wait()
+            if self._needed(most) > self._limit or self._spent >= self._limit:
                 raise PurseEmpty(
-                    f"the run's limit of ${self._limit:,.2f} has no room for another request",
+                    f"the run's limit of ${self._limit:,g} has no room for another request",
                     "give more with --max-run-usd, and start it again in the same folder",
                 )
-            self._held += most
+            self._holds.append(most)
         try:
             yield
         finally:
             with self._lock:
-                self._held -= most
+                self._holds.remove(most)
+                self._lock.notify_all()
+
+    def _needed(self, most: float) -> float:
+        return self._spent + sum(self._holds) + most
