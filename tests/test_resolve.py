@@ -66,8 +66,10 @@ def test_requirement_files_go_before_extras_and_tools_last() -> None:
     assert len({*found}) == len(found)
 
 
-def test_before_2019_setuptools_is_let_in_that_can_build_a_script() -> None:
-    early = Moment(datetime(2017, 7, 27, tzinfo=UTC))
-    assert early.options.endswith("--exclude-newer-package setuptools=2019-02-07T00:00:00Z")
+def test_before_2019_a_runner_that_reports_and_setuptools_that_builds_are_let_in() -> None:
+    early = Moment(datetime(2015, 7, 27, tzinfo=UTC), (("atomicwrites", "2022-07-09T00:00:00Z"),))
+    assert "--exclude-newer-package setuptools=2019-02-07T00:00:00Z" in early.options
+    assert "--exclude-newer-package pytest=2019-06-12T00:00:00Z" in early.options
+    assert early.options.count("atomicwrites") == 1
     assert "exclude-newer-package" not in MOMENT.options
     assert early.backend_options.endswith("hatchling=2023-02-01T00:00:00Z")

@@ -13,6 +13,15 @@ SCRIPTS_BUILT_SINCE = datetime(2019, 2, 7, tzinfo=UTC)
 """The day after setuptools 40.8.0, the first that builds a project of a setup.py alone by PEP 517;
 no such project's needs can be read without it."""
 
+REPORTING_SINCE = datetime(2019, 6, 12, tzinfo=UTC)
+"""The day after pytest 4.6.3: older ones know neither the options by which results are read (`-o`,
+`--rootdir`) nor `-rA`, for which SWE-bench's scripts ask."""
+RUNNER_PACKAGES = (
+    "pytest", "py", "pluggy", "attrs", "six", "more-itertools", "wcwidth", "packaging", "pyparsing",
+    "importlib-metadata", "zipp", "pathlib2", "atomicwrites",
+)  # fmt: skip
+"""The runner, and what it needs itself."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -28,8 +37,12 @@ class Moment:
     def options(self) -> str:
         """The options that make uv resolve as of the date."""
         late = list(self.late)
+        known = {name for name, _ in late}
         if self.cutoff < SCRIPTS_BUILT_SINCE:
             late.append(("setuptools", stamp(SCRIPTS_BUILT_SINCE)))
+        if self.cutoff < REPORTING_SINCE:
+            since = stamp(REPORTING_SINCE)
+            late += [(name, since) for name in RUNNER_PACKAGES if name not in known]
         exceptions = [f"--exclude-newer-package {name}={date}" for name, date in late]
         return " ".join([f"--exclude-newer {stamp(self.cutoff)}", *exceptions])
 
