@@ -18,9 +18,9 @@ from agent.planner.reproduce import CONVERSATION as REPRODUCE
 from agent.planner.reproduce import NOTHING_GIVEN, nearest, reproduce
 from agent.planner.surroundings import Surroundings, survey
 from agent.planner.trial import Bench
-from agent.recording import read_record
+from agent.recording import read_record, read_task
 from agent.records import Place, Reproduction, Sampling
-from agent.solving import Solving, conversation
+from agent.solving import TO_BE_MADE, Solving, conversation
 from tools.sandbox import Sandbox
 
 SAMPLES, WARMTH = 4, 0.7
@@ -110,6 +110,7 @@ def write_reproduction(work: Solving, known: Surroundings) -> Reproduction:
             talk = conversation(work, REPRODUCE, sampling, log)
             given = nearest(known.index, known.tests) if guided else NOTHING_GIVEN
             written = replace(reproduce(talk, sandbox, task, image, given), probes=shown)
+            talk.stored.leave()
     work.folder.write("reproduction", written)
     return written
 
@@ -117,11 +118,22 @@ def write_reproduction(work: Solving, known: Surroundings) -> Reproduction:
 def decide(work: Solving, known: Surroundings, written: Reproduction) -> Approach:
     """Return how the attempts are made: with a map, or along the places that may need repair."""
     if work.planner == "guided":
-        return Approach(known, written, agenda=Agenda(_places(work, known)))
+        return Approach(known, written, agenda=_agenda(work, known, written))
     # Nothing that a prepared model is shown changes its replies.
     prepared = work.model.capabilities.prepared
     overview = "" if prepared else free.overview(known.index, known.ranking, work.window)
     return Approach(known, written, overview)
+
+
+def _agenda(work: Solving, known: Surroundings, written: Reproduction) -> Agenda:
+    """Return where attempts look, with what those that an earlier start finished found out."""
+    agenda = Agenda(_places(work, known))
+    recorded = read_task(work.folder.path)
+    finished = {one.number for one in recorded.attempts if one.end not in TO_BE_MADE}
+    for log in recorded.logs:
+        if log.number in finished and (written.probes or written.tests):
+            agenda.recall(log.number, log.events)
+    return agenda
 
 
 def _places(work: Solving, known: Surroundings) -> tuple[Place, ...]:
@@ -136,5 +148,6 @@ def _places(work: Solving, known: Surroundings) -> tuple[Place, ...]:
         talk = conversation(work, LOCALIZE, Sampling(seed=work.config.seed), log)
         found = places(known.index, known.ranking, issue)
         picked = tuple(pick(talk, known.index, found, issue))
+        talk.stored.leave()
     work.folder.write_places(picked)
     return picked

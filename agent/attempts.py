@@ -12,12 +12,10 @@ from agent.events import End, Header
 from agent.judge.candidate import HarvestFailed, harvest
 from agent.recording import read_task
 from agent.records import Candidate, Sampling
-from agent.solving import Solving, conversation
+from agent.solving import TO_BE_MADE, Solving, conversation
 from tools.base import EndReason, SandboxLost
 from tools.sandbox import Sandbox
 
-TO_BE_MADE = (None, "interrupted", "model_lost")
-"""Ends after which an attempt is made again when its run is taken up."""
 COOLEST, WARMEST = 0.6, 1.0
 """Temperatures between which a small model's samples of one prompt differ and still make sense."""
 
@@ -31,7 +29,8 @@ def attempt_numbers(work: Solving) -> Sequence[int]:
 def attempt(work: Solving, approach: Approach, number: int) -> list[Candidate]:
     """Make one attempt, again if its sandbox dies, and return what it left.
 
-    An attempt that an earlier run of this folder finished is not made again.
+    An attempt that an earlier run of this folder finished is not made again; one that it began is,
+    and what the model said then is paid for.
     """
     recorded = read_task(work.folder.path)
     before = [one for one in recorded.candidates if one.attempt < number]
@@ -39,7 +38,7 @@ def attempt(work: Solving, approach: Approach, number: int) -> list[Candidate]:
     if ends.get(number) not in TO_BE_MADE:
         return [one for one in recorded.candidates if one.attempt == number]
     used_up = work.budget.spent()
-    if used_up:
+    if used_up and number not in ends:
         work.errors.append(f"attempt {number} was not made: the limit of {used_up} is used up")
         return []
     work.watch.attempt(number, len(attempt_numbers(work)))
@@ -75,6 +74,7 @@ def _attempt_once(
             why: EndReason = "interrupted" if isinstance(stop, Interrupted) else "model_lost"
             log.append(End(why, str(stop), talk.used, round(talk.seconds, 3)))
             raise
+        talk.stored.leave()
         found = take(work, driver, sandbox, number, before)
         log.append(end)
     return found

@@ -168,6 +168,32 @@ def report(
 
 
 @app.command()
+def replay(
+    attempt: Annotated[Path, typer.Argument(help="RUN/TASK/attempt-1, or a task that has one.")],
+    image: Annotated[str | None, typer.Option(help="Image in place of the recorded one.")] = None,
+    sandbox: Annotated[
+        str | None, typer.Option(help="local: do again what was done without isolation.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Do a recorded attempt's actions again in a fresh sandbox, and say where it diverges.
+
+    No model is asked. Exit codes: 0 the same came of it, but for times, addresses and temporary
+    names, 3 it diverged, 2 wrong words, 6 the image is gone.
+
+    Example: repair-agent replay runs/RUN/TASK/attempt-1
+    """
+    from agent.replay import run
+
+    def say(text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
+    config = _config({"image": image, "sandbox": sandbox})
+    return run(attempt, config, as_json=as_json, out=sys.stdout, say=say)
+
+
+@app.command()
 def doctor(
     model: Model = None, base_url: BaseUrl = None, as_json: Json = False, debug: Debug = False
 ) -> int:
@@ -215,7 +241,6 @@ def _not_yet(name: str, example: str, text: str) -> None:
 
 for _name, _example, _text in (
     ("select", "select *.patch --repo .", "Judge patches of any author."),
-    ("replay", "replay runs/RUN/TASK/attempt-1", "Do a recorded attempt's actions again."),
 ):
     _not_yet(_name, _example, _text)
 app.command()(cli_batch.batch)

@@ -18,6 +18,7 @@ from tools.base import EngineError, NetworkError, SandboxLost, UserError, WorldE
 
 __all__ = [
     "EXIT_DISAGREE",
+    "EXIT_DIVERGED",
     "EXIT_NO_PATCH",
     "EXIT_UNVERIFIED",
     "EXIT_USER",
@@ -36,6 +37,7 @@ __all__ = [
 EXIT_VERIFIED = 0
 EXIT_USER = 2
 EXIT_UNVERIFIED = 3
+EXIT_DIVERGED = 3
 EXIT_DISAGREE = 4
 EXIT_NO_PATCH = 5
 EXIT_WORLD = 6

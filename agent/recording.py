@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -165,6 +165,37 @@ def read_log(path: Path) -> Log | None:
     return Log(header.number, events[starts[-1] :], len(starts) - 1)
 
 
+def starts(events: Sequence[Event], prefix: str = "") -> list[list[Event]]:
+    """Return the starts that a log holds, the latest last.
+
+    A header begins one; in the log that attempts share, the first message of the conversation
+    whose ids begin with `prefix` does.
+    """
+    found: list[list[Event]] = []
+    for event in events:
+        again = isinstance(event, Message) and prefix and event.id == f"{prefix}m0"
+        if isinstance(event, Header) or again:
+            found.append([])
+        if found:
+            found[-1].append(event)
+    return found
+
+
+def last_starts(shared: Sequence[Event]) -> tuple[Event, ...]:
+    """Return the events of a shared log without those of conversations that began again later."""
+    kept: list[Event] = []
+    for event in shared:
+        if isinstance(event, Message) and event.id.endswith("-m0"):
+            before = event.id.removesuffix("m0")
+            kept = [
+                one
+                for one in kept
+                if not (isinstance(one, Message | Call) and one.id.startswith(before))
+            ]
+        kept.append(event)
+    return tuple(kept)
+
+
 def rebuilt(log: Log) -> Attempt:
     """Return the attempt that a log tells of; `end` is None when it was killed."""
     header, end = log.events[0], log.events[-1]
@@ -208,7 +239,7 @@ def read_task(folder: Path) -> RecordedTask:
         reproduction=read_record(folder / "reproduction.json", Reproduction),
         attempts=tuple(map(rebuilt, logs)),
         logs=logs,
-        shared=read_events(folder / "shared.jsonl"),
+        shared=last_starts(read_events(folder / "shared.jsonl")),
         places=read_record(folder / "places.json", tuple[Place, ...]) or (),
         candidates=read_record(folder / "candidates.json", tuple[Candidate, ...]) or (),
         matrix=read_record(folder / "matrix.json", Matrix),

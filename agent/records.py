@@ -132,7 +132,8 @@ class Call:
 
     `sent` are message ids; `elided` maps those sent shortened to what stood in their place, so
     that the request can be rebuilt; `digest` is its SHA-256; `replies` are the n messages, of
-    at most `max_tokens` each.
+    at most `max_tokens` each. With `served`, nothing was sent: an earlier start of the same log had
+    these replies, and its call has their cost.
     """
 
     id: str
@@ -145,6 +146,7 @@ class Call:
     usage: Usage
     seconds: float
     max_tokens: int | None = None
+    served: bool = False
 
 
 @dataclass(frozen=True)

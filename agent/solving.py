@@ -15,6 +15,7 @@ from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities, Model
 from agent.planner.context import Window
 from agent.planner.episode import Conversation
+from agent.planner.stored import StoredReplies, stored
 from agent.recording import read_events
 from agent.records import Call, Sampling, Usage
 from agent.show.progress import Watch
@@ -28,6 +29,8 @@ SMALL = 14e9
 """Parameters below which a model is guided: mini-swe-agent resolves 9 % of SWE-bench Verified with
 a model of 32 billion, and with the embedded one it could not hold its form at all."""
 MARKER = re.compile(r"```|<<<<<<<|=======|>>>>>>>")
+TO_BE_MADE = (None, "interrupted", "model_lost")
+"""Ends after which an attempt is made again when its run is taken up."""
 SHORT = 8_000
 """Tokens of a window in which a conversation with tools soon forgets what it saw."""
 
@@ -74,7 +77,8 @@ def spent(folder: Path) -> Usage:
     """Return what earlier starts of a task have used: limits are for the whole task."""
     logs = [*folder.glob("attempt-*.jsonl"), folder / "shared.jsonl"]
     events = (event for log in logs for event in read_events(log))
-    return sum((event.usage for event in events if isinstance(event, Call)), Usage())
+    calls = (event for event in events if isinstance(event, Call))
+    return sum((call.usage for call in calls if not call.served), Usage())
 
 
 def limits(config: Config, model: Model) -> Limits:
@@ -93,7 +97,10 @@ def limits(config: Config, model: Model) -> Limits:
 
 
 def conversation(work: Solving, name: str, sampling: Sampling, log: EventLog) -> Conversation:
-    """Return an empty conversation whose events are logged and shown as they happen."""
+    """Return an empty conversation whose events are logged and shown as they happen.
+
+    What an earlier start of it was told is not asked for again.
+    """
 
     def record(event: Event) -> None:
         log.append(event)
@@ -106,7 +113,24 @@ def conversation(work: Solving, name: str, sampling: Sampling, log: EventLog) ->
     reply = min(work.config.reply_tokens, able.output or work.config.reply_tokens)
     window = Window(work.window, reply)
     prefix = "" if name.startswith("attempt-") else f"{name}-"  # these share one log
-    return Conversation(name, work.model, work.budget, sampling, record, window, prefix)
+    earlier = stored_replies(work, name, prefix, log)
+    return Conversation(name, work.model, work.budget, sampling, record, window, prefix, earlier)
+
+
+def stored_replies(work: Solving, name: str, prefix: str, log: EventLog) -> StoredReplies:
+    """Return what a model was paid for in earlier starts; a prepared one is asked again."""
+    if work.model.capabilities.prepared:
+        return StoredReplies()
+
+    def note(text: str) -> None:
+        log.append(Observation(name, text))
+        work.errors.append(text)
+        work.watch.stage(text)
+
+    events = read_events(work.folder.path / f"{'shared' if prefix else name}.jsonl")
+    found = StoredReplies(stored(events, prefix, work.model.name), note)
+    work.budget.expect(found.usage)
+    return found
 
 
 def last_action(call: Call) -> str:

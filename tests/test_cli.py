@@ -11,8 +11,8 @@ import pytest
 from tests.samples import ISSUE, PYTHON_PATH, git, make_project
 
 PROGRAM = Path(sys.executable).parent / "repair-agent"
-LATER = ("select", "replay")
-NOW = ("solve", "batch", "evaluate", "report", "inspect", "doctor", "clean", "model list",
+LATER = ("select",)
+NOW = ("solve", "batch", "evaluate", "report", "replay", "inspect", "doctor", "clean", "model list",
        "model pull", "model serve", "image build", "image list", "image log")  # fmt: skip
 SPOILING = ("PYTHONPATH", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "REPAIR_AGENT_MODEL", "COLUMNS")
 
@@ -113,6 +113,9 @@ WRONG = {
     "a text to serve": (("model", "serve", "-m", "local:mean.md"), 2, "no GGUF file"),
     "a port of no kind": (("model", "serve", "--port", "-1"), 2, "--port"),
     "the embedded model before it is fetched": (("model", "serve"), 2, "model pull"),
+    "nothing to replay": (("replay", "nowhere/attempt-1"), 2, "nowhere"),
+    "nothing to replay by name": (("replay", "nowhere"), 2, "nowhere"),
+    "something else to replay": (("replay", "project"), 2, "project"),
     "nothing to inspect": (("inspect", "nowhere", "--plain"), 2, "nowhere"),
     "nothing to report": (("report", "nowhere"), 2, "nowhere"),
     "something else to report": (("report", "project"), 2, "project"),

@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 from junitparser import Error, Failure, JUnitXml, JUnitXmlError, Skipped, TestCase
 
+from tools.varying import steady
+
 Result = Literal["pass", "fail", "error", "timeout", "skip"]
 
 # `path:line: in function` opens each entry of a short traceback; the last entry raised it.
@@ -18,12 +20,6 @@ _PROJECT = re.compile(r"^(?![/.~])")
 _ENTRY = re.compile(r"^(?P<path>[^\s:][^:\n]*\.pyx?):(?P<line>\d+): in ", re.MULTILINE)
 _RAISED = re.compile(r"^E\s+(?P<type>[A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
 _ASSERTION = re.compile(r"^E\s+assert\b|^Failed:", re.MULTILINE)
-_VARYING = (
-    (re.compile(r"0x[0-9a-fA-F]+"), "0x"),
-    (re.compile(r"/tmp/[^\s'\"]+"), "/tmp/"),
-    (re.compile(r"\d+(\.\d+)?\s?(s|ms|seconds)\b"), "time"),
-    (re.compile(r"test_[0-9a-f]{10}\b"), "test_"),
-)
 
 
 @dataclass(frozen=True)
@@ -46,9 +42,7 @@ class CaseReport:
     def digest(self) -> str:
         """SHA-256 of what it did, without addresses, times and temporary names."""
         said = f"{self.result}\n{self.exception}\n{self.message}"
-        for pattern, stand_in in _VARYING:
-            said = pattern.sub(stand_in, said)
-        return hashlib.sha256(said.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+        return hashlib.sha256(steady(said).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def parse_junit(data: bytes, paths: Sequence[str] = ()) -> tuple[CaseReport, ...]:

@@ -59,14 +59,16 @@ class Budget:
     _began: float = field(init=False, default=0.0)
     _warned: bool = field(init=False, default=False)
     _last: Usage = Usage()
+    _ahead: Usage = Usage()
+    _given_again: float = 0.0
 
     def __post_init__(self) -> None:
         self._started = self.clock()
 
     @property
     def seconds(self) -> float:
-        """Seconds since the task began."""
-        return self.clock() - self._started
+        """Seconds since the task began, with those that stored replies once took."""
+        return self.clock() - self._started + self._given_again
 
     def begin_attempt(self, attempts_left: int) -> None:
         """Start an attempt with an equal share of the time that is left."""
@@ -75,9 +77,13 @@ class Budget:
             left = max(0.0, self.limits.seconds - self.seconds)
             self._deadline = self.seconds + left / max(1, attempts_left)
 
-    def check(self) -> None:
-        """Raise EpisodeOver when a limit is used up: called before each request."""
-        reason = exceeded(self.limits, steps=self.steps, seconds=self.seconds, usage=self.usage)
+    def check(self, *, paid: bool = False) -> None:
+        """Raise EpisodeOver when a limit is used up: called before each request.
+
+        What is `paid` for already costs steps and time alone.
+        """
+        usage = Usage() if paid else self.usage
+        reason = exceeded(self.limits, steps=self.steps, seconds=self.seconds, usage=usage)
         if reason is None and self._deadline is not None and self.seconds >= self._deadline:
             reason = "seconds"
         if reason is not None:
@@ -118,13 +124,13 @@ class Budget:
         """Return in words what is nearly used up, once for each attempt; "" otherwise."""
         if self._warned:
             return ""
-        limits, used, last = self.limits, self.usage, self._last
+        limits, used, last, ahead = self.limits, self.usage, self._last, self._ahead
         time_limit = self._deadline and self._deadline - self._began
         shares: dict[str, tuple[float, float, float | None]] = {
             "steps": (self.steps, 0, limits.steps),
             "time": (self.seconds - self._began, 0, time_limit),
-            "tokens": (_tokens(used), _tokens(last), limits.tokens),
-            "money": (used.usd or 0.0, last.usd or 0.0, limits.usd),
+            "tokens": (_tokens(used) - _tokens(ahead), _tokens(last), limits.tokens),
+            "money": ((used.usd or 0.0) - (ahead.usd or 0.0), last.usd or 0.0, limits.usd),
         }
         near = [
             name
@@ -153,6 +159,19 @@ class Budget:
     def holding(self, usd: float | None) -> AbstractContextManager[None]:
         """Hold the most that a request can cost of the run's money; raises PurseEmpty."""
         return self.purse.holding(usd) if self.purse else nullcontext()
+
+    def expect(self, ahead: Usage) -> None:
+        """Take note that so much of the usage is of stored replies that were not given again yet.
+
+        An attempt that is made again is warned where it was warned before.
+        """
+        self._ahead = ahead
+
+    def give_again(self, usage: Usage, seconds: float) -> None:
+        """Count a stored reply: a step and its time, but no cost, which `usage` has already."""
+        self.steps += 1
+        self._given_again += seconds
+        self._last = usage
 
     def spent(self) -> EndReason | None:
         """Return the limit of the whole task that is used up, None when attempts may go on."""

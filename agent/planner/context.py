@@ -61,8 +61,12 @@ class Window:
         if self.tokens is not None:
             room = int((self.tokens - self.kept_free) * SAFE) - self.size(extra)
         self.elided = fitted(messages, self.elided, room, self.size)
-        shown = tuple(shortened(message, self.elided) for message in messages)
-        return View(shown, dict(self.elided), total(shown, self.size) + self.size(extra))
+        return self.seen(messages, self.elided, extra)
+
+    def seen(self, messages: Sequence[Message], elided: Mapping[str, str], extra: str) -> View:
+        """Return messages as they are sent when that much is left out."""
+        shown = tuple(shortened(message, elided) for message in messages)
+        return View(shown, dict(elided), total(shown, self.size) + self.size(extra))
 
     @property
     def kept_free(self) -> int:

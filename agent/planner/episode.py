@@ -14,6 +14,7 @@ from agent.model.budget import Budget
 from agent.model.protocol import ContextOverflow, Model, Replies, digest
 from agent.model.purse import LOST_REPLIES
 from agent.planner.context import View, Window
+from agent.planner.stored import StoredReplies
 from agent.records import Call, Message, Sampling, Usage
 from tools.base import EpisodeOver, Observation
 from tools.toolbox import Toolbox
@@ -42,7 +43,7 @@ class Conversation:
     Whoever drives asks with all of it (`ask`) or, for narrow questions, with some (`sample`).
     `prefix` begins the ids of what is logged beside other conversations. `record` hears of every
     event as it happens. Of a list that no longer fits the model's `window`, a shortened view is
-    sent; the list stays whole.
+    sent; the list stays whole. What is `stored` of an earlier start is not asked for again.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Conversation:
     record: Callable[[Event], None]
     window: Window
     prefix: str = ""
+    stored: StoredReplies = field(default_factory=StoredReplies)
     messages: list[Message] = field(default_factory=list)
     used: Usage = Usage()
     _calls: int = 0
@@ -79,15 +81,22 @@ class Conversation:
         return [self.add(reply) for reply in self._asked(question, [])]
 
     def _asked(self, question: Question, schemas: Sequence[dict[str, Any]]) -> tuple[Message, ...]:
+        extra = json.dumps(schemas) if schemas else ""
+        before = self.stored.next(question.name)
+        if before is not None:
+            self.budget.check(paid=True)
+            view = self.window.seen(question.messages, before.elided, extra)
+            if self.stored.take(question.name, view.messages, schemas, question.sampling):
+                return self._given_again(question, view, schemas, before)
         for _ in range(OVERFLOWS):
-            view = self.window.view(question.messages, json.dumps(schemas) if schemas else "")
+            view = self.window.view(question.messages, extra)
             try:
                 with self.budget.holding(self._dearest(question, view)):
                     return self._send(question, view, schemas)
             except ContextOverflow as overflow:
                 if overflow.usage != Usage():
                     lost = Replies((), overflow.usage)
-                    self.record(self._call(question, view, schemas, 0, lost, 0.0))
+                    self.record(self._charged(question, view, schemas, 0, lost, 0.0))
                 self.window.overflowed(view, overflow.tokens, overflow.limit)
         raise EpisodeOver("context", "the conversation does not fit the model's window")
 
@@ -97,6 +106,26 @@ class Conversation:
         most = min(filter(None, (self.window.kept_free, question.most)))
         each = self.model.cost(prompts * view.tokens, most * question.sampling.n)
         return each and each * (1 + LOST_REPLIES)
+
+    def _given_again(
+        self, question: Question, view: View, schemas: Sequence[dict[str, Any]], before: Call
+    ) -> tuple[Message, ...]:
+        """Put on record replies that are paid for: they take the step and the time that they did.
+
+        What was left out of the view then stays out.
+        """
+        self.window.elided = view.elided
+        if question.sampling.n == 1:
+            self.window.learn(view, before.usage.prompt)
+        self._started -= before.seconds
+        self.used += before.usage
+        self.budget.give_again(before.usage, before.seconds)
+        self.budget.expect(self.stored.usage)
+        replies = Replies(before.replies, before.usage)
+        most = before.max_tokens
+        call = self._call(question, view, schemas, most, replies, before.seconds)
+        self.record(replace(call, served=True))
+        return before.replies
 
     def _send(
         self, question: Question, view: View, schemas: Sequence[dict[str, Any]]
@@ -108,7 +137,7 @@ class Conversation:
         most = min(filter(None, (share, self.window.kept_free, question.most)))
 
         def charged(replies: Replies) -> Call:
-            return self._call(question, view, schemas, most, replies, time.monotonic() - started)
+            return self._charged(question, view, schemas, most, replies, time.monotonic() - started)
 
         try:
             replies = self.model.reply(
@@ -133,7 +162,7 @@ class Conversation:
         self.record(charged(replies))
         return replies.messages
 
-    def _call(
+    def _charged(
         self,
         question: Question,
         view: View,
@@ -145,6 +174,17 @@ class Conversation:
         """Charge a request and return its record."""
         self.budget.charge(replies.usage)
         self.used += replies.usage
+        return self._call(question, view, schemas, most, replies, seconds)
+
+    def _call(
+        self,
+        question: Question,
+        view: View,
+        schemas: Sequence[dict[str, Any]],
+        most: int | None,
+        replies: Replies,
+        seconds: float,
+    ) -> Call:
         self._calls += 1
         return Call(
             id=f"{self.prefix}c{self._calls}",

@@ -6,12 +6,13 @@ each, shows what failed, and goes on to the next place when none of them holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any
 
-from agent.events import End
+from agent.events import End, Event
 from agent.judge.candidate import canonical_key
 from agent.planner.context import issue_text
 from agent.planner.episode import Conversation, Question
@@ -19,7 +20,7 @@ from agent.planner.lines import beginnings, quiet_lines
 from agent.planner.localize import MOST
 from agent.planner.replacement import applied, grammar
 from agent.planner.trial import Bench, Trial, failures
-from agent.records import Message, Place
+from agent.records import Call, Message, Place
 from prompts import render
 from tools.base import EpisodeOver, Observation
 from tools.problems import new_problems
@@ -37,6 +38,7 @@ PLACES, STRIDE = 2, MOST // 2
 attempts begin at the first places."""
 MOST_SHOWN = 3
 """Tests of the issue that a model with a window of known size is shown."""
+HELD = re.compile(r"sample \d+: holds")
 LONGEST_CHANGE = 400
 """Tokens; three blocks of some lines have fewer."""
 
@@ -83,6 +85,15 @@ class Agenda:
         first = 0 if self.alike else attempt - 1
         own = [one for one in self.places[first::STRIDE] if one not in self.proven]
         return [*self.proven[:1], *own][:PLACES]
+
+    def recall(self, attempt: int, events: Sequence[Event]) -> None:
+        """Prove again what held in an attempt that is on record and had checks."""
+        places, at = self.of(attempt), 0
+        for event in events:
+            if isinstance(event, Call):
+                at = int(event.conversation.rpartition(".")[2]) - 1
+            elif isinstance(event, Observation) and HELD.fullmatch(event.text):
+                self.prove(places[at])
 
 
 @dataclass

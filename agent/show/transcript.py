@@ -133,7 +133,8 @@ def _header(prefix: str, header: Header) -> Iterator[str]:
 def _call(here: str, call: Call) -> Iterator[str]:
     spent = f"{tokens(call.usage)}, {money(call.usage.usd)}, {duration(call.seconds)}"
     elided = f", {several(len(call.elided), 'message')} elided" if call.elided else ""
-    yield f"{here} request: {several(len(call.sent), 'message')}{elided}, {spent}"
+    again = ", given again from an earlier start" if call.served else ""
+    yield f"{here} request: {several(len(call.sent), 'message')}{elided}, {spent}{again}"
     for number, reply in enumerate(call.replies, 1):
         sample = f" sample {number}" if len(call.replies) > 1 else ""
         yield from _said(f"{here}{sample}", reply)
