@@ -32,6 +32,13 @@ def test_a_package_that_was_uploaded_again_later_is_let_in() -> None:
     assert [name for name, _ in both.late] == ["atomicwrites", "other"]
 
 
+def test_one_that_was_let_in_too_little_is_let_in_further() -> None:
+    said = SAID.replace("`exclude-newer`", "`exclude-newer-package`")
+    later = gone(said.format(name="atomicwrites"), Moment(datetime(2016, 1, 1, tzinfo=UTC)))
+    assert later is not None
+    assert later.options.count("atomicwrites") == 1
+
+
 def test_a_newer_version_than_the_date_is_never_let_in() -> None:
     newer = SAID.replace("there are no versions of {name}", "only {name}<1.0 is available")
     assert gone(newer.format(name="atomicwrites"), MOMENT) is None

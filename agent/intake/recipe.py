@@ -21,7 +21,7 @@ from agent.intake.resolve import Wants, resolve
 from agent.intake.test_command import PYTEST
 from tools.engine import Builder, Engine
 
-VERSION = 2
+VERSION = 3
 """Raised when the steps change, so that images of an older recipe are not taken for new ones."""
 LOG_CHARACTERS = 30_000
 TOOLCHAIN, TEST_COMMAND, LOG = (

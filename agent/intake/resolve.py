@@ -27,7 +27,8 @@ of before 2022 put them in twice, which is no version."""
 
 _NONE_LEFT = re.compile(r"there are no versions of ([\w.-]+)", re.IGNORECASE)
 _FILTERED = re.compile(
-    r"`([\w.-]+)` was filtered by `exclude-newer`.*?published\s+at\s+([\dTZ:.-]+Z)", re.DOTALL
+    r"`([\w.-]+)` was filtered by `exclude-newer(?:-package)?`.*?published\s+at\s+([\dTZ:.-]+Z)",
+    re.DOTALL,
 )
 
 
