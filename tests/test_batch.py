@@ -286,4 +286,4 @@ def test_the_money_of_a_run_is_kept_to_and_more_of_it_goes_on(here: Path, paid: 
     costs = [
         json.loads(path.read_text())["cost_usd"] for path in (here / "out").glob("*/result.json")
     ]
-    assert sum(costs) == pytest.approx(paid.usd, abs=0.002)
+    assert sum(costs) == pytest.approx(paid.usd, abs=1e-7)

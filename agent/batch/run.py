@@ -6,8 +6,8 @@ whoever called, writes what belongs to the whole run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,24 +15,23 @@ from typing import Literal
 from agent.batch.choice import Choice
 from agent.batch.engine import Engine, Threads
 from agent.batch.halt import Halt, Heeding
+from agent.batch.models import Models, open_models
 from agent.batch.room import Room
 from agent.batch.samples import predict
 from agent.config import Config
 from agent.errors import Interrupted, UserError
-from agent.grading.evaluate import Grader, grader, predictions
+from agent.grading.evaluate import Grader, again, grader, predictions
 from agent.intake import dataset
 from agent.intake.issue import TaskFile
-from agent.model import scripted
-from agent.model.protocol import Model
 from agent.model.purse import Purse, PurseEmpty
-from agent.model.selection import open_model
-from agent.recording import Failure, read_record, read_task
+from agent.recording import read_record, read_task
 from agent.records import Image, Result, Usage
 from agent.show.progress import FileProgress
 from agent.show.tally import Ended, Tally
 from agent.solve import solve
 from agent.solving import spent
 from agent.store import RunFolder, TaskFolder
+from tools.base import Explained
 
 Redo = Literal["failed", "all"]
 LOG = "log.txt"
@@ -75,7 +74,7 @@ def run_batch(
     halt = Halt()
     engine = engine or Threads(batch.workers, halt.set)
     with open_models(config, tally.remark) as models:
-        purse = _purse(batch, models, tasks, run.path)
+        purse = _purse(batch, models, run.path)
         work = Work(
             batch, config, run, models, purse, grades, halt, tally,
             Room.of(config, batch.min_free_gb, run.path, keep=batch.keep_images),
@@ -124,7 +123,7 @@ class Work:
     batch: Batch
     config: Config
     run: RunFolder
-    models: Callable[[str], Model]
+    models: Models
     purse: Purse | None
     grader: Grader | None
     halt: Halt
@@ -145,17 +144,20 @@ class Work:
             except Interrupted:
                 return Ended(task.id, "stopped", None)
             except Exception as error:  # the one place where an instance's failure is recorded
-                folder.fail(error)
-                said: Failure | None = read_record(folder.path / "failure.json", Failure)
-                log.stage(f"failed: {said.message if said else error}")
-                return Ended(task.id, "failed", None, problem=said.message if said else str(error))
+                problem = error.message if isinstance(error, Explained) else repr(error)
+                if folder.finished:  # its patch is there: what failed is its grading
+                    problem = f"not graded: {problem}"
+                else:
+                    folder.fail(error)
+                log.stage(f"failed: {problem}")
+                return Ended(task.id, "failed", None, problem=problem)
             finally:
                 image = read_record(folder.path / "image.json", Image)
                 self.room.give_back(image, task.image, log.stage)
         return Ended(task.id, result.status, result, resolved=resolved)
 
     def _solved(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> Result:
-        result = solve(task, self.config, self.models(task.id), folder, watch, self.purse)
+        result = solve(task, self.config, self.models.of(task.id), folder, watch, self.purse)
         if self.config.samples:
             predict(self.run, read_task(folder.path), self.config.samples)
         return result
@@ -165,8 +167,12 @@ class Work:
         assert self.grader is not None
         image, resolved = read_task(folder.path).image, None
         assert image is not None
+
+        def ready() -> Image:
+            return again(image, task, self.config, watch.stage)
+
         for prediction in predictions(self.run.path, task.id):
-            grade = self.grader.grade(prediction, image, watch.stage)
+            grade = self.grader.grade(prediction, image, watch.stage, ready)
             resolved = grade.resolved if prediction.sample is None else resolved
         return resolved
 
@@ -179,32 +185,15 @@ def _check_same_dataset(run: RunFolder, name: str) -> None:
         )
 
 
-def _purse(
-    batch: Batch, models: Callable[[str], Model], tasks: list[TaskFile], run: Path
-) -> Purse | None:
+def _purse(batch: Batch, models: Models, run: Path) -> Purse | None:
     """Return the run's money less what earlier starts spent, None where it has no limit."""
     if batch.max_usd is None:
         return None
-    if models(tasks[0].id).cost(1, 1) is None:
+    if models.opened is None or models.opened.cost(1, 1) is None:
         raise UserError(
             "the model's price is not known, so --max-run-usd can hold nothing",
             "name it with `prices` in the settings, or limit --max-tokens for each instance",
         )
     folders = (path for path in run.iterdir() if path.is_dir())
     used = sum(map(spent, folders), Usage())
-    return Purse(batch.max_usd, used.usd or 0.0)
-
-
-@contextmanager
-def open_models(config: Config, say: Callable[[str], None]) -> Iterator[Callable[[str], Model]]:
-    """Open the model of the configuration for all instances; a folder of scripts has one for each.
-
-    Raises UserError, WorldError.
-    """
-    kind, _, rest = config.model.partition(":")
-    folder = Path(rest).expanduser()
-    if kind == "scripted" and folder.is_dir():
-        yield lambda instance: scripted.load(folder / f"{instance}.json")
-        return
-    with open_model(config, say) as model:
-        yield lambda _: model
+    return Purse(batch.max_usd, (used.usd or 0.0) + (models.opened.opening.usd or 0.0))

@@ -8,18 +8,23 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from agent.config import Config
 from agent.disk import write_whole
 from agent.encoding import complete_lines, encode
 from agent.errors import UserError
 from agent.grades import Environment, Grade, Grades
 from agent.grading import harness
 from agent.intake import dataset
+from agent.intake.issue import TaskFile
+from agent.intake.workplace import open_workplace
 from agent.recording import read_bytes, read_record
 from agent.records import Image
+from tools.engine import Engine
 
 FILE = "grades.json"
 OTHER = "grade it with: swebench eval DATASET -p RUN/predictions.jsonl"
@@ -86,7 +91,7 @@ class Grader:
         prediction: Prediction,
         image: Image,
         say: Callable[[str], None],
-        ready: Callable[[str], Image] | None = None,
+        ready: Callable[[], Image],
     ) -> Grade:
         """Return a prediction's grade, from the harness unless it is known; raises WorldError.
 
@@ -96,8 +101,8 @@ class Grader:
         known = self.book.known(prediction, environment)
         if known:
             return known
-        if ready and prediction.digest:
-            image = ready(prediction.instance)
+        if prediction.digest:
+            image = ready()
         started = monotonic()
         which = f"sample {prediction.sample}" if prediction.sample else "the patch"
         run_id = f"{prediction.digest[:12]}-{secrets.token_hex(3)}"
@@ -121,6 +126,17 @@ class Grader:
         )  # fmt: skip
         self.book.add(grade)
         return grade
+
+
+def again(image: Image, issue: TaskFile, config: Config, say: Callable[[str], None]) -> Image:
+    """Return an instance's environment, made again where it was removed; raises WorldError.
+
+    SWE-bench's own is left to the harness, which pulls it.
+    """
+    if image.made == "pulled" or Engine(config.docker_host).image(image.reference):
+        return image
+    with open_workplace(issue, config, say) as place:
+        return place.image
 
 
 def grader(run: Path, name: str, docker_host: str | None, seconds: int) -> Grader:
@@ -151,13 +167,14 @@ def _number(path: Path) -> int:
 
 def evaluate(
     grader: Grader,
-    ready: Callable[[str], Image],
+    ready: Callable[[str, Image], Image],
     only: Sequence[str],
     say: Callable[[str], None],
 ) -> list[Grade]:
     """Grade all predictions of a run, of the instances in `only` where it names any.
 
-    `ready` returns an instance's environment, made again where it was removed. Raises UserError.
+    `ready` returns an instance's environment by the one on record, made again where it was removed.
+    Raises UserError.
     """
     grades = []
     for prediction in predictions(grader.run):
@@ -169,5 +186,5 @@ def evaluate(
         image: Image | None = read_record(grader.run / instance / "image.json", Image)
         if image is None:
             raise UserError(f"{instance} has no image on record", "solve it first")
-        grades.append(grader.grade(prediction, image, say, ready))
+        grades.append(grader.grade(prediction, image, say, partial(ready, instance, image)))
     return grades

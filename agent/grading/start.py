@@ -10,14 +10,12 @@ from rich.console import Console
 from agent.config import Config
 from agent.errors import UserError
 from agent.grades import Grade
-from agent.grading.evaluate import evaluate, grader, predictions
+from agent.grading.evaluate import again, evaluate, grader, predictions
 from agent.intake.named import Options, task_named
-from agent.intake.workplace import open_workplace
-from agent.recording import read_info, read_record
+from agent.recording import read_info
 from agent.records import Image
 from agent.show.progress import progress
 from agent.store import RunFolder, versions
-from tools.engine import Engine
 
 
 def run(
@@ -42,15 +40,11 @@ def run(
         raise UserError(f"{path} predicts nothing yet", "run repair-agent batch first")
     with RunFolder.open(path, versions=versions(None), config=config.shown()):
         grading = grader(path, name, config.docker_host, seconds)
-        engine, watch = Engine(config.docker_host), progress(console)
+        watch = progress(console)
 
-        def ready(instance: str) -> Image:
-            known: Image | None = read_record(path / instance / "image.json", Image)
-            if known and (known.made == "pulled" or engine.image(known.reference)):
-                return known
+        def ready(instance: str, image: Image) -> Image:
             issue = task_named(instance, Options(dataset=name), config)
-            with open_workplace(issue, config, watch.stage) as place:
-                return place.image
+            return again(image, issue, config, watch.stage)
 
         try:
             grades = evaluate(grading, ready, only, watch.stage)

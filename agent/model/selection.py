@@ -23,6 +23,7 @@ from agent.model.probe import WIRES, Known, Memory, discover, size_of, window_of
 from agent.model.protocol import Capabilities, Model
 from agent.model.served import ServedModel, explained
 from agent.model.text import Text
+from agent.records import Usage
 
 OPENAI = "https://api.openai.com/v1"
 LOCAL_REQUEST_SECONDS = 1800.0
@@ -55,6 +56,13 @@ def open_model(
     else:
         with hosted(config, say, fresh=fresh) as model:
             yield model
+
+
+def known_already(model: Model) -> Model:
+    """Return a model of which another task has on record what finding out about it has cost."""
+    if isinstance(model, LlamaModel):
+        return LlamaModel(replace(model.served, opening=Usage()))
+    return replace(model, opening=Usage()) if isinstance(model, ServedModel) else model
 
 
 @contextmanager
