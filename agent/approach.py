@@ -21,6 +21,7 @@ from agent.planner.trial import Bench
 from agent.recording import read_record, read_task
 from agent.records import Place, Reproduction, Sampling
 from agent.solving import TO_BE_MADE, Solving, conversation
+from tools.bounded import Bounded
 from tools.sandbox import Sandbox
 
 SAMPLES, WARMTH = 4, 0.7
@@ -66,8 +67,11 @@ class Approach:
     ) -> Driver:
         """Return who drives attempt `number`; what that opens is closed with `stack`."""
         task, image = work.place.task, work.place.image
+        budget = work.budget
+        sandbox = Bounded(sandbox, lambda: budget.seconds_left)
         if work.planner == "guided":
-            trying = stack.enter_context(work.place.sandboxes.open())
+            opened = stack.enter_context(work.place.sandboxes.open())
+            trying = Bounded(opened, lambda: budget.seconds_left)
             bench = Bench(trying, image.test_command, self.written.probes | self.written.tests)
             sources = self.known.index.sources
             # Samples are independent: what one found out is no help to another.

@@ -2,6 +2,7 @@
 
 Exception
 ├── UserError    (tools.base)   2    the user's words are wrong
+│   └── ModelRefused            2    the model's server takes not the key, the name or the request
 ├── WorldError   (tools.base)   6    the world is wrong: engine, registry, network, disk
 │   └── ModelLost               6    the model's server is away or refuses; may have cost money
 BaseException
@@ -27,6 +28,7 @@ __all__ = [
     "EngineError",
     "Interrupted",
     "ModelLost",
+    "ModelRefused",
     "NetworkError",
     "SandboxLost",
     "UserError",
@@ -41,6 +43,10 @@ EXIT_DIVERGED = 3
 EXIT_DISAGREE = 4
 EXIT_NO_PATCH = 5
 EXIT_WORLD = 6
+
+
+class ModelRefused(UserError):
+    """The model's server refused the very first request: the key, the name, or what it asks."""
 
 
 class ModelLost(WorldError):

@@ -13,7 +13,7 @@ from agent.encoding import encode
 from agent.events import End, Header
 from agent.grades import Environment, Grade, Grades
 from agent.recording import Failure
-from agent.records import Counts, Result, Status, Usage
+from agent.records import Call, Counts, Result, Sampling, Status, Usage
 from agent.store import RunFolder, versions
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -56,7 +56,11 @@ def make_run(
             for number, warmth in (temperatures or {}).items():
                 with task.attempt_log(number) as log:
                     log.append(Header(number, "free", "some-model", 0, warmth, "img", []))
-                    log.append(End("submitted", "", Usage(10, 5, 0, 0.125), 1.0))
+                    used = Usage(10, 5, 0, 0.125)
+                    log.append(
+                        Call("c0", f"attempt-{number}", (), {}, Sampling(), "", (), used, 0.5)
+                    )
+                    log.append(End("submitted", "", used, 1.0))
             grades += _grades(one) if one.graded else ()
     if harness is not None:
         write_whole(folder / "grades.json", encode(Grades, Grades(harness, tuple(grades))))

@@ -203,10 +203,10 @@ def as_text(call: Body) -> str:
 
 
 @contextmanager
-def serving(stub: Stub) -> Iterator[Stub]:
-    """Run the server on a port of its own until the block ends."""
+def serving(stub: Stub, port: int = 0) -> Iterator[Stub]:
+    """Run the server, on a port of its own unless one is named, until the block ends."""
     handler = type("Bound", (Handler,), {"stub": stub})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

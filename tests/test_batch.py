@@ -15,76 +15,17 @@ import pytest
 
 from agent.encoding import decode
 from agent.grades import Grades
-from tests.samples import CALC, ISSUE, PYTHON_PATH, commit, git, make_project
-from tests.stub_server import USD, Stub, serving
+from tests.batches import LOCAL, RIGHT, WRONG, batch, make_batch, make_priced, script
+from tests.samples import PYTHON_PATH, git
+from tests.stub_server import Stub, serving
 from tests.test_cli import PROGRAM, SPOILING, run
 from tools.engine import Engine
-
-RIGHT = CALC.replace("return sum", "if not values:\n        return 0.0\n    return sum")
-WRONG = CALC.replace("return sum", "if not values:\n        return 7.0\n    return sum")
-TEST = """from calc import mean
-
-
-def test_mean_of_nothing():
-    assert mean([]) == 0.0
-"""
-EVAL = """#!/bin/bash
-set -uxo pipefail
-source /opt/miniconda3/bin/activate
-conda activate testbed
-cd /testbed
-cat > tests/test_new.py <<'END'
-{test}END
-: '>>>>> Start Test Output'
-python -m pytest -rA tests/test_new.py tests/test_calc.py
-: '>>>>> End Test Output'
-rm tests/test_new.py
-"""
-LOCAL = {"REPAIR_AGENT_SANDBOX": "local", "REPAIR_AGENT_ATTEMPTS": "1"}
-
-
-def script(text: str, *before: str) -> str:
-    """Return what a model says that runs commands, writes calc.py and hands it in."""
-    write = f"cat > calc.py <<'END'\n{text}END"
-    calls = [{"name": "bash", "arguments": {"command": one}} for one in (*before, write)]
-    calls.append({"name": "submit", "arguments": {"summary": "done"}})
-    return json.dumps({"attempt-1": [{"tool_calls": [call]} for call in calls]})
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
     """A dataset of four instances of one repository, and a script for each but the last."""
-    project = make_project(tmp_path / "tool")
-    wanted = "from setuptools import setup\nsetup(name='calc', python_requires='==3.9.*')\n"
-    (project / "setup.py").write_text(wanted)
-    sha = commit(project, "for Python 3.9 alone")
-    rows = [
-        {
-            "instance_id": f"owner__tool-{number}",
-            "repo": "owner/tool",
-            "base_commit": sha,
-            "problem_statement": ISSUE,
-            "created_at": "2021-05-01T00:00:00Z",
-            "version": "1",
-            "FAIL_TO_PASS": json.dumps(["tests/test_new.py::test_mean_of_nothing"]),
-            "PASS_TO_PASS": json.dumps(["tests/test_calc.py::test_mean"]),
-            "log_parser": "parse_log_pytest",
-            "eval_type": "pass_and_fail",
-            "eval_script": EVAL.format(test=TEST),
-        }
-        for number in range(1, 5)
-    ]
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (tmp_path / "data.jsonl").write_text(lines)
-    (tmp_path / "scripts").mkdir()
-    for number, text in ((1, RIGHT), (2, WRONG), (3, CALC)):
-        (tmp_path / "scripts" / f"owner__tool-{number}.json").write_text(script(text))
-    return tmp_path
-
-
-def batch(here: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    given = ("batch", "data.jsonl", "-m", "scripted:scripts", "--mirror", ".", "-o", "out")
-    return run(here, *given, *words, **LOCAL, **environ)
+    return make_batch(tmp_path)
 
 
 def statuses(here: Path) -> dict[str, str]:
@@ -255,10 +196,7 @@ def paid(here: Path) -> Iterator[Stub]:
     def plan(name: str, said: int) -> dict[str, Any]:
         return {"content": "no"} if name == "reproduce" else says[min(said, len(says) - 1)]
 
-    folder = here / ".config" / "repair-agent"
-    folder.mkdir(parents=True)
-    prices = "\n".join(f"{name} = {usd}" for name, usd in USD.items())
-    (folder / "config.toml").write_text(f"[prices.stub]\n{prices}\n")
+    make_priced(here)
     with serving(Stub(plan)) as stub:
         yield stub
 

@@ -117,6 +117,14 @@ def test_all_that_was_spent_counts_also_on_what_failed(small: Path) -> None:
     assert found["seconds"] == {"total": 120, "median": 25}
 
 
+def test_the_grade_of_a_patch_that_was_made_anew_does_not_count(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [Made("a__x-1", vote=True), Made("a__x-2", vote=True)])
+    row = {"instance_id": "a__x-1", "model_name_or_path": "m", "model_patch": "another"}
+    (run / "predictions.jsonl").write_text(json.dumps(row) + "\n")
+    found = report(run)
+    assert (found["instances"], found["graded"], found["resolved"]) == (2, 1, 1)
+
+
 def test_each_repository_has_its_own_figures(small: Path) -> None:
     found = report(small)["by_repository"]
     assert list(found) == ["a/x", "b/y"]

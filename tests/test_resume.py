@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -14,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from agent.encoding import as_json, line_of
 from agent.recording import read_events, read_task
 from agent.records import Call, Usage
+from tests.alike import task_content
+from tests.batches import make_priced
 from tests.samples import ISSUE, PYTEST, PYTHON_PATH, REPRODUCTION, make_project
-from tests.stub_server import USD, Stub, serving
+from tests.stub_server import Stub, serving
 from tests.test_cli import PROGRAM
 from tests.test_interrupt import wait
 from tests.test_solve import MEND, SUBMIT, act
 from tools.base import Observation
-from tools.varying import steady
 
 STEPS = [
     act("read", path="calc.py"),
@@ -103,10 +102,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     make_project(folder / "project")
     (folder / "mean.md").write_text(ISSUE)
-    settings = folder / ".config" / "repair-agent"
-    settings.mkdir(parents=True)
-    prices = "\n".join(f"{name} = {value}" for name, value in USD.items())
-    (settings / "config.toml").write_text(f"[prices.stub]\n{prices}\n")
+    make_priced(folder)
     stub = Stub(plan)
     stub.requests = [("", {})] * 1000  # ids have their number in them, and are billed by length
     with serving(stub):
@@ -133,35 +129,10 @@ def undisturbed(house: House) -> Undisturbed:
     return Undisturbed(output, result, calls)
 
 
-VARYING = ("seconds", "digest", "served", "time")
-CALL = re.compile(r"call_\d+_\d+|[\d.]+ s\b")
-
-
-def plain(value: Any) -> Any:
-    """Return JSON without times and ids."""
-    if isinstance(value, dict):
-        kept = {key: each for key, each in value.items() if key not in VARYING}
-        return {CALL.sub("", key): plain(each) for key, each in kept.items()}
-    if isinstance(value, list):
-        return [plain(each) for each in value]
-    return CALL.sub("", steady(value)) if isinstance(value, str) else value
-
-
 def content(output: Path) -> dict[str, Any]:
-    """Return what a run left, but for times and ids, and the last start of each log."""
-    folder = task_of(output)
-    found: dict[str, Any] = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.suffix == ".json":
-            found[name] = json.loads(path.read_text())
-        elif path.is_file() and path.suffix != ".jsonl":
-            found[name] = path.read_text()
-    task = read_task(folder)
-    found["shared"] = [line_of(event) for event in task.shared]
-    found |= {f"attempt {log.number}": list(map(line_of, log.events)) for log in task.logs}
-    found["predictions"] = (output / "predictions.jsonl").read_text()
-    return {name: plain(json.loads(as_json(each))) for name, each in found.items()}
+    """Return what a run left of its one task, and the prediction."""
+    predictions = (output / "predictions.jsonl").read_text()
+    return {**task_content(task_of(output)), "predictions": predictions}
 
 
 MOMENTS = {

@@ -37,15 +37,15 @@ class Bash:
         """Return the output and how the command ended."""
         done = self.sandbox.run(arguments.command, timeout=arguments.timeout)
         lines = done.output.removesuffix("\n")
-        return "\n".join(part for part in (lines, ending(done, arguments.timeout)) if part)
+        return "\n".join(part for part in (lines, ending(done)) if part)
 
 
-def ending(done: Completed, timeout: float) -> str:
+def ending(done: Completed) -> str:
     """Say in one line how a command ended and, where that was not by itself, what to do."""
     if done.timed_out:
         return (
-            f"[killed after {timeout:g} s with everything it started; run less at once, or give a "
-            "larger timeout]"
+            f"[killed after {done.seconds:.1f} s with everything it started; run less at once, or "
+            "give a larger timeout]"
         )
     if done.out_of_memory:
         return f"[exit code {done.exit_code}: it was killed because memory ran out; use less]"

@@ -242,7 +242,7 @@ class RunTests:
         run = run_tests(self.sandbox, self.command, arguments.tests, timeout=arguments.timeout)
         if run.broken or not run.reports:
             said = clip(run.completed.output, 6000)
-            return f"No test ran.\n{said}\n{ending(run.completed, arguments.timeout)}"
+            return f"No test ran.\n{said}\n{ending(run.completed)}"
         return describe(run.reports)
 
 

@@ -17,13 +17,14 @@ from agent.batch.engine import Engine, Threads
 from agent.batch.halt import Halt, Heeding
 from agent.batch.models import Models, open_models
 from agent.batch.room import Room
-from agent.batch.samples import predict
+from agent.batch.samples import complete, predict
 from agent.config import Config
-from agent.errors import Interrupted, UserError
-from agent.grading.evaluate import Grader, again, grader, predictions
+from agent.errors import Interrupted, ModelLost, ModelRefused, UserError
+from agent.grading.evaluate import Grader, again, grader
 from agent.intake import dataset
 from agent.intake.issue import TaskFile
 from agent.model.purse import Purse, PurseEmpty
+from agent.predictions import predictions
 from agent.recording import read_record, read_task
 from agent.records import Image, Result, Usage
 from agent.show.progress import FileProgress
@@ -66,6 +67,8 @@ def run_batch(
     """
     tasks = batch.choice.of(dataset.tasks(batch.dataset))
     _check_same_dataset(run, batch.dataset)
+    if config.samples:
+        complete(run, config.samples)
     grades = (
         grader(run.path, batch.dataset, config.docker_host, batch.grade_seconds)
         if batch.evaluate
@@ -99,7 +102,7 @@ def _to_do(
 ) -> Iterator[TaskFile]:
     """Yield what is left to do, one at a time, putting aside what is to be done again."""
     for task in tasks:
-        if halt.is_set or tally.out_of_money:
+        if halt.is_set or tally.out_of_money or tally.model_is_away:
             return
         folder = run.path / task.id
         known: Result | None = read_record(folder / "result.json", Result)
@@ -150,7 +153,8 @@ class Work:
                 else:
                     folder.fail(error)
                 log.stage(f"failed: {problem}")
-                return Ended(task.id, "failed", None, problem=problem)
+                lost = isinstance(error, ModelLost | ModelRefused)
+                return Ended(task.id, "failed", None, problem=problem, lost=lost)
             finally:
                 image = read_record(folder.path / "image.json", Image)
                 self.room.give_back(image, task.image, log.stage)
@@ -159,7 +163,7 @@ class Work:
     def _solved(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> Result:
         result = solve(task, self.config, self.models.of(task.id), folder, watch, self.purse)
         if self.config.samples:
-            predict(self.run, read_task(folder.path), self.config.samples)
+            predict(self.run, read_task(folder.path), range(1, self.config.samples + 1))
         return result
 
     def _graded(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> bool | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,34 +13,20 @@ from typing import Any
 
 from agent.config import Config
 from agent.disk import write_whole
-from agent.encoding import complete_lines, encode
-from agent.errors import UserError
+from agent.encoding import encode
+from agent.errors import UserError, WorldError
 from agent.grades import Environment, Grade, Grades
 from agent.grading import harness
 from agent.intake import dataset
 from agent.intake.issue import TaskFile
 from agent.intake.workplace import open_workplace
-from agent.recording import read_bytes, read_record
+from agent.predictions import Prediction, predictions
+from agent.recording import read_record
 from agent.records import Image
 from tools.engine import Engine
 
 FILE = "grades.json"
 OTHER = "grade it with: swebench eval DATASET -p RUN/predictions.jsonl"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One patch to grade: `sample` is None for the one that was voted for."""
-
-    instance: str
-    sample: int | None
-    patch: str
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the patch, "" where there is none."""
-        data = self.patch.encode("utf-8", "surrogateescape")
-        return hashlib.sha256(data).hexdigest() if self.patch.strip() else ""
 
 
 class Book:
@@ -97,7 +81,7 @@ class Grader:
 
         `image` is the one on record; `ready` makes it again where it was removed.
         """
-        environment: Environment = "official" if image.made == "pulled" else "built"
+        environment = _environment(image)
         known = self.book.known(prediction, environment)
         if known:
             return known
@@ -127,6 +111,19 @@ class Grader:
         self.book.add(grade)
         return grade
 
+    def untold(self, prediction: Prediction, image: Image, problem: str) -> Grade:
+        """Keep on record, and return, why a prediction has no grade; it is tried again later."""
+        digest, environment = prediction.digest, _environment(image)
+        grade = Grade(
+            prediction.instance, prediction.sample, digest, None, environment, problem=problem
+        )
+        self.book.add(grade)
+        return grade
+
+
+def _environment(image: Image) -> Environment:
+    return "official" if image.made == "pulled" else "built"
+
 
 def again(image: Image, issue: TaskFile, config: Config, say: Callable[[str], None]) -> Image:
     """Return an instance's environment, made again where it was removed; raises WorldError.
@@ -146,23 +143,6 @@ def grader(run: Path, name: str, docker_host: str | None, seconds: int) -> Grade
     if not any("FAIL_TO_PASS" in row for row in rows.values()):
         raise UserError(f"{name} holds no tests to grade by", "name SWE-bench's own dataset")
     return Grader(run, rows, Book(run), docker_host, seconds)
-
-
-def predictions(run: Path, instance: str | None = None) -> Iterator[Prediction]:
-    """Yield the predictions of a run, of all its instances or of one: voted, then samples."""
-    files = [run / "predictions.jsonl", *sorted(run.glob("predictions-*.jsonl"), key=_number)]
-    for path in files:
-        latest: dict[str, Prediction] = {}
-        for line in complete_lines(read_bytes(path) or b"").splitlines():
-            row = json.loads(line)
-            found = Prediction(row["instance_id"], _number(path) or None, row["model_patch"] or "")
-            latest[found.instance] = found
-        yield from (one for one in latest.values() if instance in (None, one.instance))
-
-
-def _number(path: Path) -> int:
-    digits = path.stem.rpartition("-")[2]
-    return int(digits) if digits.isdecimal() else 0
 
 
 def evaluate(
@@ -186,5 +166,10 @@ def evaluate(
         image: Image | None = read_record(grader.run / instance / "image.json", Image)
         if image is None:
             raise UserError(f"{instance} has no image on record", "solve it first")
-        grades.append(grader.grade(prediction, image, say, partial(ready, instance, image)))
+        try:
+            grade = grader.grade(prediction, image, say, partial(ready, instance, image))
+        except WorldError as error:  # the others may be graded all the same
+            say(f"{instance} could not be graded: {error.message}")
+            grade = grader.untold(prediction, image, error.message)
+        grades.append(grade)
     return grades

@@ -10,8 +10,9 @@ from rich.console import Console
 from agent.config import Config
 from agent.errors import UserError
 from agent.grades import Grade
-from agent.grading.evaluate import again, evaluate, grader, predictions
+from agent.grading.evaluate import again, evaluate, grader
 from agent.intake.named import Options, task_named
+from agent.predictions import predictions
 from agent.recording import read_info
 from agent.records import Image
 from agent.show.progress import progress

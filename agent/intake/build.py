@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +28,13 @@ LINES, SHOWN_LINES = 3, 20
 """How many of a failed step's last lines its error holds, and how many are shown before it."""
 CACHE_VOLUME = "repair-agent-cache"
 VENV = "/opt/venv"
+UNREACHED = re.compile(
+    r"connection refused|connect error|dns error|name resolution|could not resolve|"
+    r"network is unreachable|certificate verify failed|invalid peer certificate",
+    re.IGNORECASE,
+)
+"""What pip, uv and apt say where it is the way to a registry that fails."""
+AWAY = "the registry was not reached: check network, proxy and CA bundle, then start it again"
 HINT = "its last lines are above; try another Python, mend the build files, or give --image"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STEP = {
@@ -122,7 +130,8 @@ class Build:
             for line in last:
                 self._say(f"  {self.clean(line)}")
             shown = f"{title}: `{self._short(command)}` failed with exit code {code}"
-            raise InstallFailed(f"{shown}: {self._ending(last)}", HINT)
+            away = UNREACHED.search("\n".join(last))
+            raise InstallFailed(f"{shown}: {self._ending(last)}", AWAY if away else HINT)
         return text
 
     def _short(self, command: str) -> str:

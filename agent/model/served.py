@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent.errors import ModelLost, UserError
+from agent.errors import ModelLost, ModelRefused
 from agent.model.client import LOST_TRIES, TRIES, Answer, Connection, Patience
 from agent.model.dialect import Dialect
 from agent.model.failures import Refused, Unanswered, Waste
@@ -67,8 +67,8 @@ class ServedModel:
         """Return n replies, in as few requests as the server takes.
 
         Fewer, when the server fails after some: these are paid for, and the next request tells.
-        Raises UserError when the very first request is refused, ModelLost for a later one and for
-        a server that is away, ContextOverflow.
+        Raises ModelRefused when the very first request is refused, ModelLost for a later one and
+        for a server that is away, ContextOverflow.
         """
         sampling = Sampling(n, temperature, seed, grammar)
         ask = Ask(messages, tools, sampling, max_tokens)
@@ -162,7 +162,7 @@ class ServedModel:
     def _refused(self, refusal: Refused, usage: Usage) -> Exception:
         message, hint, users = explained(refusal, self.model, self.connection.shown, self.offers)
         if users and not self._answered:
-            return UserError(message, hint)
+            return ModelRefused(message, hint)
         return ModelLost(message, f"{hint}; {RESUME}", usage)
 
 

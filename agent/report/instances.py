@@ -10,15 +10,14 @@ from agent.encoding import event_of
 from agent.errors import UserError, from_os_error
 from agent.events import Header
 from agent.grades import Environment, Grade, Grades
+from agent.predictions import predictions
 from agent.recording import (
     Failure,
     Run,
     RunInfo,
     load_run,
     read_events,
-    read_log,
     read_record,
-    rebuilt,
 )
 from agent.records import FORMAT, Call, Result, Status, Usage
 
@@ -76,9 +75,12 @@ def read_run(path: Path) -> RunRecord:
     grades = read_grades(run.folder)
     config = _config(run.info)
     samples = config.get("samples")
+    patches = {(one.instance, one.sample): one.digest for one in predictions(run.folder)}
     marks: dict[str, list[Grade]] = {}
     for grade in grades.grades if grades is not None else ():
-        marks.setdefault(grade.instance, []).append(grade)
+        of = grade.instance, grade.sample
+        if patches.get(of, grade.patch) == grade.patch:  # else it is of a patch that is no more
+            marks.setdefault(grade.instance, []).append(grade)
     return RunRecord(
         known_as=(run.info.id if run.info else run.folder.name, str(run.folder)),
         model=str(config["model"]) if config.get("model") else None,
@@ -144,11 +146,10 @@ def _usage(result: Result) -> Usage:
 
 
 def _spent(folder: Path) -> Usage:
-    """Sum what a task without a result had cost by its logs; usd is None if any of it is."""
-    logs = [log for path in folder.glob("attempt-*.jsonl") if (log := read_log(path)) is not None]
-    parts = [rebuilt(log).usage for log in logs]
-    parts += [e.usage for e in read_events(folder / "shared.jsonl") if isinstance(e, Call)]
-    return total(part for part in parts if part != Usage())
+    """Sum what a task without a result had cost, all starts; usd is None if any of it is."""
+    logs = [*folder.glob("attempt-*.jsonl"), folder / "shared.jsonl"]
+    calls = [event for log in logs for event in read_events(log) if isinstance(event, Call)]
+    return total(call.usage for call in calls if not call.served and call.usage != Usage())
 
 
 def total(parts: Iterable[Usage]) -> Usage:

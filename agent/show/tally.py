@@ -20,6 +20,8 @@ from agent.show.figures import clock, money
 from agent.show.visible import one_line
 
 REDRAWS_PER_SECOND = 2.0
+MOST_LOST = 3
+"""Instances in a row whose model did not answer, after which no other begins."""
 MOST_SHOWN = 12
 """Instances at work that are shown by name."""
 ORDER = ("verified", "unverified", "disagree", "no_patch", "failed", "out of money", "stopped")
@@ -30,7 +32,8 @@ class Ended:
     """How one instance ended.
 
     `state` is a result's status, `failed`, `out of money` or `stopped`; `resolved` is None where
-    it was not graded; `earlier` tells that an earlier start of the batch finished it.
+    it was not graded; `earlier` tells that an earlier start of the batch finished it, `lost` that
+    its model did not answer any more.
     """
 
     id: str
@@ -39,6 +42,7 @@ class Ended:
     resolved: bool | None = None
     problem: str = ""
     earlier: bool = False
+    lost: bool = False
 
 
 class Tally:
@@ -50,6 +54,7 @@ class Tally:
         self._all = 0
         self.counts: Counter[str] = Counter()
         self.earlier = self.resolved = self.graded = 0
+        self._lost_in_a_row = 0
         self._tokens, self._usd = 0, 0.0
         self._working: dict[str, tuple[str, Usage]] = {}
         self._live = (
@@ -62,6 +67,11 @@ class Tally:
     def out_of_money(self) -> bool:
         """Tell whether an instance was left for want of money: no other begins."""
         return self.counts["out of money"] > 0
+
+    @property
+    def model_is_away(self) -> bool:
+        """Tell whether the model seems to be lost for good: no other instance begins."""
+        return self._lost_in_a_row >= MOST_LOST
 
     @property
     def failed(self) -> int:
@@ -94,6 +104,8 @@ class Tally:
             self._working.pop(ended.id, None)
             self.counts[ended.state] += 1
             self.earlier += ended.earlier
+            if not ended.earlier:
+                self._lost_in_a_row = self._lost_in_a_row + 1 if ended.lost else 0
             self.graded += ended.resolved is not None
             self.resolved += bool(ended.resolved)
             if ended.result and not ended.earlier:
@@ -120,7 +132,9 @@ class Tally:
         text = ", ".join(parts) or "nothing was to do"
         graded = f"; {self.resolved} of {self.graded} graded resolved" if self.graded else ""
         earlier = f"; {self.earlier} finished earlier" if self.earlier else ""
-        return f"{text}{graded}{earlier}"
+        left = self._all - sum(self.counts.values())
+        reason = "the model is away" if self.model_is_away else "nothing more was begun"
+        return f"{text}{graded}{earlier}" + (f"; {left} left, {reason}" if left else "")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:

@@ -1,0 +1,44 @@
+"""What a run predicts: a patch for each instance, the voted one and those of single attempts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.encoding import complete_lines
+from agent.recording import read_bytes
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One patch to grade: `sample` is None for the one that was voted for."""
+
+    instance: str
+    sample: int | None
+    patch: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the patch, "" where there is none."""
+        data = self.patch.encode("utf-8", "surrogateescape")
+        return hashlib.sha256(data).hexdigest() if self.patch.strip() else ""
+
+
+def predictions(run: Path, instance: str | None = None) -> Iterator[Prediction]:
+    """Yield the predictions of a run, of all its instances or of one: voted, then samples."""
+    files = [run / "predictions.jsonl", *sorted(run.glob("predictions-*.jsonl"), key=_number)]
+    for path in files:
+        latest: dict[str, Prediction] = {}
+        for line in complete_lines(read_bytes(path) or b"").splitlines():
+            row = json.loads(line)
+            found = Prediction(row["instance_id"], _number(path) or None, row["model_patch"] or "")
+            latest[found.instance] = found
+        yield from (one for one in latest.values() if instance in (None, one.instance))
+
+
+def _number(path: Path) -> int:
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
