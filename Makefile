@@ -29,7 +29,7 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed engine
-	@for file in tests/bench/bench_*.py; do $(BIN)/python "$$file" || exit 1; done
+	@for file in tests/bench/bench_*.py; do $(BIN)/python -m "tests.bench.$$(basename $$file .py)" || exit 1; done
 
 demo: $(VENV)/.installed engine
 	@SEED=$(SEED) tests/demo/run $(BIN)
