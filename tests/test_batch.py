@@ -181,6 +181,14 @@ def test_the_harness_grades_and_only_changed_patches_are_run_again(
         runs = [one["harness_run"] for one in changed]
         assert (runs[0], runs[1] == grades.grades[1].harness_run) == (told[0]["harness_run"], False)
         assert git(here / "tool", "status", "--porcelain") == ""
+
+        predictions.write_text(predictions.read_text().replace("7.0", "8.0").replace("0.0", "9.0"))
+        away = {"DOCKER_HOST": f"unix://{here}/none.sock"}
+        nowhere = run(here, "evaluate", "out", "--json", "--mirror", ".", **docker, **away)
+        assert nowhere.returncode == 6, nowhere.stderr
+        told = json.loads(nowhere.stdout)
+        assert [one["resolved"] for one in told] == [None, None, False], "each was tried"
+        assert "owner__tool-2 could not be graded: " in nowhere.stderr
     finally:
         for tag in (tag for one in engine.images() for tag in one.tags):
             if tag.startswith("repair-agent/tool:"):

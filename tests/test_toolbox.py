@@ -7,7 +7,9 @@ import pytest
 
 from agent.planner.free import toolbox
 from tests.samples import PYTEST, make_project, sandbox_of
+from tools import bounded
 from tools.base import EpisodeOver, Observation, ToolCall
+from tools.bounded import Bounded
 from tools.sandbox import Sandbox
 from tools.toolbox import Toolbox
 
@@ -97,6 +99,17 @@ def test_bash_says_how_a_command_ended(tools: Toolbox) -> None:
     late = call(tools, "bash", command="echo begun; sleep 60", timeout=0.3).text
     assert "begun" in late
     assert "killed after 0.3 s" in late
+
+
+def test_no_command_goes_on_when_the_time_of_the_work_is_over(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "LEAST_SECONDS", 0.2)
+    left = [1.0, -5.0, None]
+    tools = toolbox(Bounded(sandbox, lambda: left.pop(0)), PYTEST)
+    assert "killed after 1.0 s" in call(tools, "bash", command="sleep 60", timeout=1800).text
+    assert "killed after 0.2 s" in call(tools, "bash", command="sleep 60", timeout=1800).text
+    assert "killed after 0.3 s" in call(tools, "bash", command="sleep 60", timeout=0.3).text
 
 
 def test_an_observation_is_at_most_ten_thousand_characters(tools: Toolbox) -> None:
