@@ -35,7 +35,7 @@ from tools.engine import Engine
 from tools.launcher import Launcher
 from tools.sandbox_docker import DockerSandbox
 
-INSTANCES, EARLY = 40, 10
+INSTANCES, EARLY = 15, 5
 MOST_OVERHEAD, MOST_MEGABYTES, MOST_GROWTH = 0.5, 200.0, 10.0
 WAITS = (
     (requests.Session, "send"),
