@@ -2,7 +2,7 @@
 
 Exception
 ├── UserError    (tools.base)   2    the user's words are wrong
-│   └── ModelRefused            2    the model's server takes not the key, the name or the request
+│   └── ModelRefused            2    the model's server refused the key, name or request
 ├── WorldError   (tools.base)   6    the world is wrong: engine, registry, network, disk
 │   └── ModelLost               6    the model's server is away or refuses; may have cost money
 BaseException

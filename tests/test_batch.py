@@ -168,6 +168,12 @@ def test_the_harness_grades_and_only_changed_patches_are_run_again(
         tags = [tag for one in engine.images() for tag in one.tags]
         assert not [tag for tag in tags if tag.startswith("repair-agent/tool:")], "given back"
 
+        resumed = run(
+            here, "batch", "data.jsonl", "-m", "scripted:scripts", "--mirror", ".", "-o", "out",
+            "--slice", ":3", "--evaluate", **(LOCAL | docker),
+        )  # fmt: skip
+        assert "1 of 3 graded resolved; 3 finished earlier" in resumed.stderr
+
         again = run(here, "evaluate", "out", "--json", **docker)
         assert again.returncode == 0, again.stderr
         told = json.loads(again.stdout)

@@ -116,7 +116,8 @@ def _to_do(
         if known is None or ungraded:
             yield task
         else:
-            tally.end(Ended(task.id, known.status, known, earlier=True))
+            resolved = grader.resolved(task.id) if grader else None
+            tally.end(Ended(task.id, known.status, known, resolved, earlier=True))
 
 
 @dataclass(frozen=True)

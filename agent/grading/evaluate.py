@@ -43,6 +43,10 @@ class Book:
         same = found and (found.patch, found.environment) == (prediction.digest, environment)
         return found if found and same and found.resolved is not None else None
 
+    def of(self, instance: str, sample: int | None = None) -> Grade | None:
+        """Return the last grade of an instance's voted patch, or of a sample."""
+        return self._grades.get((instance, sample))
+
     def add(self, grade: Grade) -> None:
         """Keep a grade in place of an earlier one."""
         with self._lock:
@@ -69,6 +73,11 @@ class Grader:
         """Tell whether all predictions of an instance are graded."""
         known = {(one.sample, one.patch) for one in self.book if one.instance == instance}
         return all((one.sample, one.digest) in known for one in predictions(run, instance))
+
+    def resolved(self, instance: str) -> bool | None:
+        """Return what is known of the voted patch of an instance."""
+        found = self.book.of(instance)
+        return found.resolved if found else None
 
     def grade(
         self,
