@@ -1,4 +1,5 @@
 # make test    everything the tests need, then the tests
+# make test-long  the same, and the tests that take a minute or more each
 # make check   format, lint, types
 # make bench   the bounds that benchmarks hold
 # make demo    a real issue, repaired by the embedded model; SEED=N for a certain seed
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHELL := /bin/bash
 
-.PHONY: test check bench demo engine clean
+.PHONY: test test-long check bench demo engine clean
 
 $(VENV)/.installed: pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.11, or give another: make PYTHON=python3.12" >&2; exit 2; }
@@ -22,6 +23,10 @@ engine:
 test: $(VENV)/.installed engine
 	$(BIN)/python -m tests.prepare
 	$(BIN)/python -m pytest -n 2 --durations 15
+
+test-long: $(VENV)/.installed engine
+	$(BIN)/python -m tests.prepare
+	$(BIN)/python -m pytest -n 2 --durations 15 --long
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

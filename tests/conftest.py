@@ -23,6 +23,19 @@ LABELS = {"repair-agent": "test"}
 NO_PYTHON = "rm -rf /usr/bin/python3* /usr/local/bin/python3* /bin/bash /usr/bin/bash"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests that take longest be asked for."""
+    parser.addoption("--long", action="store_true", help="also run what takes longest")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the longest tests out unless they are asked for; pytest counts them as deselected."""
+    left = [item for item in items if "long" in item.keywords and not config.getoption("long")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The Docker engine; without one, tests that need it fail and say what to do."""

@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -65,6 +65,15 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     stub: Stub
+    held: set[socket.socket]
+
+    def setup(self) -> None:
+        super().setup()
+        self.held.add(self.connection)
+
+    def finish(self) -> None:
+        self.held.discard(self.connection)
+        super().finish()
 
     def do_GET(self) -> None:
         if self.path == "/v1/models":
@@ -204,8 +213,12 @@ def as_text(call: Body) -> str:
 
 @contextmanager
 def serving(stub: Stub, port: int = 0) -> Iterator[Stub]:
-    """Run the server, on a port of its own unless one is named, until the block ends."""
-    handler = type("Bound", (Handler,), {"stub": stub})
+    """Run the server, on a port of its own unless one is named, until the block ends.
+
+    Connections that clients keep end with it, as those of a program that dies do.
+    """
+    held: set[socket.socket] = set()
+    handler = type("Bound", (Handler,), {"stub": stub, "held": held})
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -216,6 +229,9 @@ def serving(stub: Stub, port: int = 0) -> Iterator[Stub]:
         finally:
             server.shutdown()
             thread.join()
+            for connection in list(held):
+                with suppress(OSError):  # it was closed meanwhile
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def fails(

@@ -60,6 +60,7 @@ def images(engine: Engine) -> Iterator[None]:
             engine.remove_image(tag)
 
 
+@pytest.mark.long
 def test_registries_that_are_away(here: Path, python_image: str, images: None) -> None:
     rows = [json.loads(line) for line in (here / "data.jsonl").read_text().splitlines()]
     rows[0]["image"] = "127.0.0.1:9/owner/tool:1"  # its own image cannot be pulled either
@@ -178,6 +179,7 @@ def dying(stub: Stub, after: int, seconds: float) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.long
 def test_a_model_server_that_dies_for_a_minute(here: Path) -> None:
     make_priced(here)
     stub = Stub(plan)

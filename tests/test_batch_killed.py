@@ -24,7 +24,7 @@ from tests.test_cli import PROGRAM, SPOILING
 from tests.test_interrupt import wait
 from tests.test_solve import MEND, SUBMIT, act
 
-INSTANCES, WORKERS, SAMPLES, KILLS = 3, 2, 2, 5
+WORKERS, SAMPLES = 2, 2
 STEPS = [
     act("read", path="calc.py"),
     act("bash", command="sleep 0.2; echo $PWD"),
@@ -83,7 +83,6 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    make_batch(tmp_path, INSTANCES)
     make_priced(tmp_path)
     stub = Stub(plan)
     stub.requests = [("", {})] * 1000  # ids have their number in them, and are billed by length
@@ -98,17 +97,23 @@ def calls_of(output: Path) -> list[tuple[str, Call]]:
             if isinstance(one, Call)]  # fmt: skip
 
 
-def test_a_batch_killed_at_five_random_moments_ends_as_if_undisturbed(house: House) -> None:
+@pytest.mark.parametrize(("instances", "kills"), [
+    (2, 1), pytest.param(3, 5, marks=pytest.mark.long)
+])  # fmt: skip
+def test_a_batch_killed_at_random_moments_ends_as_if_undisturbed(
+    house: House, instances: int, kills: int
+) -> None:
+    make_batch(house.folder, instances)
     # What the model can do is remembered from here on.
     house.finish(house.folder / "first", "--slice", ":1")
     whole, output = house.folder / "whole", house.folder / "out"
     before = len(house.server.requests)
     house.finish(whole)
     each = len(house.server.requests) - before
-    assert each == INSTANCES * (1 + SAMPLES * len(STEPS)) == len(calls_of(whole))
+    assert each == instances * (1 + SAMPLES * len(STEPS)) == len(calls_of(whole))
 
     before, chance = len(house.server.requests), Random(20261125)
-    moments = sorted(chance.sample(range(1, each), KILLS))
+    moments = sorted(chance.sample(range(1, each), kills))
     for moment in moments:
         house.kill(output, before + moment, chance.uniform(0, 0.5))
     said = house.finish(output)
@@ -118,7 +123,7 @@ def test_a_batch_killed_at_five_random_moments_ends_as_if_undisturbed(house: Hou
                    if not one.served)  # fmt: skip
     assert max(live.values()) == 1, "no reply that was stored is paid for again"
     assert sum(live.values()) == each
-    assert each <= asked <= each + KILLS * WORKERS, "what was under way at a kill is asked again"
+    assert each <= asked <= each + kills * WORKERS, "what was under way at a kill is asked again"
     assert f"{len(house.finished)} finished earlier" in said or not house.finished
     ours, theirs = run_content(output), run_content(whole)
     assert ours.keys() == theirs.keys()

@@ -79,6 +79,7 @@ def test_uv_gives_what_nothing_else_has(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     Path(sys.base_prefix) in interpreter.SYSTEM, reason="this Python is the distribution's own"
 )

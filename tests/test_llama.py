@@ -71,7 +71,7 @@ class TestEmbedded:
         assert "setup.py" in reply.tool_calls[0].arguments
 
 
-@pytest.mark.parametrize("api", ["chat", "text"])
+@pytest.mark.parametrize("api", ["chat", pytest.param("text", marks=pytest.mark.long)])
 def test_a_task_runs_with_it_to_a_verdict(tmp_path: Path, model_path: Path, api: str) -> None:
     bench = Bench(tmp_path)
     result = bench.solve(

@@ -106,6 +106,7 @@ def test_an_attempt_without_a_change_has_no_patch_again(bench: Bench) -> None:
     assert (code, text) == (0, "exact: 2 actions, no patch, as before\n")
 
 
+@pytest.mark.long
 def test_guided_attempts_are_done_again_with_what_was_proven_before(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     (tmp_path / "mean.md").write_text(ISSUE + "\n`mean([])` should be `0.0`\n")

@@ -36,7 +36,7 @@ from tools.engine import Engine
 from tools.launcher import Launcher
 from tools.sandbox_docker import DockerSandbox
 
-INSTANCES, EARLY = 15, 5
+INSTANCES, EARLY = 10, 5
 SPARSE = 5
 """Beyond the first ones every fifth hands in a patch: judging one takes most of the time."""
 MOST_OVERHEAD, MOST_MEGABYTES, MOST_GROWTH = 0.5, 200.0, 10.0
