@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from agent import mini_swe_agent_steps
 from agent.model.protocol import Capabilities, Replies
 from agent.recording import RecordedTask, load_task
 from agent.records import Call, Message, Sampling, Usage
@@ -28,6 +29,8 @@ from tools.base import EpisodeOver, ToolCall, UserError
 from tools.sandbox import COMMAND_SECONDS
 
 FORM = 'a JSON object such as {"attempt-1": [{"tool_calls": [{"name": "bash", "arguments": {}}]}]}'
+REPLAYED = mini_swe_agent_steps.NAME
+"""The agent whose commands are those of a plain shell."""
 MOST_SILENT = 2
 """Replies without a call, in a row, that a replay keeps: at three an attempt ends."""
 MOST_SECONDS = 1800.0
@@ -201,6 +204,11 @@ def replayed(recorded: Trajectory) -> list[Message]:
     `submit`. Of more replies in a row that ran nothing than an attempt survives, the last ones
     stay where the recording goes on. Raises UserError when its commands are not for a shell.
     """
+    if recorded.agent.partition(" ")[0] != REPLAYED:
+        raise UserError(
+            f"{recorded.id} is a run of {recorded.agent}, whose tools are not those of this agent",
+            f"give a run of {REPLAYED}, or the folder of a task that was recorded here",
+        )
     program = posixpath.basename(next(iter(recorded.environment.interpreter), ""))
     if program not in ("bash", "sh"):
         raise UserError(
@@ -210,7 +218,7 @@ def replayed(recorded: Trajectory) -> list[Message]:
     silent: list[Message] = []
     for step in recorded.steps:
         calls = tuple(_bash(call, step, recorded) for call in step.calls)
-        silent.append(Message("", "assistant", step.thought, calls))
+        silent.append(Message("", "assistant", step.thought or step.reasoning, calls))
         if calls:
             replies += silent[-MOST_SILENT - 1 :]
             silent = []
