@@ -248,7 +248,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one check did with one candidate; `candidate` is `base` for the clean repository."""
+    """What one check did with one candidate; `candidate` is `base` for the clean repository.
+
+    `output` is the whole of what it printed when it failed, clipped; "" where it passed, and where
+    it failed as on the clean base.
+    """
 
     candidate: str
     check: str
@@ -256,6 +260,7 @@ class Outcome:
     digest: str = ""
     message: str = ""
     seconds: float = 0.0
+    output: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from agent.judge.evidence import CheckFile
 from agent.judge.reason import issue_reason
 from agent.records import Candidate, Check, Matrix, Outcome, TestResult
 from tools.base import SandboxLost
+from tools.clip import clip
 from tools.junit import CaseReport
 from tools.run_tests import Canaries, run_tests
 from tools.sandbox import Sandbox
@@ -25,6 +26,8 @@ FILE_SECONDS = 120.0
 """Time for one of them."""
 ROW_SECONDS = 600.0
 WORKERS = 2
+OUTPUT = 4000
+"""Characters of what a failing check printed that are kept."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,10 @@ def verify(
     checks, unstable, volatile = _checks(believed, first, again, issue)
     outcomes = [_outcome(BASE, check, first[check.id], volatile) for check in checks]
     for candidate, row in zip(candidates, rows, strict=True):
-        outcomes += [_judged(candidate.id, check, row[check.author], volatile) for check in checks]
+        outcomes += [
+            _judged(candidate.id, check, row[check.author], volatile, first[check.id])
+            for check in checks
+        ]
     matrix = Matrix(tuple(checks), tuple(outcomes), tuple(unstable), tuple(notes))
     known = [
         replace(one, applies=all(part.applies for part in row.values()))
@@ -246,17 +252,24 @@ def _result(report: CaseReport) -> TestResult:
     return "fail" if report.result == "skip" else report.result
 
 
-def _judged(candidate: str, check: Check, part: Part, volatile: Container[str]) -> Outcome:
+def _judged(
+    candidate: str, check: Check, part: Part, volatile: Container[str], base: CaseReport
+) -> Outcome:
     report = part.reports.get(check.id)
     if part.tampered:
         return Outcome(candidate, check.id, "tampered", message=part.tampered)
     if report is None:
         result: TestResult = "timeout" if part.timed_out else "error"
         return Outcome(candidate, check.id, result, message=part.broken or "it did not run")
-    return _outcome(candidate, check, report, volatile)
+    return _outcome(candidate, check, report, volatile, base.digest)
 
 
-def _outcome(candidate: str, check: Check, report: CaseReport, volatile: Container[str]) -> Outcome:
+def _outcome(
+    candidate: str, check: Check, report: CaseReport, volatile: Container[str], same_as: str = ""
+) -> Outcome:
     digest = "" if check.id in volatile else report.digest
     message = f"skipped: {report.message}" if report.result == "skip" else report.message
-    return Outcome(candidate, check.id, _result(report), digest, message, report.seconds)
+    # What fails everywhere as it does on the base is kept once.
+    told = candidate == BASE or report.digest != same_as
+    output = clip(report.text, OUTPUT) if told else ""
+    return Outcome(candidate, check.id, _result(report), digest, message, report.seconds, output)

@@ -62,7 +62,15 @@ class Diff:
     text: str
 
 
-Block = Heading | Paragraph | Bullets | Table | Diff
+@dataclass(frozen=True)
+class Output:
+    """What a program or a model said, line by line; `bad` where it tells of a failure."""
+
+    text: str
+    bad: bool = False
+
+
+Block = Heading | Paragraph | Bullets | Table | Diff | Output
 
 
 def markdown(blocks: Sequence[Block]) -> str:
@@ -84,6 +92,9 @@ def _markdown(block: Block) -> str:
         case Diff(text):
             fence = "`" * max(3, _longest_run(text) + 1)
             return f"{fence}diff\n{_lines(text)}\n{fence}"
+        case Output(text):
+            fence = "`" * max(3, _longest_run(text) + 1)
+            return f"{fence}\n{_lines(text)}\n{fence}"
 
 
 def _inline(words: Words) -> str:
@@ -128,10 +139,11 @@ def _lines(patch: str) -> str:
 
 def screen(blocks: Sequence[Block]) -> RenderableType:
     """Return the page for a terminal of any width."""
-    return Group(*(part for block in blocks for part in (_screen(block), Text(""))))
+    return Group(*(part for block in blocks for part in (screen_of(block), Text(""))))
 
 
-def _screen(block: Block) -> RenderableType:
+def screen_of(block: Block) -> RenderableType:
+    """Return one block for the terminal."""
     match block:
         case Heading(text, level):
             return Text(one_line(text), style="bold reverse" if level == 1 else "bold")
@@ -149,6 +161,8 @@ def _screen(block: Block) -> RenderableType:
             return grid
         case Diff(text):
             return Text("\n").join(map(_diff_line, _lines(text).split("\n")))
+        case Output(text, bad):
+            return Text(_lines(text), style="red" if bad else "", overflow="fold")
 
 
 def _text(words: Words) -> Text:

@@ -1,0 +1,146 @@
+"""The inspector in a terminal: which screen follows on which, copying, the editor."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from agent.encoding import as_bytes
+from agent.errors import UserError
+from agent.inspector.compare import CompareScreen
+from agent.inspector.dialogs import Above, help_page
+from agent.inspector.lists import Listing, RunsScreen, TasksScreen
+from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf
+from agent.inspector.task_screen import TaskScreen
+from agent.inspector.widgets import Page
+from agent.show.blocks import Block, markdown
+
+
+class Inspector(App[None]):
+    """Opens on whatever was named; `editor` is the user's, as a command line."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "repair-agent inspect"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"), (90, "-wide"),
+    ]  # fmt: skip
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (16, "-high")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c,ctrl+q", "quit", "out", show=False, priority=True),
+    ]
+
+    def __init__(self, opened: Opened, editor: str = "vi", beside: OpenedRun | None = None) -> None:
+        super().__init__()
+        self._opened, self._editor, self._beside = opened, editor, beside
+        self._first: OpenedTask | None = None
+
+    def on_mount(self) -> None:
+        """Show the runs, the tasks of one, its only task, or two of them side by side."""
+        self.theme = "textual-dark"
+        if isinstance(self._opened, RunShelf):
+            self.push_screen(RunsScreen(self._opened))
+        elif self._beside is not None:
+            one, other = two_tasks(self._opened, self._beside)
+            self.push_screen(CompareScreen(one, other, (0, 0)))
+        else:
+            self.show_run(self._opened)
+
+    def show_run(self, run: OpenedRun) -> None:
+        """Show a run's tasks; the task itself where there is only one."""
+        if len(run.ids) == 1:
+            self.show_task(run.task(run.ids[0]), lambda: run.task(run.ids[0]))
+        else:
+            self.push_screen(TasksScreen(run))
+
+    def show_task(self, task: OpenedTask, again: Callable[[], OpenedTask] | None = None) -> None:
+        """Show one task, read anew with `again` when its folder changes."""
+        self.push_screen(TaskScreen(task, again))
+
+    def compare(self, task: OpenedTask, index: int) -> None:
+        """Show an attempt beside the next one of its task."""
+        if len(task.episodes) < 2:
+            self.notify("there is one attempt only; inspect RUN OTHER compares two", markup=False)
+            return
+        self.push_screen(CompareScreen(task, task, (index, (index + 1) % len(task.episodes))))
+
+    def compare_with(self, task: OpenedTask) -> None:
+        """Keep a task; with one kept, show both side by side."""
+        if not task.episodes:
+            raise UserError(f"{task.id} has no attempt to compare")
+        if self._first is None or self._first.id == task.id:
+            self._first = task
+            self.notify(f"{task.id}: c on another task shows both", markup=False)
+            return
+        one, self._first = self._first, None
+        self.push_screen(CompareScreen(one, task, (0, 0)))
+
+    def action_back(self) -> None:
+        """Go back to the screen before; from the first one, out."""
+        # Below the first screen of ours is textual's own empty one.
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+        else:
+            self.exit()
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        self.push_screen(Above(help_page()))
+
+    def _shown(self) -> str:
+        screen: Screen[object] = self.screen
+        if isinstance(screen, Listing):
+            return screen.text
+        blocks: Sequence[Block] = ()
+        if isinstance(screen, TaskScreen | CompareScreen):
+            blocks = screen.shown
+        elif isinstance(screen, Above):
+            blocks = screen.query_one(Page).page
+        return markdown(blocks)
+
+    def action_copy(self) -> None:
+        """Copy what is shown."""
+        text = self._shown()
+        self.copy_to_clipboard(text)
+        self.notify(f"copied {len(text):,} characters", markup=False)
+
+    def action_edit(self) -> None:
+        """Open what is shown in the editor; nothing there comes back."""
+        with tempfile.TemporaryDirectory(prefix="repair-agent-") as folder:
+            path = Path(folder) / "shown.md"
+            path.write_bytes(as_bytes(self._shown()))
+            try:
+                command = [*shlex.split(self._editor), str(path)]
+                with self.suspend():
+                    subprocess.run(command, check=False)
+            except (OSError, ValueError) as error:
+                told = f"cannot start {self._editor}: {error}; set EDITOR"
+                self.notify(told, severity="error", markup=False)
+
+
+def two_tasks(one: OpenedRun, other: OpenedRun) -> tuple[OpenedTask, OpenedTask]:
+    """Return the task that two runs share, or the only one of each; raises UserError."""
+    shared = [name for name in one.ids if name in other.ids]
+    names = (shared[0], shared[0]) if shared else (one.ids[:1] + other.ids[:1])
+    if len(names) < 2 or (not shared and (len(one.ids) > 1 or len(other.ids) > 1)):
+        raise UserError(
+            f"{one.name} and {other.name} share no task", "name the folders of two tasks"
+        )
+    found = one.task(names[0]), other.task(names[1])
+    for task in found:
+        if not task.episodes:
+            raise UserError(f"{task.id} has no attempt to compare", "name one that has")
+    return found
+
+
+def run(opened: Opened, editor: str, beside: OpenedRun | None = None) -> None:
+    """Show it until the user leaves."""
+    Inspector(opened, editor, beside).run()

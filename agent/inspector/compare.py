@@ -1,0 +1,147 @@
+"""Two attempts side by side: of one task, or of one task in two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from agent.inspector import pages
+from agent.inspector.dialogs import Above
+from agent.inspector.opened import OpenedTask
+from agent.inspector.widgets import Lines, Page, StepList
+from agent.records import Candidate
+from agent.show.blocks import Block
+from agent.show.figures import money, several, tokens
+from agent.show.visible import one_line
+
+SIDES = ("a", "b")
+
+
+class CompareScreen(Screen[None]):
+    """Two columns: what an attempt was, its steps, and the step under the cursor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("J", "both(1)", "both on"),
+        Binding("K", "both(-1)", "both back"),
+        Binding("left_square_bracket", "episode(-1)", show=False),
+        Binding("right_square_bracket", "episode(1)", "attempt"),
+        Binding("d", "difference", "diff patches"),
+        Binding("h", "pane(-1)", show=False),
+        Binding("l", "pane(1)", show=False),
+        Binding("y", "app.copy", "copy", show=False),
+        Binding("o", "app.edit", "editor", show=False),
+        Binding("question_mark", "app.help", "help"),
+        Binding("q,escape", "app.back", "back"),
+    ]
+
+    def __init__(self, one: OpenedTask, other: OpenedTask, indexes: tuple[int, int]) -> None:
+        super().__init__()
+        self._tasks = (one, other)
+        self._indexes = list(indexes)
+
+    def compose(self) -> ComposeResult:
+        """Lay out both sides."""
+        with Horizontal(classes="compare"):
+            for side in SIDES:
+                with Vertical(classes="side"):
+                    yield Static("", id=f"about-{side}", classes="about", markup=False)
+                    yield StepList(id=f"steps-{side}")
+                    yield Page(id=f"page-{side}")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Show both attempts from their first steps."""
+        for number in (0, 1):
+            self._fill(number)
+        self.query_one("#steps-a").focus()
+
+    def _fill(self, number: int) -> None:
+        task, side = self._tasks[number], SIDES[number]
+        episode = task.episodes[self._indexes[number]]
+        self.query_one(f"#about-{side}", Static).update(_about(task, self._indexes[number]))
+        self.query_one(f"#steps-{side}", StepList).show(episode)
+        self._show_step(number)
+
+    def _show_step(self, number: int) -> None:
+        steps = self.query_one(f"#steps-{SIDES[number]}", StepList)
+        page = self.query_one(f"#page-{SIDES[number]}", Page)
+        if steps.episode is not None and steps.number:
+            label = steps.episode.about.label
+            page.show(pages.step_page(steps.episode.step(steps.number), label))
+
+    def on_lines_moved(self, event: Lines.Moved) -> None:
+        """Show the step under a cursor."""
+        for number, side in enumerate(SIDES):
+            if event.lines.id == f"steps-{side}":
+                self._show_step(number)
+
+    def on_lines_chosen(self, event: Lines.Chosen) -> None:
+        """Go to the step's page."""
+        self.query_one(f"#page-{str(event.lines.id)[-1]}").focus()
+
+    def action_both(self, way: int) -> None:
+        """Move both cursors."""
+        for side in SIDES:
+            steps = self.query_one(f"#steps-{side}", StepList)
+            steps.put(steps.cursor + way)
+
+    @property
+    def side(self) -> int:
+        """The side that has the focus."""
+        return 1 if str(self.focused.id if self.focused else "").endswith("-b") else 0
+
+    def action_episode(self, way: int) -> None:
+        """Show another attempt on this side."""
+        number = self.side
+        count = len(self._tasks[number].episodes)
+        self._indexes[number] = (self._indexes[number] + way) % count
+        self._fill(number)
+
+    def action_pane(self, way: int) -> None:
+        """Go to the other side: from steps to steps, from page to page."""
+        kind = "page" if isinstance(self.focused, Page) else "steps"
+        self.query_one(f"#{kind}-{SIDES[1 if way > 0 else 0]}").focus()
+
+    def action_difference(self) -> None:
+        """Show how the patches of the two differ."""
+        found = [
+            _patch(task, index) for task, index in zip(self._tasks, self._indexes, strict=True)
+        ]
+        one, other = found
+        if one is None or other is None:
+            self.notify("one of the two left no patch", markup=False)
+            return
+        self.app.push_screen(Above(pages.two_patches(one, other)))
+
+    @property
+    def shown(self) -> Sequence[Block]:
+        """The step on the side that has the focus."""
+        return self.query_one(f"#page-{SIDES[self.side]}", Page).page
+
+
+def _patch(task: OpenedTask, index: int) -> Candidate | None:
+    """Return the patch of an attempt: the chosen one if it is its own, else its first."""
+    number = task.episodes[index].about.number
+    own = [one for one in task.record.candidates if number is None or one.attempt == number]
+    chosen = task.record.verdict.chosen if task.record.verdict else None
+    return next((one for one in own if one.id == chosen), own[0] if own else None)
+
+
+def _about(task: OpenedTask, index: int) -> Text:
+    episode = task.episodes[index]
+    about = episode.about
+    text = Text()
+    text.append(one_line(f"{task.id}: {about.label}", 200), "bold")
+    resolved = {True: " · resolved", False: " · not resolved", None: ""}[task.resolved]
+    status = task.record.result.status if task.record.result else ""
+    text.append(f"\n{about.model} · {several(len(episode), 'step')}{resolved} {status}".rstrip())
+    used = f"{tokens(about.usage)}, {money(about.usage.usd)} · " if about.usage else ""
+    text.append(f"\n{used}{one_line(about.end or 'no end yet', 100)}")
+    return text

@@ -1,0 +1,183 @@
+"""What opens above a screen: help, a search, a page by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from agent.inspector.opened import OpenedTask
+from agent.inspector.search import MOST, Hit, find
+from agent.inspector.widgets import Page
+from agent.show.blocks import Block, Heading, Table
+from agent.show.visible import one_line
+
+KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("Everywhere", (
+        ("j k, arrows", "down, up"),
+        ("g G", "first, last"),
+        ("Ctrl-d Ctrl-u, Space", "a page down, up"),
+        ("h l, Tab", "to the pane on the left, on the right"),
+        ("Enter, click twice", "open what is under the cursor"),
+        ("q, Esc", "back; from the first screen, out"),
+        ("y", "copy what is shown (by the terminal's own clipboard, OSC 52)"),
+        ("o", "open what is shown, whole, in $VISUAL or $EDITOR"),
+        ("?", "this help"),
+    )),
+    ("Lists of runs and tasks", (
+        ("/", "filter as you type; Enter keeps it, Esc drops it"),
+        ("s S, click on a column's name", "sort by the next column; turn the order"),
+        ("c", "compare: first one task, then another"),
+    )),
+    ("A task", (
+        ("1 … 6", "why it won, steps, patches, matrix, cost, issue"),
+        ("[ ]", "attempt before, after"),
+        ("f F", "next, previous step in which something failed (✗)"),
+        ("e E", "next, previous step that changed a file (✎)"),
+        ("m", "the messages as they were sent for this step"),
+        ("p", "the plan as it changed"),
+        ("Enter on a line of a patch", "the step that made that edit"),
+        ("d", "on two patches, one after the other: how they differ"),
+        ("c", "this attempt beside another"),
+        ("/", "search everything; n N: next, previous place"),
+    )),
+    ("Two attempts side by side", (
+        ("J K", "both a step on, back"),
+        ("[ ]", "another attempt on this side"),
+        ("d", "how their patches differ"),
+    )),
+)  # fmt: skip
+
+
+class Above(ModalScreen[None]):
+    """A page that covers the screen until it is put away."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,escape,question_mark", "app.pop_screen", "back"),
+        Binding("y", "app.copy", "copy"),
+        Binding("o", "app.edit", "editor"),
+        Binding("slash", "search", "search"),
+        Binding("n", "again(1)", "next", show=False),
+        Binding("N", "again(-1)", "previous", show=False),
+    ]
+
+    def __init__(self, page: Sequence[Block]) -> None:
+        super().__init__()
+        self._blocks = page
+        self._words = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay out a page and what can be done with it."""
+        yield Page(id="above")
+        yield Input(placeholder="find", id="find")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Show the page."""
+        self.query_one("#find").display = False
+        self.query_one(Page).show(self._blocks)
+        self.query_one(Page).focus()
+
+    def action_search(self) -> None:
+        """Ask for words."""
+        field = self.query_one("#find", Input)
+        field.display = True
+        field.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Go to the words."""
+        self._words = event.value
+        event.input.display = False
+        self.query_one(Page).focus()
+        self.action_again(1)
+
+    def action_again(self, way: int) -> None:
+        """Go to the next place with the words."""
+        if self._words and not self.query_one(Page).find(self._words, way):
+            self.notify(f"{self._words!r} is not here", severity="warning", markup=False)
+
+
+def help_page() -> list[Block]:
+    """Return the keys."""
+    page: list[Block] = [Heading("Keys", 1)]
+    for title, keys in KEYS:
+        page.append(Heading(title))
+        page.append(Table(("key", "does"), tuple(((key,), (does,)) for key, does in keys)))
+    return page
+
+
+class Search(ModalScreen[tuple[str, Sequence[Hit], int] | None]):
+    """Words looked for in everything; gives back the words, all places and the chosen one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "back"),
+        Binding("down", "into", "to the places", show=False),
+        Binding("j", "cursor(1)", "down", show=False),
+        Binding("k", "cursor(-1)", "up", show=False),
+    ]
+
+    def __init__(self, task: OpenedTask, words: str) -> None:
+        super().__init__()
+        self._opened, self._words, self._hits = task, words, list[Hit]()
+
+    def compose(self) -> ComposeResult:
+        """Lay out the words and the places."""
+        with Vertical(id="search"):
+            yield Input(self._words, placeholder="search everything, then Enter", id="words")
+            yield Static("", id="found", markup=False)
+            yield OptionList(id="places")
+
+    def on_mount(self) -> None:
+        """Let words be typed."""
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Look for the words; Enter again takes the first place."""
+        if event.value == self._words and self._hits:
+            self.action_into()
+            return
+        self._words = event.value
+        self._hits = []
+        for hit in find(self._opened, self._words):
+            self._hits.append(hit)
+            if len(self._hits) == MOST:
+                break
+        places = self.query_one(OptionList)
+        places.clear_options()
+        # Text of others is no markup.
+        places.add_options(Option(_plain(hit)) for hit in self._hits)
+        more = f", the first {MOST:,}" if len(self._hits) == MOST else ""
+        told = f"{len(self._hits):,} places{more}" if self._hits else "nothing found"
+        self.query_one("#found", Static).update(told)
+        self.action_into()
+
+    def action_into(self) -> None:
+        """Go from the words to the places."""
+        if self._hits:
+            places = self.query_one(OptionList)
+            places.focus()
+            places.highlighted = 0
+
+    def action_cursor(self, way: int) -> None:
+        """Move in the places."""
+        places = self.query_one(OptionList)
+        if places.has_focus:
+            places.action_cursor_down() if way > 0 else places.action_cursor_up()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Go to a place."""
+        self.dismiss((self._words, self._hits, event.option_index))
+
+
+def _plain(hit: Hit) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{hit.where}: ", "bold")
+    text.append(one_line(hit.line))
+    return text

@@ -1,0 +1,222 @@
+"""An episode in a log of ours: found line by line, read step by step."""
+
+from __future__ import annotations
+
+import mmap
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.encoding import event_of
+from agent.errors import UserError, from_os_error
+from agent.events import End, Event, Header
+from agent.inspector.episode import About, Act, Step
+from agent.records import Call, Message, Usage
+from agent.show.figures import several
+from agent.show.transcript import ENDS, written
+from tools.base import Observation
+
+CALL, HEADER, MESSAGE, END = (
+    b'{"kind":"%s"' % kind for kind in (b"call", b"header", b"message", b"end")
+)
+
+
+class LoggedEpisode:
+    """The latest start of a log; a log without a header (`shared.jsonl`) is one start.
+
+    Opening it looks for the ends of lines only. A log that grows is read on from where it ended;
+    its last line counts once it is whole.
+    """
+
+    def __init__(self, path: Path, label: str) -> None:
+        self.path, self.label = path, label
+        self._lines = array("Q")
+        self._steps: list[int] = []
+        self._headers: list[int] = []
+        self._messages: dict[str, Message] = {}
+        self._known = 0
+        self._read = 0
+        self._size = 0
+        self.refresh()
+
+    @property
+    def about(self) -> About:
+        """What header and end say."""
+        header = self._event(self._headers[-1]) if self._headers else None
+        end = self._event(len(self._lines) - 1) if len(self._lines) else None
+        restarts = max(0, len(self._headers) - 1)
+        number = header.number if isinstance(header, Header) else None
+        about = About(self.label, number=number, restarts=restarts)
+        if isinstance(header, Header):
+            sampling = f"seed {header.seed}, temperature {header.temperature:g}"
+            about = About(
+                self.label, header.model, header.planner, sampling, number=number, restarts=restarts
+            )
+        if isinstance(end, End):
+            said = f"{end.reason}, {end.detail}" if end.detail else end.reason
+            return About(
+                about.label, about.model, about.planner, about.sampling, said, end.usage,
+                end.seconds, number, restarts,
+            )  # fmt: skip
+        return about
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def refresh(self) -> bool:
+        """Find the lines that were written since."""
+        try:
+            size = self.path.stat().st_size
+            if size < self._size:  # cut by whoever goes on with it
+                self._lines, self._steps, self._headers = array("Q"), [], []
+                self._messages, self._known, self._read, self._size = {}, 0, 0, 0
+            if size == self._size:
+                return False
+            self._find(size)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise from_os_error(error) from error
+        self._size = size
+        return True
+
+    def _find(self, size: int) -> None:
+        with (
+            self.path.open("rb") as file,
+            mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as data,
+        ):
+            start = self._read
+            while (end := data.find(b"\n", start)) >= 0:
+                place, head = len(self._lines), data[start : start + 20]
+                if head.startswith(HEADER):
+                    self._headers.append(place)
+                    self._steps.clear()
+                    self._messages.clear()
+                    self._known = place
+                elif head.startswith(CALL):
+                    self._steps.append(place)
+                self._lines.append(start)
+                start = end + 1
+            self._read = start
+
+    def _raw(self, place: int) -> bytes:
+        end = self._lines[place + 1] if place + 1 < len(self._lines) else self._read
+        with self.path.open("rb") as file:
+            file.seek(self._lines[place])
+            return file.read(end - self._lines[place])
+
+    def _event(self, place: int) -> Event | str:
+        """Return a line's event, or what is wrong with the line."""
+        try:
+            return event_of(self._raw(place), f"{self.path.name} line {place + 1}")
+        except UserError as error:
+            return error.message
+
+    def _range(self, number: int) -> range:
+        if not 1 <= number <= len(self._steps):
+            raise IndexError(f"no step {number}")
+        last = self._steps[number] if number < len(self._steps) else len(self._lines)
+        return range(self._steps[number - 1], last)
+
+    def step(self, number: int) -> Step:
+        """Read the lines of one step."""
+        found = [self._event(place) for place in self._range(number)]
+        remarks = [event for event in found if isinstance(event, str)]
+        call, *rest = found
+        if not isinstance(call, Call):
+            return Step(number, "", remarks=tuple(remarks))
+        seen = {one.call_id: one for one in rest if isinstance(one, Observation)}
+        replies = [one for one in rest if isinstance(one, Message) and one.role == "assistant"]
+        replies = replies or list(call.replies)
+        answers = {
+            one.tool_call_id: one.content
+            for one in rest
+            if isinstance(one, Message) and one.tool_call_id
+        }
+        acts: list[Act] = []
+        for place, reply in enumerate(replies, 1):
+            acts += _acts(reply, place, len(replies), seen, answers)
+        proposed = any(act.name.startswith("sample") for act in acts)
+        return Step(
+            number,
+            "" if proposed else "\n\n".join(one.content for one in replies if one.content.strip()),
+            tuple(acts),
+            call.usage,
+            call.seconds,
+            (*_remarks(call, replies), *remarks),
+            tuple(one.content for one in rest if isinstance(one, Message) and one.role == "user"),
+        )
+
+    def sent(self, number: int) -> Sequence[Message]:
+        """Rebuild what was sent; a message that cannot be read stands there as that."""
+        call = self._event(self._range(number)[0])
+        if not isinstance(call, Call):
+            return (Message("", "system", str(call)),)
+        self._learn(self._steps[number - 1])
+        found = []
+        for identity in call.sent:
+            message = self._messages.get(identity)
+            if message is None:
+                message = Message(identity, "user", f"[message {identity} is not in the log]")
+            if identity in call.elided:
+                message = Message(
+                    identity, message.role, call.elided[identity], message.tool_calls,
+                    message.tool_call_id,
+                )  # fmt: skip
+            found.append(message)
+        return found
+
+    def _learn(self, until: int) -> None:
+        with self.path.open("rb") as file:
+            file.seek(self._lines[self._known])
+            lines = [(place, file.readline()) for place in range(self._known, until)]
+        for place, line in lines:
+            if line.startswith(MESSAGE):
+                message = self._event(place)
+                if isinstance(message, Message):
+                    self._messages[message.id] = message
+        self._known = max(self._known, until)
+
+    def totals(self) -> Usage:
+        """Return what its calls used, served ones left out."""
+        used = Usage()
+        for place in self._steps:
+            call = self._event(place)
+            if isinstance(call, Call) and not call.served:
+                used += call.usage
+        return used
+
+
+def _acts(
+    reply: Message,
+    place: int,
+    of: int,
+    seen: dict[str, Observation],
+    answers: dict[str | None, str],
+) -> list[Act]:
+    acts = []
+    for call in reply.tool_calls:
+        saw = seen.get(call.id)
+        text = saw.text if saw else answers.get(call.id)
+        acts.append(
+            Act(call.name, written(call), call.arguments, text, bool(saw and saw.error),
+                saw.seconds if saw else None)
+        )  # fmt: skip
+    if reply.id in seen or (of > 1 and not reply.tool_calls):
+        saw = seen.get(reply.id)
+        acts.append(
+            Act(f"sample {place}" if of > 1 else "sample", reply.content, reply.content,
+                saw.text if saw else None, bool(saw and saw.error), saw.seconds if saw else None)
+        )  # fmt: skip
+    return acts
+
+
+def _remarks(call: Call, replies: Sequence[Message]) -> list[str]:
+    found = [ENDS[reply.finish] for reply in replies if reply.finish]
+    if call.elided:
+        found.append(f"{several(len(call.elided), 'message')} of {len(call.sent)} sent shortened")
+    if call.served:
+        found.append("given again from an earlier start, at no cost")
+    if not replies:
+        found.append("no reply came")
+    return found

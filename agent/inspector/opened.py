@@ -1,0 +1,294 @@
+"""What is opened: a folder of runs, a run, a task, another agent's file; damage is told, not fatal.
+
+Whatever can be read is shown; what cannot stands in `problems`, one line each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agent.errors import UserError
+from agent.grades import Grades
+from agent.inspector.episode import Episode
+from agent.inspector.foreign import ForeignEpisode
+from agent.inspector.logged import LoggedEpisode
+from agent.predictions import read_predictions
+from agent.recording import (
+    Failure,
+    RecordedTask,
+    RunInfo,
+    is_task,
+    read_info,
+    read_record,
+)
+from agent.records import (
+    Candidate,
+    Image,
+    Matrix,
+    Place,
+    Reproduction,
+    Result,
+    Task,
+    Verdict,
+)
+from agent.trajectory import Trajectory, is_trajectory, load
+
+PARTS: dict[str, Any] = {
+    "task": Task,
+    "image": Image,
+    "reproduction": Reproduction,
+    "places": tuple[Place, ...],
+    "candidates": tuple[Candidate, ...],
+    "matrix": Matrix,
+    "verdict": Verdict,
+    "result": Result,
+    "failure": Failure,
+}
+"""The files of a task's folder that are one record each."""
+
+
+@dataclass(frozen=True)
+class OpenedTask:
+    """One task: its records, its episodes, whether its patch was resolved where that is known."""
+
+    record: RecordedTask
+    episodes: tuple[Episode, ...] = ()
+    problems: tuple[str, ...] = ()
+    resolved: bool | None = None
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """What a list says of a task."""
+
+    id: str
+    status: str
+    confidence: float | None = None
+    entropy: float | None = None
+    candidates: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    seconds: float | None = None
+    resolved: bool | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run: tasks are opened one at a time. `foreign` holds those of other agents' files."""
+
+    name: str
+    folder: Path | None
+    info: RunInfo | None = None
+    problems: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+    foreign: tuple[OpenedTask, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The tasks' ids, in order."""
+        return tuple(path.name for path in self.folders) + tuple(one.id for one in self.foreign)
+
+    def task(self, identity: str) -> OpenedTask:
+        """Open one task; raises UserError when there is none of that id."""
+        for one in self.foreign:
+            if one.id == identity:
+                return one
+        for path in self.folders:
+            if path.name == identity:
+                return open_task(path, self.grades().get(identity))
+        raise UserError(f"{self.name} has no task {identity}", "the list shows those that it has")
+
+    def lines(self) -> Iterator[TaskLine]:
+        """Yield what the list says of each task."""
+        grades = self.grades()
+        for path in self.folders:
+            yield _line(path, grades.get(path.name))
+        for one in self.foreign:
+            usage = one.episodes[0].about.usage if one.episodes else None
+            tokens = usage.prompt + usage.completion if usage else 0
+            status = one.episodes[0].about.end if one.episodes else _predicted(one)
+            yield TaskLine(
+                one.id, status, candidates=len(one.record.candidates), tokens=tokens or None,
+                usd=usage.usd if usage else None, resolved=one.resolved,
+            )  # fmt: skip
+
+    def grades(self) -> dict[str, bool | None]:
+        """Return what the harness said of the voted patches."""
+        if self.folder is None:
+            return {}
+        try:
+            found: Grades | None = read_record(self.folder / "grades.json", Grades)
+        except UserError:
+            return {}
+        grades = found.grades if found else ()
+        return {one.instance: one.resolved for one in grades if one.sample is None}
+
+
+def _predicted(one: OpenedTask) -> str:
+    return "predicted" if one.record.candidates else "no patch"
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """What a list says of a run: its folder's name, and of run.json what can be read."""
+
+    path: Path
+    started: datetime | None = None
+    model: str = ""
+    dataset: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class RunShelf:
+    """A folder of runs, the latest first."""
+
+    folder: Path
+    runs: tuple[RunLine, ...] = field(default=())
+
+
+Opened = RunShelf | OpenedRun
+
+
+def open_path(path: Path) -> Opened:
+    """Open whatever a path names; raises UserError when it is nothing that can be looked at."""
+    if path.is_file():
+        return _open_file(path)
+    if not path.is_dir():
+        raise UserError(
+            f"there is no run folder or trajectory {path}",
+            "name a run folder; solve and batch write them to runs/",
+        )
+    if (path / "run.json").is_file():
+        return open_run(path)
+    if is_task(path):
+        above = open_run(path.parent)
+        return replace(above, name=path.name, folders=(path,))
+    shelf = open_shelf(path)
+    if shelf.runs:
+        return shelf
+    files = sorted(one for one in path.iterdir() if one.is_file() and is_trajectory(one))
+    if not files:
+        raise UserError(
+            f"{path} holds no run and no trajectory",
+            "name a run folder, a folder of them, a .traj.json or .traj, or a predictions file",
+        )
+    return _open_trajectories(path, files)
+
+
+def open_shelf(folder: Path) -> RunShelf:
+    """Read each run.json in a folder, as far as it can be read."""
+    found = [_run_line(path.parent) for path in folder.glob("*/run.json")]
+    found.sort(key=lambda run: (run.started.timestamp() if run.started else 0.0, run.path.name))
+    return RunShelf(folder, tuple(reversed(found)))
+
+
+def _run_line(folder: Path) -> RunLine:
+    try:
+        info = read_info(folder)
+    except UserError as error:
+        return RunLine(folder, problem=error.message)
+    if info is None:
+        return RunLine(folder, problem="run.json is gone")
+    return RunLine(folder, info.started, str(info.config.get("model", "")), info.dataset or "")
+
+
+def open_run(folder: Path) -> OpenedRun:
+    """List the tasks of a run folder, also where its run.json is damaged or gone."""
+    problems: list[str] = []
+    info = _tried(lambda: read_info(folder), problems)
+    tasks = sorted(one for one in folder.iterdir() if one.is_dir() and is_task(one))
+    return OpenedRun(folder.resolve().name, folder, info, tuple(problems), tuple(tasks))
+
+
+def open_task(folder: Path, resolved: bool | None = None) -> OpenedTask:
+    """Read a task's records; its logs are read where they are looked at."""
+    problems: list[str] = []
+    parts = {name: _part(folder, name, problems) for name in PARTS}
+    parts = {name: value for name, value in parts.items() if value is not None}
+    episodes = [
+        LoggedEpisode(path, f"attempt {path.stem.rpartition('-')[2]}")
+        for path in sorted(folder.glob("attempt-*.jsonl"), key=_number)
+    ]
+    if (folder / "shared.jsonl").is_file():
+        episodes.append(LoggedEpisode(folder / "shared.jsonl", "shared"))
+    record = RecordedTask(folder.name, folder, **parts)
+    return OpenedTask(record, tuple(one for one in episodes if len(one)), tuple(problems), resolved)
+
+
+def _number(path: Path) -> int:
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _part(folder: Path, name: str, problems: list[str]) -> Any:
+    path = folder / f"{name}.json"
+    return _tried(lambda: read_record(path, PARTS[name]), problems)
+
+
+def _tried(read: Any, problems: list[str]) -> Any:
+    try:
+        return read()
+    except UserError as error:
+        problems.append(error.message)
+        return None
+
+
+def _line(folder: Path, resolved: bool | None) -> TaskLine:
+    problems: list[str] = []
+    result: Result | None = _part(folder, "result", problems)
+    if result is not None:
+        tokens = result.tokens.prompt + result.tokens.completion
+        return TaskLine(
+            folder.name, result.status, result.confidence, result.entropy, result.candidates,
+            tokens, result.cost_usd, result.seconds, resolved,
+        )  # fmt: skip
+    failure: Failure | None = _part(folder, "failure", problems)
+    if failure is not None:
+        return TaskLine(folder.name, "failed", resolved=resolved, remark=failure.message)
+    status = "damaged" if problems else "unfinished"
+    return TaskLine(folder.name, status, resolved=resolved, remark=" ".join(problems))
+
+
+def _open_file(path: Path) -> OpenedRun:
+    if is_trajectory(path):
+        return _open_trajectories(path, [path])
+    found, problems = read_predictions(path)
+    tasks = tuple(
+        OpenedTask(_foreign_record(one.instance, path.parent, one.patch)) for one in found
+    )
+    return OpenedRun(path.name, None, problems=tuple(problems), foreign=tasks)
+
+
+def _open_trajectories(path: Path, files: Sequence[Path]) -> OpenedRun:
+    tasks, problems = [], []
+    for file in files:
+        try:
+            tasks.append(_foreign_task(load(file), file))
+        except UserError as error:
+            if len(files) == 1:
+                raise
+            problems.append(error.message)
+    return OpenedRun(path.name, None, problems=tuple(problems), foreign=tuple(tasks))
+
+
+def _foreign_task(trajectory: Trajectory, file: Path) -> OpenedTask:
+    record = _foreign_record(trajectory.id, file, trajectory.submission)
+    return OpenedTask(record, (ForeignEpisode(trajectory),), (), trajectory.resolved)
+
+
+def _foreign_record(identity: str, path: Path, patch: str) -> RecordedTask:
+    files = tuple(
+        line.removeprefix("+++ b/") for line in patch.splitlines() if line.startswith("+++ b/")
+    )
+    candidates = (Candidate("1.1", 1, "1.1", patch, files),) if patch.strip() else ()
+    return RecordedTask(identity, path, candidates=candidates)

@@ -1,0 +1,124 @@
+"""Blocks as rows of a terminal: folded at a width, with the colours of code in patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pygments.lexers import get_lexer_for_filename
+from pygments.util import ClassNotFound
+from rich.cells import cell_len, chop_cells
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.text import Text
+
+from agent.show import blocks
+from agent.show.blocks import Block, Diff, Output
+from agent.show.visible import visible
+
+TAB = 8
+LEXED = 60_000
+"""Characters of a patch up to which its code is coloured."""
+ADDED, REMOVED = "on #10301c", "on #3a1518"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row on the screen; in a patch, the file and the changed line that it shows."""
+
+    text: Text
+    path: str = ""
+    line: str = ""
+
+
+def rows(page: Sequence[Block], width: int) -> list[Row]:
+    """Return a page's rows, none wider than `width` cells."""
+    width = max(1, width)
+    console = Console(width=width, color_system=None, force_terminal=True, legacy_windows=False)
+    found: list[Row] = []
+    for block in page:
+        match block:
+            case Output(text, bad):
+                style = "#ff8a80" if bad else ""
+                for line in _split(text):
+                    found += [Row(Text(part, style)) for part in _folded(line, width)]
+            case Diff(text):
+                found += _diff(text, width)
+            case _:
+                for segments in console.render_lines(blocks.screen_of(block), pad=False):
+                    pieces = [(one.text, one.style or "") for one in segments if not one.control]
+                    found.append(Row(Text.assemble(*pieces, no_wrap=True, end="")))
+        found.append(Row(Text("")))
+    return found
+
+
+def _split(text: str) -> list[str]:
+    return visible(text).removesuffix("\n").split("\n")
+
+
+def _folded(line: str, width: int) -> list[str]:
+    line = line.expandtabs(TAB)
+    if line.isascii():
+        return [line[at : at + width] for at in range(0, len(line), width)] or [""]
+    return chop_cells(line, width) or [""]
+
+
+def _diff(patch: str, width: int) -> Iterator[Row]:
+    path, lexed = "", len(patch) <= LEXED
+    lines = _split(patch)
+    colours = _coloured(lines) if lexed else {}
+    in_hunk = False
+    for place, line in enumerate(lines):
+        if line.startswith("diff ") or (not in_hunk and line.startswith(("--- ", "+++ "))):
+            in_hunk = False
+            if line.startswith("+++ "):
+                path = line[4:].removeprefix("b/")
+        elif line.startswith("@@"):
+            in_hunk = True
+        sign = line[:1] if in_hunk else ""
+        style = {"+": ADDED, "-": REMOVED, "@": "bold cyan"}.get(sign, "" if in_hunk else "bold")
+        text = Text(style=style)
+        if place in colours:
+            text.append(sign, "bold green" if sign == "+" else "bold red" if sign == "-" else "")
+            text.append_text(colours[place])
+        else:
+            text.append(line)
+        text.expand_tabs(TAB)
+        changed = line[1:] if sign in ("+", "-") else ""
+        yield from (Row(part, path, changed) for part in _fold_text(text, width))
+
+
+def _fold_text(text: Text, width: int) -> list[Text]:
+    if cell_len(text.plain) <= width:
+        return [text]
+    cuts, at = [], 0
+    for part in chop_cells(text.plain, width)[:-1]:
+        at += len(part)
+        cuts.append(at)
+    return list(text.divide(cuts))
+
+
+def _coloured(lines: Sequence[str]) -> dict[int, Text]:
+    """Return the code of a patch's lines in colours, by their places."""
+    found: dict[int, Text] = {}
+    path, hunk = "", []
+    for place, line in enumerate([*lines, "@@"]):
+        if line.startswith("+++ "):
+            path = line[4:].removeprefix("b/")
+        elif hunk and (line.startswith("@@") or line[:1] not in ("+", "-", " ", "")):
+            found |= _highlighted(path, hunk, lines)
+            hunk = []
+        elif path and line[:1] in ("+", "-", " ") and not line.startswith("--- "):
+            hunk.append(place)
+    return found
+
+
+def _highlighted(path: str, places: Sequence[int], lines: Sequence[str]) -> dict[int, Text]:
+    try:
+        lexer = get_lexer_for_filename(path)
+    except ClassNotFound:
+        return {}
+    code = "\n".join(lines[place][1:] for place in places)
+    shown = Syntax("", lexer, theme="ansi_dark", background_color="default").highlight(code)
+    parts = shown.split("\n", allow_blank=True)
+    return dict(zip(places, parts, strict=False))

@@ -1,0 +1,63 @@
+"""Words looked for in all that is known of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.inspector import pages
+from agent.inspector.opened import OpenedTask
+from agent.show.blocks import markdown
+from agent.show.visible import one_line
+
+Tab = Literal["why", "steps", "patches", "matrix", "cost", "issue"]
+MOST = 1000
+"""Places that a search shows."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A place where the words stand: the tab, and which episode and step, patch or check of it."""
+
+    tab: Tab
+    where: str
+    line: str
+    index: int = 0
+    step: int = 0
+
+
+def find(task: OpenedTask, words: str) -> Iterator[Hit]:
+    """Yield where the words stand, in the order of the tabs; case does not matter."""
+    wanted = words.lower()
+    if not wanted:
+        return
+    yield from _in_page("why", "why", markdown(pages.overview(task)), wanted)
+    for index, episode in enumerate(task.episodes):
+        label = episode.about.label
+        for number in range(1, len(episode) + 1):
+            step = episode.step(number)
+            texts = [step.thought, *step.heard, *step.remarks]
+            texts += [text for act in step.acts for text in (act.text, act.seen or "")]
+            for line in _lines(texts, wanted):
+                yield Hit("steps", f"{label} step {number}", line, index, number)
+    for index, candidate in enumerate(task.record.candidates):
+        for line in _lines([candidate.patch, *candidate.tests.values()], wanted):
+            yield Hit("patches", f"patch {candidate.id}", line, index)
+    matrix = task.record.matrix
+    for index, check in enumerate(matrix.checks if matrix else ()):
+        told = [one.message for one in matrix.outcomes if one.check == check.id] if matrix else []
+        for line in _lines([check.id, check.reason, *dict.fromkeys(told)], wanted):
+            yield Hit("matrix", "check", line, index)
+    yield from _in_page("issue", "issue", markdown(pages.issue_page(task)), wanted)
+
+
+def _in_page(tab: Tab, where: str, text: str, wanted: str) -> Iterator[Hit]:
+    for line in _lines([text], wanted):
+        yield Hit(tab, where, line)
+
+
+def _lines(texts: list[str], wanted: str) -> Iterator[str]:
+    for text in texts:
+        if wanted in text.lower():
+            yield from (one_line(line, 300) for line in text.splitlines() if wanted in line.lower())
