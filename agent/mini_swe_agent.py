@@ -28,7 +28,8 @@ IGNORED = "ignore_errors"
 RETURNED = re.compile(
     r"(?:<exception>.*?</exception>\s*)?<returncode>(-?\d{1,9})</returncode>", re.DOTALL
 )
-FENCES = {"mini-swe-agent-1": "bash", "mini-swe-agent-1.1": "mswea_bash_command"}
+FORMAT = "mini-swe-agent-1.1"
+FENCES = {"mini-swe-agent-1": "bash", FORMAT: "mswea_bash_command"}
 """The known formats, and the mark of a code block that is a command in each."""
 HINT = "give a .traj.json file as mini-swe-agent wrote it"
 

@@ -120,11 +120,12 @@ def _measured(step: Step, turn: Turn, recorded: Recorded) -> Step:
     seconds = turn.reply.extra.seconds
     if seconds is None and turn.before is not None:
         seconds = _between(turn.before, turn.reply)
+    tracking = None if recorded.info.agent else recorded.info.config.model.cost_tracking
     return replace(
         step,
         statuses=tuple(said.status for said in turn.answers),
         reasoning=turn.reply.thoughts,
-        usage=turn.reply.bill(recorded.info.config.model.cost_tracking),
+        usage=turn.reply.bill(tracking),
         seconds=seconds,
     )
 

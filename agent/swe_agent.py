@@ -140,7 +140,7 @@ def _opening(recorded: Recorded) -> tuple[Message, ...]:
 
 
 def _step(number: int, did: Did, reasoning: str) -> Step:
-    action, seen = (did.action or "").strip("\n"), did.observation or ""
+    action, seen = (did.action or "").strip("\n"), _printed(did.observation or "")
     thought = did.thought or ("" if action.strip() else text_of(did.response))
     calls: tuple[ToolCall, ...] = ()
     if action.strip():
@@ -152,6 +152,11 @@ def _step(number: int, did: Did, reasoning: str) -> Step:
         observations = (Observation(identity, seen, killed, did.execution_time or 0.0),)
     statuses = (None,) * len(observations)
     return Step(thought.strip(), calls, observations, statuses, reasoning)
+
+
+def _printed(text: str) -> str:
+    """Return what a command printed: in 1.x a terminal put a carriage return before line feeds."""
+    return text.replace("\r\n", "\n") if text.count("\r\n") == text.count("\n") else text
 
 
 def _reasoning(told: Told) -> str:

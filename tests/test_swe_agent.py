@@ -50,6 +50,9 @@ def test_a_run_of_1x_is_read_whole() -> None:
     assert commands(run)[0] == "find_file missing_colon.py"
     assert commands(run)[-1] == "submit"
     assert [len(step.observations) for step in run.steps] == [1] * 5
+    assert run.steps[1].observations[0].text.endswith("print(division(123, 15))\n10:")
+    assert run.steps[1].observations[0].text.count("\n") == 10
+    assert not any("\r" in seen.text for step in run.steps for seen in step.observations)
     assert run.steps[3].observations[0].text == "8.2"
     assert run.steps[3].observations[0].seconds == pytest.approx(0.2926, abs=1e-4)
     assert run.submitted
@@ -85,6 +88,12 @@ def test_what_is_unknown_is_not_zero(tmp_path: Path) -> None:
     run = read(tmp_path, {"trajectory": [did()], "history": [], "info": {"model_stats": stats}})
     assert (run.usd, run.usage, run.resolved, run.exit_status) == (None, None, None, "")
     assert run.steps[0].seconds is None
+
+
+def test_carriage_returns_of_a_file_stay(tmp_path: Path) -> None:
+    steps = [did("cat dos", "a\r\r\nb\r\r\n"), did("cat mixed", "a\r\nb\n")]
+    run = read(tmp_path, {"trajectory": steps})
+    assert [step.observations[0].text for step in run.steps] == ["a\r\nb\r\n", "a\r\nb\n"]
 
 
 def test_killed_commands_and_refused_replies(tmp_path: Path) -> None:
