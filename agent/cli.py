@@ -123,28 +123,33 @@ def solve(
 
 @app.command()
 def inspect(
-    run: Annotated[Path, typer.Argument(help="A run, a task in it, or a folder of runs.")] = Path(
-        "runs"
-    ),
+    run: Annotated[
+        Path,
+        typer.Argument(help="A run, a task, a folder of runs, a trajectory or predictions file."),
+    ] = Path("runs"),
+    other: Annotated[Path | None, typer.Argument(help="Another, to be put beside it.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Text that greps well.")] = False,
-    html: Annotated[Path | None, typer.Option(help=f"Write one page {LATER}.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write one page to this file.")] = None,
+    traj: Annotated[
+        Path | None, typer.Option(help="Write RUN/TASK/attempt-1 as mini-swe-agent's file.")
+    ] = None,
+    messages: Annotated[
+        Path | None, typer.Option(help="Write RUN/TASK/attempt-1 as OpenAI messages (JSONL).")
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Show what a run did, step by step, and why its patch won.
+    """Show what a run did, step by step, and why its patch won; ? lists the keys.
+
+    Also reads mini-swe-agent's .traj.json, SWE-agent's .traj, and SWE-bench predictions.
 
     Example: repair-agent inspect runs/20260801T101500-9f3a --plain | grep run_tests
     """
-    _refuse_later({"--html": html})
-    from agent.show import transcript
+    from agent.config import environment
+    from agent.inspector.command import Forms
+    from agent.inspector.command import run as show
 
-    if sys.stdout.isatty() and not plain and not as_json:
-        sys.stderr.write("the terminal interface is not in this version; this is --plain\n")
-
-    lines = transcript.json_lines(run) if as_json else transcript.lines(run)
-    for line in lines:
-        sys.stdout.write(line + "\n")
-    return 0
+    return show(run, other, Forms(plain, as_json, html, traj, messages), environment())
 
 
 @app.command()

@@ -19,6 +19,7 @@ from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, help_page
 from agent.inspector.lists import Listing, RunsScreen, TasksScreen
 from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf
+from agent.inspector.shared_tasks import two_tasks
 from agent.inspector.task_screen import TaskScreen
 from agent.inspector.widgets import Page
 from agent.show.blocks import Block, markdown
@@ -30,10 +31,10 @@ class Inspector(App[None]):
     CSS_PATH = "app.tcss"
     TITLE = "repair-agent inspect"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - textual declares it for instances
         (0, "-narrow"), (90, "-wide"),
     ]  # fmt: skip
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (16, "-high")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012 - the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "quit", "out", show=False, priority=True),
     ]
@@ -83,11 +84,11 @@ class Inspector(App[None]):
         one, self._first = self._first, None
         self.push_screen(CompareScreen(one, task, (0, 0)))
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Go back to the screen before; from the first one, out."""
         # Below the first screen of ours is textual's own empty one.
         if len(self.screen_stack) > 2:
-            self.pop_screen()
+            await self.pop_screen()
         else:
             self.exit()
 
@@ -124,21 +125,6 @@ class Inspector(App[None]):
             except (OSError, ValueError) as error:
                 told = f"cannot start {self._editor}: {error}; set EDITOR"
                 self.notify(told, severity="error", markup=False)
-
-
-def two_tasks(one: OpenedRun, other: OpenedRun) -> tuple[OpenedTask, OpenedTask]:
-    """Return the task that two runs share, or the only one of each; raises UserError."""
-    shared = [name for name in one.ids if name in other.ids]
-    names = (shared[0], shared[0]) if shared else (one.ids[:1] + other.ids[:1])
-    if len(names) < 2 or (not shared and (len(one.ids) > 1 or len(other.ids) > 1)):
-        raise UserError(
-            f"{one.name} and {other.name} share no task", "name the folders of two tasks"
-        )
-    found = one.task(names[0]), other.task(names[1])
-    for task in found:
-        if not task.episodes:
-            raise UserError(f"{task.id} has no attempt to compare", "name one that has")
-    return found
 
 
 def run(opened: Opened, editor: str, beside: OpenedRun | None = None) -> None:

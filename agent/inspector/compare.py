@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from agent.inspector import pages
+from agent.inspector import pages, step_pages
 from agent.inspector.dialogs import Above
 from agent.inspector.opened import OpenedTask
 from agent.inspector.widgets import Lines, Page, StepList
@@ -74,7 +74,7 @@ class CompareScreen(Screen[None]):
         page = self.query_one(f"#page-{SIDES[number]}", Page)
         if steps.episode is not None and steps.number:
             label = steps.episode.about.label
-            page.show(pages.step_page(steps.episode.step(steps.number), label))
+            page.show(step_pages.step_page(steps.episode.step(steps.number), label))
 
     def on_lines_moved(self, event: Lines.Moved) -> None:
         """Show the step under a cursor."""

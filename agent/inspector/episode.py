@@ -26,7 +26,8 @@ class Act:
     """One thing that a reply did: a tool call, or a proposed change, and what came of it.
 
     `text` is what was called as it reads best, `given` the same as it was written; `seen` is what
-    the model was shown of it, None when nothing came back. `seconds` are None where unknown.
+    the model was shown of it, None when nothing came back. `seconds` are None where unknown;
+    `ended_badly` where the record says so beside the text.
     """
 
     name: str
@@ -35,12 +36,18 @@ class Act:
     seen: str | None = None
     refused: bool = False
     seconds: float | None = None
+    ended_badly: bool = False
 
     @property
     def failed(self) -> bool:
         """Tell whether it was refused, ended badly, or ran tests of which some failed."""
         seen = self.seen or ""
-        if self.refused or ENDED_BADLY.search(seen[-400:]) or ENDED_BADLY.search(seen[:400]):
+        if (
+            self.refused
+            or self.ended_badly
+            or ENDED_BADLY.search(seen[-400:])
+            or ENDED_BADLY.search(seen[:400])
+        ):
             return True
         tests = self.name == "run_tests" or self.name.startswith("sample")
         return tests and bool(TESTS_FAILED.search(seen.partition("\n")[0]))

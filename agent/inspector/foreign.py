@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.inspector.episode import About, Act, Step
-from agent.records import Message, Usage
+from agent.records import Message
 from agent.show.transcript import written
 from agent.trajectory import Trajectory
 
@@ -20,14 +20,8 @@ class ForeignEpisode:
     def about(self) -> About:
         """What the file says of itself."""
         one = self.trajectory
-        usage = Usage(usd=one.usd)
-        for step in one.steps:
-            if step.usage is not None:
-                used = step.usage
-                usage = Usage(usage.prompt + used.prompt, usage.completion + used.completion,
-                              usage.cached + used.cached, usage.usd)  # fmt: skip
         end = one.exit_status or "no end, it was interrupted"
-        return About(one.agent or "trajectory", one.model, end=end, usage=usage)
+        return About(one.agent or "trajectory", one.model, end=end, usage=one.usage)
 
     def __len__(self) -> int:
         return len(self.trajectory.steps)
@@ -38,14 +32,17 @@ class ForeignEpisode:
             raise IndexError(f"no step {number}")
         one = self.trajectory.steps[number - 1]
         seen = {observation.call_id: observation for observation in one.observations}
+        bad = {
+            saw.call_id for saw, failed in zip(one.observations, one.failed, strict=True) if failed
+        }
         acts = tuple(
             Act(
                 call.name,
                 written(call),
                 call.arguments,
                 seen[call.id].text if call.id in seen else None,
-                call.id in seen and seen[call.id].error,
-                (seen[call.id].seconds or None) if call.id in seen else None,
+                seconds=(seen[call.id].seconds or None) if call.id in seen else None,
+                ended_badly=call.id in bad,
             )
             for call in one.calls
         )

@@ -17,19 +17,11 @@ from textual.worker import get_current_worker
 
 from agent.errors import UserError
 from agent.inspector.opened import OpenedRun, RunLine, RunShelf, TaskLine, open_run, open_shelf
+from agent.inspector.titles import STATUS
 from agent.show.figures import duration, money, several
 from agent.show.visible import one_line
 
 POLL_SECONDS = 1.0
-STATUS = {
-    "verified": "bold green",
-    "unverified": "yellow",
-    "disagree": "magenta",
-    "no_patch": "red",
-    "failed": "bold red",
-    "damaged": "bold red",
-    "unfinished": "cyan",
-}
 UNKNOWN = "-"
 
 
@@ -153,7 +145,7 @@ class Listing(Screen[None]):
         """Keep the filter."""
         self.query_one(DataTable).focus()
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Drop the filter, or else go back."""
         field = self.query_one("#filter", Input)
         if field.display:
@@ -161,7 +153,7 @@ class Listing(Screen[None]):
             field.display = False
             self.query_one(DataTable).focus()
             return
-        self.app.action_back()  # type: ignore[attr-defined] # an action of ours
+        await self.app.action_back()
 
     def action_sort(self, on: int) -> None:
         """Sort by the next column."""
@@ -305,10 +297,11 @@ class TasksScreen(Listing):
         if folder is None:
             return ()
         names = ("result.json", "failure.json")
-        return tuple(
-            path.stat().st_mtime_ns for each in self._run.folders for name in names
-            if (path := each / name).exists()
-        ) + (sum(1 for _ in folder.iterdir()) if len(self._run.folders) != 1 else 0,)  # fmt: skip
+        ends = [
+            path for each in self._run.folders for name in names if (path := each / name).exists()
+        ]
+        entries = sum(1 for _ in folder.iterdir()) if len(self._run.folders) != 1 else 0
+        return (entries, *(path.stat().st_mtime_ns for path in ends))
 
     def poll(self) -> None:
         """Take in tasks that came or ended."""

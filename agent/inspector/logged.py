@@ -128,7 +128,7 @@ class LoggedEpisode:
         seen = {one.call_id: one for one in rest if isinstance(one, Observation)}
         replies = [one for one in rest if isinstance(one, Message) and one.role == "assistant"]
         replies = replies or list(call.replies)
-        answers = {
+        answers: dict[str | None, str] = {
             one.tool_call_id: one.content
             for one in rest
             if isinstance(one, Message) and one.tool_call_id

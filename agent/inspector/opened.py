@@ -16,7 +16,7 @@ from agent.grades import Grades
 from agent.inspector.episode import Episode
 from agent.inspector.foreign import ForeignEpisode
 from agent.inspector.logged import LoggedEpisode
-from agent.predictions import read_predictions
+from agent.predictions_file import read_predictions
 from agent.recording import (
     Failure,
     RecordedTask,
@@ -262,10 +262,9 @@ def _line(folder: Path, resolved: bool | None) -> TaskLine:
 def _open_file(path: Path) -> OpenedRun:
     if is_trajectory(path):
         return _open_trajectories(path, [path])
-    found, problems = read_predictions(path)
-    tasks = tuple(
-        OpenedTask(_foreign_record(one.instance, path.parent, one.patch)) for one in found
-    )
+    problems: list[str] = []
+    found = read_predictions(path, problems.append)
+    tasks = tuple(OpenedTask(_foreign_record(one.instance, path, one.patch)) for one in found)
     return OpenedRun(path.name, None, problems=tuple(problems), foreign=tasks)
 
 
@@ -282,7 +281,7 @@ def _open_trajectories(path: Path, files: Sequence[Path]) -> OpenedRun:
 
 
 def _foreign_task(trajectory: Trajectory, file: Path) -> OpenedTask:
-    record = _foreign_record(trajectory.id, file, trajectory.submission)
+    record = _foreign_record(trajectory.id, file, trajectory.patch or "")
     return OpenedTask(record, (ForeignEpisode(trajectory),), (), trajectory.resolved)
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Iterator, Sequence
-from heapq import nlargest
+from collections.abc import Iterator
 
-from agent.inspector.episode import Episode, Step
 from agent.inspector.opened import OpenedTask
-from agent.records import BehaviourClass, Candidate, Check, Matrix, Message, Outcome, Usage
+from agent.records import BehaviourClass, Candidate, Check, Matrix, Outcome
 from agent.show import verdict as verdict_sheet
 from agent.show.blocks import (
     Block,
@@ -22,7 +19,7 @@ from agent.show.blocks import (
     Table,
     Words,
 )
-from agent.show.figures import duration, money, several, tokens
+from agent.show.figures import duration, several
 from tools.clip import clip
 
 SHOWN = 200_000
@@ -213,64 +210,6 @@ def check_page(task: OpenedTask, check: Check) -> list[Block]:
     return blocks
 
 
-def step_page(step: Step, label: str, *, whole: bool = False) -> list[Block]:
-    """Return what one step thought, called and saw; texts are clipped unless `whole`."""
-
-    def text(full: str) -> str:
-        return full if whole else clip(full, SHOWN)
-
-    spent = []
-    if step.usage is not None:
-        spent += [tokens(step.usage), money(step.usage.usd)]
-    if step.seconds is not None:
-        spent.append(f"model {duration(step.seconds)}")
-    if step.acting:
-        spent.append(f"tools {duration(step.acting)}")
-    blocks: list[Block] = [
-        Heading(f"{label} step {step.number}", 1),
-        Paragraph((", ".join(spent) or "cost and time unknown",)),
-    ]
-    blocks += [Paragraph((f"[{remark}]",)) for remark in step.remarks]
-    if step.thought.strip():
-        blocks += [Heading("thought"), Output(text(step.thought.strip()))]
-    for act in step.acts:
-        edit = ", changes a file" if act.edits else ""
-        failed = ", failed" if act.failed else ""
-        took = f", {duration(act.seconds)}" if act.seconds else ""
-        blocks += [Heading(f"{act.name}{edit}{failed}{took}"), _called(act.name, text(act.text))]
-        if act.seen is None:
-            blocks.append(Paragraph(("[nothing came back]",)))
-        else:
-            blocks += [Heading("observation", 3), Output(text(act.seen), bad=act.failed)]
-    for said in step.heard:
-        blocks += [Heading("the program said"), Output(text(said))]
-    return blocks
-
-
-def _called(name: str, text: str) -> Block:
-    if name == "plan":
-        try:
-            steps = json.loads(text.removeprefix("steps="))
-            return Bullets(tuple((f"[{one['state']}] {one['text']}",) for one in steps))
-        except (ValueError, TypeError, KeyError):
-            return Output(text)
-    return Output(text)
-
-
-def sent_page(messages: Sequence[Message], label: str, number: int) -> list[Block]:
-    """Return the messages of a request as they were sent."""
-    blocks: list[Block] = [
-        Heading(f"{label} step {number}: the {several(len(messages), 'message')} sent", 1)
-    ]
-    for place, message in enumerate(messages, 1):
-        blocks.append(Heading(f"{place}. {message.role}"))
-        if message.content:
-            blocks.append(Output(clip(message.content, SHOWN)))
-        for call in message.tool_calls:
-            blocks.append(Output(f"{call.name} {clip(call.arguments, SHOWN)}"))
-    return blocks
-
-
 def issue_page(task: OpenedTask) -> list[Block]:
     """Return the issue, the environment, the plan as it changed, and tests made of the issue."""
     record = task.record
@@ -300,59 +239,4 @@ def issue_page(task: OpenedTask) -> list[Block]:
             blocks += [Heading(f"A test made of the issue alone: {path}"), Output(text)]
         if record.reproduction.remark:
             blocks.append(Paragraph((record.reproduction.remark,)))
-    return blocks
-
-
-def plan_page(episode: Episode) -> list[Block]:
-    """Return the plan of an attempt each time that it was set."""
-    label = episode.about.label
-    blocks: list[Block] = [Heading(f"{label}: the plan as it changed", 1)]
-    for number in range(1, len(episode) + 1):
-        for act in episode.step(number).acts:
-            if act.name == "plan":
-                blocks += [Heading(f"step {number}"), _called(act.name, act.text)]
-    if len(blocks) == 1:
-        blocks.append(Paragraph(("It made no plan.",)))
-    return blocks
-
-
-def costs_page(task: OpenedTask) -> list[Block]:
-    """Return where money and time went: by attempt, the dearest steps, the slowest commands."""
-    rows: list[tuple[Words, ...]] = []
-    dear: list[tuple[float, str, Step]] = []
-    slow: list[tuple[float, str, int, str, str]] = []
-    for episode in task.episodes:
-        label, used, asking, acting = episode.about.label, Usage(), 0.0, 0.0
-        for number in range(1, len(episode) + 1):
-            step = episode.step(number)
-            usage = step.usage or Usage()
-            used += usage
-            asking += step.seconds or 0.0
-            acting += step.acting
-            weight = usage.usd if usage.usd is not None else (usage.prompt + usage.completion) / 1e9
-            dear = nlargest(MOST_EXPENSIVE, [*dear, (weight, label, step)], key=lambda one: one[0])
-            for act in step.acts:
-                if act.seconds:
-                    entry = (act.seconds, label, number, act.name, act.text[:400])
-                    slow = nlargest(MOST_EXPENSIVE, [*slow, entry], key=lambda one: one[0])
-        rows.append((
-            (label,), (f"{len(episode):,}",), (f"{used.prompt:,}",), (f"{used.cached:,}",),
-            (f"{used.completion:,}",), (money(used.usd),), (duration(asking),), (duration(acting),),
-        ))  # fmt: skip
-    blocks: list[Block] = [Heading("Where money and time went", 1)]
-    columns = ("", "steps", "prompt", "cached", "completion", "cost", "model", "tools")
-    blocks.append(Table(columns, tuple(rows)))
-    if dear and dear[0][0] > 0:
-        blocks += [Heading("The dearest steps"), Table(("step", "cost", "tokens", "did"), tuple(
-            ((f"{label} step {step.number}",), (money((step.usage or Usage()).usd),),
-             (tokens(step.usage or Usage()),), (Code(step.summary[:200]),))
-            for _, label, step in dear
-        ))]  # fmt: skip
-    if slow:
-        blocks += [Heading("The slowest commands"), Table(("took", "step", "command"), tuple(
-            ((duration(took),), (f"{label} step {number}",), (f"{name} ", Code(text)))
-            for took, label, number, name, text in slow
-        ))]  # fmt: skip
-    else:
-        blocks.append(Paragraph(("The record does not say how long commands took.",)))
     return blocks

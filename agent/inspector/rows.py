@@ -101,7 +101,7 @@ def _fold_text(text: Text, width: int) -> list[Text]:
 def _coloured(lines: Sequence[str]) -> dict[int, Text]:
     """Return the code of a patch's lines in colours, by their places."""
     found: dict[int, Text] = {}
-    path, hunk = "", []
+    path, hunk = "", list[int]()
     for place, line in enumerate([*lines, "@@"]):
         if line.startswith("+++ "):
             path = line[4:].removeprefix("b/")

@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, get_args
+from typing import ClassVar
 
-from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
-from textual.widget import Widget
-from textual.widgets import DataTable, Footer, OptionList, Static, TabbedContent, TabPane
-from textual.widgets.option_list import Option
+from textual.widgets import DataTable, OptionList, Static
 
-from agent.inspector import pages
+from agent.inspector import pages, step_pages
 from agent.inspector.dialogs import Above, Search
-from agent.inspector.episode import About, Episode, writer_of
-from agent.inspector.lists import POLL_SECONDS, STATUS
+from agent.inspector.episode import writer_of
+from agent.inspector.lists import POLL_SECONDS
 from agent.inspector.matrix import CandidateTable, CheckTable
 from agent.inspector.opened import OpenedTask
-from agent.inspector.search import Hit, Tab
+from agent.inspector.search import Hit
+from agent.inspector.task_panes import PANES, TABS, TaskPanes
+from agent.inspector.titles import title_of
 from agent.inspector.widgets import Lines, Page, StepList
 from agent.show.blocks import Block
-from agent.show.figures import duration, money, several
-from agent.show.visible import one_line
-
-TITLES: dict[Tab, str] = {
-    "why": "1 Why", "steps": "2 Steps", "patches": "3 Patches", "matrix": "4 Matrix",
-    "cost": "5 Cost", "issue": "6 Issue",
-}  # fmt: skip
-TABS: tuple[Tab, ...] = get_args(Tab)
-PANES: dict[Tab, tuple[str, ...]] = {
-    "why": ("why-page",),
-    "steps": ("episodes", "steps-list", "step-page"),
-    "patches": ("candidates", "patch-page"),
-    "matrix": ("checks", "check-page"),
-    "cost": ("cost-page",),
-    "issue": ("issue-page",),
-}
-"""What can be moved in, tab by tab, from left to right."""
 
 
-class TaskScreen(Screen[None]):
-    """Six tabs about one task; what grows on disk is taken in."""
+class TaskScreen(TaskPanes):
+    """One task, with the ways from one thing to another; what grows on disk is taken in."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n), f"tab('{tab}')", show=False) for n, tab in enumerate(TABS, 1)),
@@ -69,135 +48,15 @@ class TaskScreen(Screen[None]):
     ]
 
     def __init__(self, task: OpenedTask, again: Callable[[], OpenedTask] | None = None) -> None:
-        super().__init__()
-        self.opened, self._again = task, again
-        self._index = 0
-        self._words, self._hits, self._hit = "", list[Hit](), -1
+        super().__init__(task)
+        self._again = again
+        self._hits, self._hit = list[Hit](), -1
         self._marked: int | None = None
         self._state = self._on_disk()
-        self._laid: set[str] = set()
-
-    def compose(self) -> ComposeResult:
-        """Lay out the tabs."""
-        yield Static("", id="title", markup=False)
-        with TabbedContent(id="tabs"):
-            with TabPane(TITLES["why"], id="why"):
-                yield Page(id="why-page")
-            with TabPane(TITLES["steps"], id="steps"), Horizontal(classes="sides"):
-                with Vertical(classes="left"):
-                    yield OptionList(id="episodes")
-                    yield StepList(id="steps-list")
-                yield Page(id="step-page")
-            with TabPane(TITLES["patches"], id="patches"), Horizontal(classes="sides"):
-                yield CandidateTable(id="candidates")
-                yield Page(id="patch-page")
-            with TabPane(TITLES["matrix"], id="matrix"), Vertical(classes="stack"):
-                yield CheckTable(id="checks")
-                yield Page(id="check-page")
-            with TabPane(TITLES["cost"], id="cost"):
-                yield Page(id="cost-page")
-            with TabPane(TITLES["issue"], id="issue"):
-                yield Page(id="issue-page")
-        yield Footer()
 
     def on_mount(self) -> None:
-        """Show why the patch won."""
-        self._fill()
-        self.query_one("#why-page").focus()
+        """Look for what is new, again and again."""
         self.set_interval(POLL_SECONDS, self.poll)
-
-    @property
-    def episode(self) -> Episode | None:
-        """The attempt that is looked at."""
-        episodes = self.opened.episodes
-        return episodes[self._index] if self._index < len(episodes) else None
-
-    @property
-    def tab(self) -> Tab:
-        """The tab in front."""
-        active = self.query_one(TabbedContent).active
-        return next((one for one in TABS if one == active), "why")
-
-    def _fill(self, *, keep: bool = False) -> None:
-        self.query_one("#title", Static).update(_title(self.opened))
-        self.query_one("#why-page", Page).show(pages.overview(self.opened), keep=keep)
-        self.query_one(CandidateTable).show(self.opened)
-        self.query_one(CheckTable).show(self.opened)
-        self._list_episodes()
-        self._laid.clear()
-        self._lay(self.tab)
-
-    def _list_episodes(self) -> None:
-        listed = self.query_one("#episodes", OptionList)
-        listed.clear_options()
-        listed.add_options(Option(_about(one.about, len(one))) for one in self.opened.episodes)
-        if self.opened.episodes:
-            self._index = min(self._index, len(self.opened.episodes) - 1)
-            listed.highlighted = self._index
-            steps = self.query_one(StepList)
-            if steps.episode is not self.episode:
-                steps.show(self.episode)
-                self._show_step()
-
-    def _lay(self, tab: Tab) -> None:
-        """Make a page that takes long when its tab is first looked at."""
-        if tab in self._laid:
-            return
-        self._laid.add(tab)
-        if tab == "cost":
-            self.query_one("#cost-page", Page).show(pages.costs_page(self.opened))
-        elif tab == "issue":
-            self.query_one("#issue-page", Page).show(pages.issue_page(self.opened))
-
-    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
-        """Let the keys move in the tab that is in front."""
-        self._lay(self.tab)
-        self._focus_first()
-
-    def _focus_first(self) -> None:
-        tab = self.tab
-        panes = [self.query_one(f"#{name}") for name in PANES[tab]]
-        if not any(pane.has_focus for pane in panes):
-            panes[1 if tab == "steps" else 0].focus()
-
-    def action_tab(self, tab: Tab) -> None:
-        """Bring a tab to the front."""
-        self.query_one(TabbedContent).active = tab
-        self.call_after_refresh(self._focus_first)
-
-    def action_pane(self, way: int) -> None:
-        """Go to the pane beside."""
-        panes = [self.query_one(f"#{name}") for name in PANES[self.tab]]
-        at = next((n for n, pane in enumerate(panes) if pane.has_focus), 0)
-        panes[max(0, min(at + way, len(panes) - 1))].focus()
-
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Show the steps of another attempt."""
-        if event.option_index != self._index:
-            self._index = event.option_index
-            self.query_one(StepList).show(self.episode)
-            self._show_step()
-
-    def action_episode(self, way: int) -> None:
-        """Go to the attempt beside."""
-        count = len(self.opened.episodes)
-        if count:
-            self.action_tab("steps")
-            self.query_one("#episodes", OptionList).highlighted = (self._index + way) % count
-
-    def on_lines_moved(self, event: Lines.Moved) -> None:
-        """Show the step under the cursor."""
-        if event.lines.id == "steps-list":
-            self._show_step()
-
-    def _show_step(self) -> None:
-        steps, episode = self.query_one(StepList), self.episode
-        page = self.query_one("#step-page", Page)
-        if episode is None or not steps.number:
-            page.show(())
-            return
-        page.words = self._words
-        page.show(pages.step_page(episode.step(steps.number), episode.about.label))
 
     def on_lines_chosen(self, event: Lines.Chosen) -> None:
         """From a step to its page; from a line of a patch to the step that made it."""
@@ -259,12 +118,12 @@ class TaskScreen(Screen[None]):
         number, episode = self.query_one(StepList).number, self.episode
         if episode is not None and number:
             label = episode.about.label
-            self.app.push_screen(Above(pages.sent_page(episode.sent(number), label, number)))
+            self.app.push_screen(Above(step_pages.sent_page(episode.sent(number), label, number)))
 
     def action_plan(self) -> None:
         """Show the plan as it changed."""
         if self.episode is not None:
-            self.app.push_screen(Above(pages.plan_page(self.episode)))
+            self.app.push_screen(Above(step_pages.plan_page(self.episode)))
 
     def action_difference(self) -> None:
         """Mark a patch; with one marked, show how the two differ."""
@@ -285,22 +144,6 @@ class TaskScreen(Screen[None]):
     def action_compare(self) -> None:
         """Show this attempt beside another."""
         self.app.compare(self.opened, self._index)  # type: ignore[attr-defined] # ours
-
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """Show the patch or the check under the cursor."""
-        self._show_row(event.data_table)
-
-    def on_data_table_cell_highlighted(self, event: DataTable.CellHighlighted) -> None:
-        """Show the check under the cursor."""
-        self._show_row(event.data_table)
-
-    def _show_row(self, table: Widget) -> None:
-        if isinstance(table, CandidateTable) and table.candidate is not None:
-            page = pages.candidate_page(self.opened, table.candidate)
-            self.query_one("#patch-page", Page).show(page)
-        elif isinstance(table, CheckTable) and table.check is not None:
-            page = pages.check_page(self.opened, table.check)
-            self.query_one("#check-page", Page).show(page)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Go to the patch."""
@@ -330,9 +173,8 @@ class TaskScreen(Screen[None]):
 
     def _to_hit(self) -> None:
         hit = self._hits[self._hit]
-        self.query_one("#title", Static).update(
-            f"{_title(self.opened)} · {self._hit + 1} of {len(self._hits)}"
-        )
+        at = f" · place {self._hit + 1} of {len(self._hits)}"
+        self.query_one("#title", Static).update(title_of(self.opened).append(at, "reverse"))
         if hit.tab == "steps":
             self.to_step(hit.index, hit.step, self._words)
             return
@@ -351,7 +193,7 @@ class TaskScreen(Screen[None]):
             number = self.query_one(StepList).number
             if number:
                 step = self.episode.step(number)
-                return pages.step_page(step, self.episode.about.label, whole=True)
+                return step_pages.step_page(step, self.episode.about.label, whole=True)
         return list(self.query_one(f"#{PANES[self.tab][-1]}", Page).page)
 
     def _on_disk(self) -> tuple[object, ...]:
@@ -380,37 +222,3 @@ class TaskScreen(Screen[None]):
             steps.take_in()
             if followed and steps.number < steps.count - 1 and steps.has_focus:
                 steps.action_bottom()
-
-
-def _title(task: OpenedTask) -> Text:
-    record = task.record
-    verdict, result = record.verdict, record.result
-    text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(one_line(task.id, 60), "bold")
-    status = result.status if result else "failed" if record.failure else ""
-    if record.task is not None and not status:
-        status = "unfinished"
-    if status:
-        text.append(" · ")
-        text.append(status, STATUS.get(status, ""))
-    if task.resolved is not None:
-        told, style = ("resolved", "bold green") if task.resolved else ("not resolved", "red")
-        text.append(" · ")
-        text.append(told, style)
-    if verdict and verdict.chosen:
-        text.append(f" · patch {verdict.chosen}")
-    if verdict and verdict.confidence is not None:
-        text.append(f" · confidence {verdict.confidence:.2f}")
-    if result:
-        text.append(f" · {money(result.cost_usd)} · {duration(result.seconds)}")
-    return text
-
-
-def _about(about: About, steps: int) -> Text:
-    text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(about.label, "bold")
-    text.append(f" · {several(steps, 'step')}")
-    if about.planner:
-        text.append(f" · {about.planner}, {about.sampling}")
-    text.append(f" · {one_line(about.end, 200)}" if about.end else " · no end yet")
-    return text

@@ -1,4 +1,4 @@
-"""What the screens are made of: a page that scrolls by lines, and the list of an episode's steps."""
+"""What the screens are made of: pages that scroll by lines, and the list of an episode's steps."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from agent.report.tables import Table
 
 GENERATOR = "repair-agent report"
 HEAD = 1000
-"""Bytes from the start of a file among which a report of ours says that it is one."""
+"""Bytes from the start of a file among which a page of ours says that it is one."""
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("agent.report", ""),
@@ -25,8 +25,8 @@ _ENVIRONMENT = Environment(
 )
 
 
-def refuse_foreign(path: Path) -> None:
-    """Raise UserError unless a report may be written to `path`: none or one of ours is there."""
+def refuse_foreign(path: Path, generator: str = GENERATOR, what: str = "report") -> None:
+    """Raise UserError unless a page may be written to `path`: none or one of ours is there."""
     remedy = "name another file with --html"
     if not path.parent.is_dir():
         raise UserError(f"there is no folder {path.parent}", remedy)
@@ -39,8 +39,8 @@ def refuse_foreign(path: Path) -> None:
             head = file.read(HEAD)
     except OSError as error:
         raise from_os_error(error) from error
-    if head and f'content="{GENERATOR}"'.encode() not in head:
-        raise UserError(f"{path} is there and is no report of repair-agent's", remedy)
+    if head and f'content="{generator}"'.encode() not in head:
+        raise UserError(f"{path} is there and is no {what} of repair-agent's", remedy)
 
 
 def page(title: str, subtitle: str, drawings: Iterable[Drawing], tables: Iterable[Table]) -> str:

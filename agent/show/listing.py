@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from agent import encoding
 from agent.encoding import line_of
+from agent.errors import UserError
 from agent.recording import Failure, RecordedTask, Run, RunInfo, load_run, read_record, runs_in
 from agent.records import Result, adapter
 from agent.show.figures import duration, money, several
@@ -24,13 +25,17 @@ def list_runs(folder: Path) -> Iterator[str]:
         begun = f"{info.started:%Y-%m-%d %H:%M}"
         tasks = several(len(run.task_folders), "task")
         yield one_line(f"{path.name}  {begun}  {tasks}  {counts}")
-        yield from (f"  {line}" for line in list_tasks(run))
+        yield from (f"  {line}" for line in list_tasks(run.task_folders))
 
 
-def list_tasks(run: Run) -> Iterator[str]:
-    """Yield a line for each task of a run."""
-    for folder in run.task_folders:
-        yield one_line("  ".join((folder.name, *_end(folder))))
+def list_tasks(folders: Iterable[Path]) -> Iterator[str]:
+    """Yield a line for each task of a run, also where its end cannot be read."""
+    for folder in folders:
+        try:
+            end = _end(folder)
+        except UserError as error:
+            end = ("damaged", error.message)
+        yield one_line("  ".join((folder.name, *end)))
 
 
 def _end(folder: Path) -> tuple[str, ...]:
@@ -48,13 +53,14 @@ def as_json(recorded: Run | RecordedTask) -> str:
     A task has its logs whole; the attempts that are rebuilt from them are left out.
     """
     if isinstance(recorded, RecordedTask):
-        return encoding.as_json(_task(recorded), indent=2).decode()
+        return encoding.as_json(plain_task(recorded), indent=2).decode()
     info = adapter(RunInfo | None).dump_python(recorded.info)
-    both = {"run": info, "tasks": [_task(task) for task in recorded.tasks()]}
+    both = {"run": info, "tasks": [plain_task(task) for task in recorded.tasks()]}
     return encoding.as_json(both, indent=2).decode()
 
 
-def _task(task: RecordedTask) -> dict[str, Any]:
+def plain_task(task: RecordedTask) -> dict[str, Any]:
+    """Return a task as plain values."""
     built = {"attempts", "folder", "logs", "shared"}
     plain: dict[str, Any] = adapter(RecordedTask).dump_python(task, exclude=built)
     plain["shared"] = [line_of(event) for event in task.shared]

@@ -1,0 +1,68 @@
+"""`repair-agent inspect`: in the terminal, as text, JSON, a page, or in another agent's form."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.disk import write_whole
+from agent.encoding import as_bytes
+from agent.errors import UserError
+from agent.inspector.app import run as run_app
+from agent.inspector.opened import OpenedRun, open_path
+from agent.inspector.page import page, refuse_foreign
+from agent.inspector.text import json_text, lines
+from agent.inspector.written import messages, trajectory
+
+
+@dataclass(frozen=True)
+class Forms:
+    """What is asked for in place of the terminal's interface."""
+
+    plain: bool = False
+    as_json: bool = False
+    html: Path | None = None
+    traj: Path | None = None
+    messages: Path | None = None
+
+
+def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, str]) -> int:
+    """Show or write what was asked for; raises UserError."""
+    if forms.traj or forms.messages:
+        if forms.traj:
+            _write(forms.traj, trajectory(path), "--traj")
+        if forms.messages:
+            _write(forms.messages, messages(path), "--messages")
+        return 0
+    opened = open_path(path)
+    beside = open_path(other) if other is not None else None
+    if beside is not None and not (isinstance(opened, OpenedRun) and isinstance(beside, OpenedRun)):
+        raise UserError("two folders of runs cannot be compared", "name two runs or two tasks")
+    assert beside is None or isinstance(beside, OpenedRun)
+    if forms.html is not None:
+        refuse_foreign(forms.html)
+        write_whole(forms.html, page(opened, beside).encode("utf-8", "backslashreplace"))
+    elif forms.as_json:
+        _print(json_text(opened))
+    elif forms.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        _print(lines(opened, beside))
+    else:
+        editor = variables.get("VISUAL") or variables.get("EDITOR") or "vi"
+        run_app(opened, shlex.join(shlex.split(editor)), beside)
+    return 0
+
+
+def _print(found: Iterable[str]) -> None:
+    for line in found:
+        sys.stdout.write(line + "\n")
+
+
+def _write(path: Path, text: str, option: str) -> None:
+    if path.exists():
+        raise UserError(f"{path} is there already", f"name a new file with {option}")
+    if not path.parent.is_dir():
+        raise UserError(f"there is no folder {path.parent}", f"name another file with {option}")
+    write_whole(path, as_bytes(text))

@@ -1,0 +1,151 @@
+"""The same content as text that greps well, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from agent.encoding import as_json
+from agent.errors import UserError
+from agent.inspector.episode import Episode, Step
+from agent.inspector.foreign import ForeignEpisode
+from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf, open_run
+from agent.inspector.pages import patch_difference
+from agent.inspector.shared_tasks import two_tasks
+from agent.inspector.whole import whole
+from agent.recording import RunInfo
+from agent.records import adapter
+from agent.show.figures import duration, money, tokens
+from agent.show.listing import list_tasks, plain_task
+from agent.show.transcript import plain
+from agent.show.visible import one_line, visible
+from agent.trajectory import Trajectory
+
+
+def lines(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:
+    """Yield the lines of what was opened; each says what it belongs to."""
+    if isinstance(opened, RunShelf):
+        yield from _shelf(opened)
+        return
+    if beside is not None:
+        yield from _compared(*two_tasks(opened, beside))
+        return
+    for problem in opened.problems:
+        yield f"problem: {one_line(problem)}"
+    for identity in opened.ids:
+        yield from _task(opened.task(identity))
+
+
+def _shelf(shelf: RunShelf) -> Iterator[str]:
+    for line in shelf.runs:
+        started = f"{line.started:%Y-%m-%d %H:%M}" if line.started else "-"
+        told = line.problem or " ".join((line.model, line.dataset))
+        yield one_line(f"{line.path.name}  {started}  {told}")
+        yield from (f"  {one}" for one in list_tasks(open_run(line.path).folders))
+
+
+def _task(task: OpenedTask) -> Iterator[str]:
+    if task.record.folder.is_dir():
+        record, problems = whole(task)
+        yield from (f"problem: {one_line(one)}" for one in problems)
+        yield from plain(record)
+        if task.resolved is not None:
+            yield f"grade: {'resolved' if task.resolved else 'not resolved'}"
+        return
+    yield f"task {one_line(task.id)}"
+    for episode in task.episodes:
+        yield from _episode(episode)
+    for candidate in task.record.candidates:
+        yield from _prefixed(f"candidate {candidate.id} patch", candidate.patch)
+    if task.resolved is not None:
+        yield f"grade: {'resolved' if task.resolved else 'not resolved'}"
+
+
+def _episode(episode: Episode) -> Iterator[str]:
+    about = episode.about
+    yield one_line(f"attempt 1: {about.label}, model {about.model}")
+    for message in episode.sent(1) if len(episode) else ():
+        yield from _prefixed(f"attempt 1 {message.role}", message.content)
+    for number in range(1, len(episode) + 1):
+        yield from _step(episode.step(number), f"attempt 1 step {number}")
+    used = f"{tokens(about.usage)}, {money(about.usage.usd)}" if about.usage else "unknown"
+    yield f"attempt 1 end: {one_line(about.end)}"
+    yield f"attempt 1 used: {used}"
+
+
+def _step(step: Step, here: str) -> Iterator[str]:
+    if step.usage is not None:
+        took = f", {duration(step.seconds)}" if step.seconds is not None else ""
+        yield f"{here} request: {tokens(step.usage)}, {money(step.usage.usd)}{took}"
+    yield from (f"{here}: [{one_line(remark)}]" for remark in step.remarks)
+    if step.thought.strip():
+        yield from _prefixed(f"{here} thought", step.thought)
+    for act in step.acts:
+        name = one_line(act.name)
+        yield from _prefixed(f"{here} {name}", act.text)
+        if act.seen is not None:
+            verb = "refused" if act.refused else "failed" if act.failed else "gave"
+            yield from _prefixed(f"{here} {name} {verb}", act.seen)
+        if act.seconds:
+            yield f"{here} {name} took: {duration(act.seconds)}"
+    for said in step.heard:
+        yield from _prefixed(f"{here} user", said)
+
+
+def _prefixed(prefix: str, text: str) -> Iterator[str]:
+    for line in visible(text).removesuffix("\n").split("\n"):
+        yield f"{prefix}: {line}".rstrip()
+
+
+def _compared(one: OpenedTask, other: OpenedTask) -> Iterator[str]:
+    """Yield the first attempts of both step by step, then how their patches differ."""
+    for side, task in (("a", one), ("b", other)):
+        about = task.episodes[0].about
+        told = f"{task.id} {about.label}, model {about.model}, {about.end or 'no end yet'}"
+        yield one_line(f"{side}: {told}")
+    ours, theirs = one.episodes[0], other.episodes[0]
+    numbers = zip_longest(range(1, len(ours) + 1), range(1, len(theirs) + 1))
+    for left, right in numbers:
+        for side, episode, number in (("a", ours, left), ("b", theirs, right)):
+            if number is not None:
+                step = episode.step(number)
+                failed = " failed" if step.failed else ""
+                yield one_line(f"{side} step {number}{failed}: {step.summary}", 300)
+    first = [task.record.candidates[:1] for task in (one, other)]
+    if first[0] and first[1]:
+        yield from _prefixed("patches", patch_difference(first[0][0], first[1][0]))
+
+
+def json_text(opened: Opened) -> Iterator[str]:
+    """Yield everything as one JSON object with the records' own field names."""
+    if isinstance(opened, RunShelf):
+        raise UserError(f"{opened.folder} holds several runs", "name one of them")
+    info: Any = adapter(RunInfo | None).dump_python(opened.info)
+    tasks, problems = [], list(opened.problems)
+    for identity in opened.ids:
+        task = opened.task(identity)
+        if task.record.folder.is_dir():
+            record, told = whole(task)
+            problems += told
+            tasks.append(plain_task(record))
+        else:
+            tasks.append(_foreign(task))
+    both = {"run": info, "tasks": tasks, "problems": problems}
+    yield from as_json(both, indent=2).decode("utf-8").splitlines()
+
+
+def _foreign(task: OpenedTask) -> dict[str, Any]:
+    found = [one.trajectory for one in task.episodes if isinstance(one, ForeignEpisode)]
+    recorded: Any = adapter(tuple[Trajectory, ...]).dump_python(tuple(found))
+    patch = task.record.candidates[0].patch if task.record.candidates else None
+    return {"id": task.id, "patch": patch, "resolved": task.resolved, "trajectories": recorded}
+
+
+def named_task(path: Path, opened: Opened) -> OpenedTask:
+    """Return the only task of what was opened; raises UserError."""
+    ids = opened.ids if isinstance(opened, OpenedRun) else ()
+    if not isinstance(opened, OpenedRun) or len(ids) != 1:
+        raise UserError(f"{path} is not one task", "name the folder of one task")
+    return opened.task(ids[0])

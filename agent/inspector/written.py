@@ -1,0 +1,51 @@
+"""An attempt in the forms of other programs: mini-swe-agent's file, OpenAI's messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.errors import UserError
+from agent.exports.attempt import trajectory_of
+from agent.exports.mini_swe_agent import mini_swe_agent_json
+from agent.exports.openai_messages import openai_lines
+from agent.inspector.opened import OpenedTask, open_path
+from agent.inspector.text import named_task
+from agent.inspector.whole import whole
+from agent.recording import Log, RecordedTask
+from agent.trajectory import is_trajectory, load
+
+
+def trajectory(path: Path) -> str:
+    """Return `RUN/TASK/attempt-1`, or another agent's file, in mini-swe-agent's form."""
+    if path.is_file() and is_trajectory(path):
+        return mini_swe_agent_json(load(path))
+    task, log = _attempt(path)
+    return mini_swe_agent_json(trajectory_of(log, task.id, _patch(task, log)))
+
+
+def messages(path: Path) -> str:
+    """Return the conversations of `RUN/TASK/attempt-1`, one JSON object a line."""
+    return "".join(f"{line}\n" for line in openai_lines(_attempt(path)[1].events))
+
+
+def _attempt(path: Path) -> tuple[RecordedTask, Log]:
+    named = path.with_suffix("") if path.suffix == ".jsonl" else path
+    digits = named.name.removeprefix("attempt-")
+    by_name = digits.isdecimal() and digits != named.name
+    folder = named.parent if by_name else path
+    opened: OpenedTask = named_task(folder, open_path(folder))
+    record, _ = whole(opened)
+    found = [log for log in record.logs if not by_name or log.number == int(digits)]
+    if not found:
+        raise UserError(f"there is no attempt {path}", "name RUN/TASK/attempt-1")
+    chosen = record.verdict.chosen if record.verdict else None
+    best = [log for log in found if chosen and log.number == int(chosen.partition(".")[0])]
+    return record, (best or found)[0]
+
+
+def _patch(task: RecordedTask, log: Log) -> str:
+    """Return the patch of an attempt: the chosen one if it is its own, else its first."""
+    own = [one for one in task.candidates if one.attempt == log.number]
+    chosen = task.verdict.chosen if task.verdict else None
+    own.sort(key=lambda one: one.id != chosen)
+    return own[0].patch if own else ""
