@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -122,7 +122,7 @@ class Inspector(App[None]):
                 command = [*shlex.split(self._editor), str(path)]
                 with self.suspend():
                     subprocess.run(command, check=False)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, SuspendNotSupported) as error:
                 told = f"cannot start {self._editor}: {error}; set EDITOR"
                 self.notify(told, severity="error", markup=False)
 

@@ -216,7 +216,7 @@ class RunsScreen(Listing):
     def load(self) -> None:
         """Show what is known and count the rest beside it."""
         self.query_one("#title", Static).update(
-            f"{several(len(self._shelf.runs), 'run')} in {self._shelf.folder}"
+            f"{several(len(self._shelf.runs), 'run')} in {self._shelf.folder.resolve().name}/"
         )
         self.fill([self._entry(run) for run in self._shelf.runs])
         self.count()

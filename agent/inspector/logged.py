@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import re
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +17,8 @@ from agent.show.figures import several
 from agent.show.transcript import ENDS, written
 from tools.base import Observation
 
-CALL, HEADER, MESSAGE, END = (
-    b'{"kind":"%s"' % kind for kind in (b"call", b"header", b"message", b"end")
-)
+KIND = re.compile(rb'\{\s*"kind"\s*:\s*"(\w+)"')
+"""How a line begins: its kind is told before it is read."""
 
 
 class LoggedEpisode:
@@ -87,13 +87,13 @@ class LoggedEpisode:
         ):
             start = self._read
             while (end := data.find(b"\n", start)) >= 0:
-                place, head = len(self._lines), data[start : start + 20]
-                if head.startswith(HEADER):
+                place, kind = len(self._lines), kind_of(data[start : start + 40])
+                if kind == b"header":
                     self._headers.append(place)
                     self._steps.clear()
                     self._messages.clear()
                     self._known = place
-                elif head.startswith(CALL):
+                elif kind == b"call":
                     self._steps.append(place)
                 self._lines.append(start)
                 start = end + 1
@@ -171,7 +171,7 @@ class LoggedEpisode:
             file.seek(self._lines[self._known])
             lines = [(place, file.readline()) for place in range(self._known, until)]
         for place, line in lines:
-            if line.startswith(MESSAGE):
+            if kind_of(line[:40]) == b"message":
                 message = self._event(place)
                 if isinstance(message, Message):
                     self._messages[message.id] = message
@@ -185,6 +185,12 @@ class LoggedEpisode:
             if isinstance(call, Call) and not call.served:
                 used += call.usage
         return used
+
+
+def kind_of(head: bytes) -> bytes:
+    """Return the kind of event that a line begins to tell of, b"" where it does not."""
+    found = KIND.match(head)
+    return found[1] if found else b""
 
 
 def _acts(

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
 from agent.inspector.opened import OpenedTask
-from agent.inspector.pages import classes
+from agent.inspector.pages import classes, in_order
 from agent.records import Candidate, Check, Outcome
 from agent.show.visible import one_line
 
@@ -45,7 +45,9 @@ class CandidateTable(DataTable[Text]):
         """Show a task's patches in their order; the chosen one is marked."""
         at = self.cursor_row
         verdict, numbers = task.record.verdict, classes(task)
-        self._candidates = task.record.candidates
+        self._candidates = tuple(
+            sorted(task.record.candidates, key=lambda one: numbers.get(one.id, len(numbers) + 1))
+        )
         self.clear(columns=True)
         self.add_columns("patch", "class", "files")
         for candidate in self._candidates:
@@ -58,6 +60,12 @@ class CandidateTable(DataTable[Text]):
             group = Text(f"{number}{more}" if number else f"-{more}", colour)
             self.add_row(name, group, Text(one_line(", ".join(candidate.files), 60)))
         self.move_cursor(row=at, animate=False)
+
+    def put(self, identity: str) -> None:
+        """Move the cursor to a patch."""
+        rows = [number for number, one in enumerate(self._candidates) if one.id == identity]
+        if rows:
+            self.move_cursor(row=rows[0], animate=False)
 
     @property
     def candidate(self) -> Candidate | None:
@@ -90,18 +98,24 @@ class CheckTable(DataTable[Text]):
         names = [name for name in dict.fromkeys(one.candidate for one in matrix.outcomes)
                  if name != "base"]  # fmt: skip
         names.sort(key=lambda name: numbers.get(name, len(numbers) + 1))
-        self.checks = matrix.checks
+        self.checks = in_order(matrix)
         self.add_column(Text("check"), width=44)
         self.add_column(Text("base"))
         for name in names:
             number = numbers.get(name)
             chosen = "★" if verdict and verdict.chosen == name else ""
             self.add_column(Text(f"{name}{chosen} [{number or '-'}]", colour_of(number)))
-        for check in matrix.checks:
+        for check in self.checks:
             base = found.get(("base", check.id))
             cells = [_cell(found.get((name, check.id)), base) for name in names]
             self.add_row(_name(check), _mark(check.base), *cells)
         self.move_cursor(row=at.row, column=at.column, animate=False)
+
+    def put(self, identity: str) -> None:
+        """Move the cursor to a check."""
+        rows = [number for number, one in enumerate(self.checks) if one.id == identity]
+        if rows:
+            self.move_cursor(row=rows[0], animate=False)
 
     @property
     def check(self) -> Check | None:

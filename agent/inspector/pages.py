@@ -85,10 +85,14 @@ def _unfinished(task: OpenedTask) -> Iterator[Block]:
 
 
 def classes(task: OpenedTask) -> dict[str, int]:
-    """Return for each candidate the number of its class, counted from 1."""
+    """Return for each candidate, textual twins too, the number of its class, counted from 1."""
     verdict = task.record.verdict
     found = verdict.classes if verdict else ()
-    return {name: number for number, one in enumerate(found, 1) for name in one.candidates}
+    numbers = {name: number for number, one in enumerate(found, 1) for name in one.candidates}
+    for candidate in task.record.candidates:
+        if candidate.id in numbers:
+            numbers |= dict.fromkeys(candidate.merged, numbers[candidate.id])
+    return numbers
 
 
 def _losers(task: OpenedTask) -> Iterator[Block]:
@@ -137,6 +141,17 @@ def _words(outcome: Outcome | None) -> Words:
     return (outcome.result, *message)
 
 
+def in_order(matrix: Matrix) -> tuple[Check, ...]:
+    """Return the checks: the issue's first, then those in which candidates differ, then others."""
+    did: dict[str, set[tuple[str, str]]] = {}
+    for outcome in matrix.outcomes:
+        if outcome.candidate != "base":
+            did.setdefault(outcome.check, set()).add(_did(outcome))
+    return tuple(
+        sorted(matrix.checks, key=lambda one: (not one.issue, len(did.get(one.id, ())) < 2))
+    )
+
+
 def patch_difference(one: Candidate, other: Candidate) -> str:
     """Return how one patch's text becomes the other's, as a unified diff of their lines."""
     lines = difflib.unified_diff(
@@ -157,6 +172,9 @@ def candidate_page(task: OpenedTask, candidate: Candidate) -> list[Block]:
     chosen = ", chosen" if verdict and verdict.chosen == candidate.id else ""
     group = f"class {number}{chosen}" if number else "no class"
     blocks: list[Block] = [Heading(f"Candidate {candidate.id}: {group}", 1)]
+    stands = next((one.id for one in task.record.candidates if candidate.id in one.merged), None)
+    if stands is not None:
+        blocks.append(Paragraph((f"Textually the same as {stands}, which was judged for both",)))
     if candidate.merged:
         blocks.append(Paragraph((f"Textually the same: {', '.join(candidate.merged)}",)))
     if candidate.root != candidate.id:

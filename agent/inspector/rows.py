@@ -24,11 +24,15 @@ ADDED, REMOVED = "on #10301c", "on #3a1518"
 
 @dataclass(frozen=True)
 class Row:
-    """One row on the screen; in a patch, the file and the changed line that it shows."""
+    """One row on the screen; in a patch, the file and the changed line that it shows.
+
+    `goes_on` marks a row that continues the line of the row above.
+    """
 
     text: Text
     path: str = ""
     line: str = ""
+    goes_on: bool = False
 
 
 def rows(page: Sequence[Block], width: int) -> list[Row]:
@@ -41,7 +45,8 @@ def rows(page: Sequence[Block], width: int) -> list[Row]:
             case Output(text, bad):
                 style = "#ff8a80" if bad else ""
                 for line in _split(text):
-                    found += [Row(Text(part, style)) for part in _folded(line, width)]
+                    parts = enumerate(_folded(line, width))
+                    found += [Row(Text(part, style), goes_on=at > 0) for at, part in parts]
             case Diff(text):
                 found += _diff(text, width)
             case _:
@@ -85,7 +90,8 @@ def _diff(patch: str, width: int) -> Iterator[Row]:
             text.append(line)
         text.expand_tabs(TAB)
         changed = line[1:] if sign in ("+", "-") else ""
-        yield from (Row(part, path, changed) for part in _fold_text(text, width))
+        parts = enumerate(_fold_text(text, width))
+        yield from (Row(part, path, changed, at > 0) for at, part in parts)
 
 
 def _fold_text(text: Text, width: int) -> list[Text]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from agent.inspector import pages
 from agent.inspector.opened import OpenedTask
+from agent.inspector.pages import in_order
 from agent.show.blocks import markdown
 from agent.show.visible import one_line
 
@@ -18,11 +19,12 @@ MOST = 1000
 
 @dataclass(frozen=True)
 class Hit:
-    """A place where the words stand: the tab, and which episode and step, patch or check of it."""
+    """A place where the words stand: the tab, and which patch or check, or episode and step."""
 
     tab: Tab
     where: str
     line: str
+    id: str = ""
     index: int = 0
     step: int = 0
 
@@ -40,15 +42,15 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit]:
             texts = [step.thought, *step.heard, *step.remarks]
             texts += [text for act in step.acts for text in (act.text, act.seen or "")]
             for line in _lines(texts, wanted):
-                yield Hit("steps", f"{label} step {number}", line, index, number)
-    for index, candidate in enumerate(task.record.candidates):
+                yield Hit("steps", f"{label} step {number}", line, "", index, number)
+    for candidate in task.record.candidates:
         for line in _lines([candidate.patch, *candidate.tests.values()], wanted):
-            yield Hit("patches", f"patch {candidate.id}", line, index)
+            yield Hit("patches", f"patch {candidate.id}", line, candidate.id)
     matrix = task.record.matrix
-    for index, check in enumerate(matrix.checks if matrix else ()):
+    for check in in_order(matrix) if matrix else ():
         told = [one.message for one in matrix.outcomes if one.check == check.id] if matrix else []
         for line in _lines([check.id, check.reason, *dict.fromkeys(told)], wanted):
-            yield Hit("matrix", "check", line, index)
+            yield Hit("matrix", "check", line, check.id)
     yield from _in_page("issue", "issue", markdown(pages.issue_page(task)), wanted)
 
 

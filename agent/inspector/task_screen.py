@@ -18,6 +18,7 @@ from agent.inspector.search import Hit
 from agent.inspector.task_panes import PANES, TABS, TaskPanes
 from agent.inspector.titles import title_of
 from agent.inspector.widgets import Lines, Page, StepList
+from agent.records import Candidate
 from agent.show.blocks import Block
 
 
@@ -51,7 +52,7 @@ class TaskScreen(TaskPanes):
         super().__init__(task)
         self._again = again
         self._hits, self._hit = list[Hit](), -1
-        self._marked: int | None = None
+        self._marked: Candidate | None = None
         self._state = self._on_disk()
 
     def on_mount(self) -> None:
@@ -127,18 +128,17 @@ class TaskScreen(TaskPanes):
 
     def action_difference(self) -> None:
         """Mark a patch; with one marked, show how the two differ."""
-        table, found = self.query_one(CandidateTable), self.opened.record.candidates
         if self.tab != "patches":
             self.action_tab("patches")
             return
-        at = table.cursor_row
-        if not found:
+        here = self.query_one(CandidateTable).candidate
+        if here is None:
             return
-        if self._marked is None or self._marked == at or self._marked >= len(found):
-            self._marked = at
-            self.notify(f"marked {found[at].id}; d on another shows how they differ", markup=False)
+        if self._marked is None or self._marked.id == here.id:
+            self._marked = here
+            self.notify(f"marked {here.id}; d on another shows how they differ", markup=False)
             return
-        self.app.push_screen(Above(pages.two_patches(found[self._marked], found[at])))
+        self.app.push_screen(Above(pages.two_patches(self._marked, here)))
         self._marked = None
 
     def action_compare(self) -> None:
@@ -180,9 +180,9 @@ class TaskScreen(TaskPanes):
             return
         self.action_tab(hit.tab)
         if hit.tab in ("patches", "matrix"):
-            table = self.query_one(CandidateTable if hit.tab == "patches" else CheckTable)
-            assert isinstance(table, DataTable)
-            table.move_cursor(row=hit.index, animate=False)
+            patches = hit.tab == "patches"
+            table = self.query_one(CandidateTable) if patches else self.query_one(CheckTable)
+            table.put(hit.id)
             self._show_row(table)
         self.call_after_refresh(self.query_one(f"#{PANES[hit.tab][-1]}", Page).find, self._words)
 

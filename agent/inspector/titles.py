@@ -41,6 +41,11 @@ def title_of(task: OpenedTask) -> Text:
         text.append(f" · patch {verdict.chosen}")
     if verdict and verdict.confidence is not None:
         text.append(f" · confidence {verdict.confidence:.2f}")
+    if result is None and len(task.episodes) == 1:
+        about = task.episodes[0].about
+        text.append(f" · {one_line(about.model, 60)} · {one_line(about.end, 60)}")
+        if about.usage is not None and about.usage.usd is not None:
+            text.append(f" · {money(about.usage.usd)}")
     if result:
         text.append(f" · {money(result.cost_usd)} · {duration(result.seconds)}")
     return text

@@ -190,14 +190,33 @@ class Page(Lines):
     def find(self, words: str, way: int = 1) -> bool:
         """Mark words and go to the next row that holds them, round the end; tell whether any."""
         self.words = words
-        wanted, count = words.lower(), self.count
         self.refresh()
-        for step in range(1, count + 1):
-            place = (self.cursor + way * step) % count
-            if wanted and wanted in self._rows[place].text.plain.lower():
-                self.put(place)
-                return True
-        return False
+        places = self._places(words.lower()) if words else []
+        later = [place for place in places if (place - self.cursor) * way > 0]
+        if not places:
+            return False
+        order = sorted(later or places, reverse=way < 0)
+        self.put(order[0])
+        return True
+
+    def _places(self, wanted: str) -> list[int]:
+        """Return the rows in which lines that hold the words have them, folded lines too."""
+        found: list[int] = []
+        start = 0
+        while start < self.count:
+            end = start + 1
+            while end < self.count and self._rows[end].goes_on:
+                end += 1
+            parts = [self._rows[place].text.plain for place in range(start, end)]
+            at = "".join(parts).lower().find(wanted)
+            if at >= 0:
+                place = start
+                while at >= len(parts[place - start]) and place + 1 < end:
+                    at -= len(parts[place - start])
+                    place += 1
+                found.append(place)
+            start = end
+        return found
 
     @property
     def text(self) -> str:
