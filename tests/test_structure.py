@@ -35,6 +35,7 @@ LATE_IMPORTS = {
     "agent/cli_batch.py",  # the same
     "agent/cli_image.py",  # the same
     "agent/cli_model.py",  # the same
+    "agent/inspector/command.py",  # no form of showing a run waits for what the others need
     "agent/intake/dataset.py",  # pyarrow and datasets are an extra
     "agent/report/plots.py",  # matplotlib is an extra, and heavy
     "agent/model/embedded/serving.py",  # xllamacpp is an extra, and only the child may load it

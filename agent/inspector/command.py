@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -11,11 +12,7 @@ from pathlib import Path
 from agent.disk import write_whole
 from agent.encoding import as_bytes
 from agent.errors import UserError
-from agent.inspector.app import run as run_app
 from agent.inspector.opened import OpenedRun, open_path
-from agent.inspector.page import page, refuse_foreign
-from agent.inspector.text import json_text, lines
-from agent.inspector.written import messages, trajectory
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,8 @@ class Forms:
 def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, str]) -> int:
     """Show or write what was asked for; raises UserError."""
     if forms.traj or forms.messages:
+        from agent.inspector.written import messages, trajectory
+
         if forms.traj:
             _write(forms.traj, trajectory(path), "--traj")
         if forms.messages:
@@ -43,13 +42,25 @@ def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, st
         raise UserError("two folders of runs cannot be compared", "name two runs or two tasks")
     assert beside is None or isinstance(beside, OpenedRun)
     if forms.html is not None:
+        from agent.inspector.page import page, refuse_foreign
+
         refuse_foreign(forms.html)
         write_whole(forms.html, page(opened, beside).encode("utf-8", "backslashreplace"))
     elif forms.as_json:
+        from agent.inspector.text import json_text
+
         _print(json_text(opened))
     elif forms.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        from agent.inspector.text import lines
+
         _print(lines(opened, beside))
     else:
+        # What is loaded now stays; looking for garbage in it costs a tenth of the start.
+        gc.disable()
+        from agent.inspector.app import run as run_app
+
+        gc.freeze()
+        gc.enable()
         editor = variables.get("VISUAL") or variables.get("EDITOR") or "vi"
         run_app(opened, shlex.join(shlex.split(editor)), beside)
     return 0

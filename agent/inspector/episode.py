@@ -11,7 +11,7 @@ from agent.records import Message, Usage
 
 WRITING = re.compile(
     r"(?:^|[\s;&|(])(?:sed\s+(?:-\w+\s+)*-\w*i|tee\b|patch\b|git\s+apply|git\s+checkout\s+--|ed\b)"
-    r"|(?<![\d&<>-])>{1,2}\s*(?!&|/dev/|/tmp/)\S"
+    r"|(?<![\d&<>-])>{1,2}(?!=)\s*(?!&|/dev/|/tmp/)\S"
     r"|\.write(?:_text|lines)?\(|str_replace_editor\s+(?:str_replace|create|insert)"
 )
 """What a command looks like that changes a file; it may look so and change none."""

@@ -5,20 +5,23 @@ from __future__ import annotations
 import mmap
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import overload
 
 from agent.encoding import event_of
 from agent.errors import UserError, from_os_error
 from agent.events import End, Event, Header
 from agent.inspector.episode import About, Act, Step
-from agent.records import Call, Message, Usage
+from agent.records import Call, Message
 from agent.show.figures import several
 from agent.show.transcript import ENDS, written
 from tools.base import Observation
 
 KIND = re.compile(rb'\{\s*"kind"\s*:\s*"(\w+)"')
 """How a line begins: its kind is told before it is read."""
+ID = re.compile(rb'"id"\s*:\s*"([^"\\]+)"')
 
 
 class LoggedEpisode:
@@ -33,7 +36,7 @@ class LoggedEpisode:
         self._lines = array("Q")
         self._steps: list[int] = []
         self._headers: list[int] = []
-        self._messages: dict[str, Message] = {}
+        self._messages: dict[str, int] = {}
         self._known = 0
         self._read = 0
         self._size = 0
@@ -153,38 +156,49 @@ class LoggedEpisode:
         if not isinstance(call, Call):
             return (Message("", "system", str(call)),)
         self._learn(self._steps[number - 1])
-        found = []
-        for identity in call.sent:
-            message = self._messages.get(identity)
-            if message is None:
-                message = Message(identity, "user", f"[message {identity} is not in the log]")
-            if identity in call.elided:
-                message = Message(
-                    identity, message.role, call.elided[identity], message.tool_calls,
-                    message.tool_call_id,
-                )  # fmt: skip
-            found.append(message)
-        return found
+        return Sent(call, self._message)
+
+    def _message(self, identity: str) -> Message:
+        place = self._messages.get(identity)
+        message = None if place is None else self._event(place)
+        if isinstance(message, Message):
+            return message
+        return Message(identity, "user", f"[message {identity} cannot be read in the log]")
 
     def _learn(self, until: int) -> None:
+        """Find out in which lines messages stand, without reading them."""
         with self.path.open("rb") as file:
             file.seek(self._lines[self._known])
-            lines = [(place, file.readline()) for place in range(self._known, until)]
-        for place, line in lines:
-            if kind_of(line[:40]) == b"message":
-                message = self._event(place)
-                if isinstance(message, Message):
-                    self._messages[message.id] = message
+            for place in range(self._known, until):
+                line = file.readline()
+                if kind_of(line[:40]) == b"message" and (found := ID.search(line[:200])):
+                    self._messages[found[1].decode("utf-8", "replace")] = place
         self._known = max(self._known, until)
 
-    def totals(self) -> Usage:
-        """Return what its calls used, served ones left out."""
-        used = Usage()
-        for place in self._steps:
-            call = self._event(place)
-            if isinstance(call, Call) and not call.served:
-                used += call.usage
-        return used
+
+class Sent(Sequence[Message]):
+    """The messages of a request as they were sent, each read when it is asked for."""
+
+    def __init__(self, call: Call, read: Callable[[str], Message]) -> None:
+        self._call, self._read = call, read
+
+    def __len__(self) -> int:
+        return len(self._call.sent)
+
+    @overload
+    def __getitem__(self, place: int) -> Message: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Message]: ...
+
+    def __getitem__(self, place: int | slice) -> Message | Sequence[Message]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        identity = self._call.sent[place]
+        message = self._read(identity)
+        if identity in self._call.elided:
+            return replace(message, content=self._call.elided[identity])
+        return message
 
 
 def kind_of(head: bytes) -> bytes:

@@ -12,6 +12,9 @@ from agent.show.blocks import Block, Bullets, Heading, Output, Paragraph
 from agent.show.figures import duration, money, several, tokens
 from tools.clip import clip
 
+FIRST, LAST = 20, 200
+"""Messages of a request that are shown of a long one."""
+
 
 def step_page(step: Step, label: str, *, whole: bool = False) -> list[Block]:
     """Return what one step thought, called and saw; texts are clipped unless `whole`."""
@@ -62,8 +65,14 @@ def sent_page(messages: Sequence[Message], label: str, number: int) -> list[Bloc
     blocks: list[Block] = [
         Heading(f"{label} step {number}: the {several(len(messages), 'message')} sent", 1)
     ]
-    for place, message in enumerate(messages, 1):
-        blocks.append(Heading(f"{place}. {message.role}"))
+    left = len(messages) - FIRST - LAST
+    shown = range(len(messages))
+    for place in [*shown[:FIRST], *shown[FIRST + left :]] if left > 0 else shown:
+        if left > 0 and place == FIRST + left:
+            told = f"[{several(left, 'message')} left out here; --messages FILE writes all]"
+            blocks.append(Paragraph((told,)))
+        message = messages[place]
+        blocks.append(Heading(f"{place + 1}. {message.role}"))
         if message.content:
             blocks.append(Output(clip(message.content, SHOWN)))
         for call in message.tool_calls:

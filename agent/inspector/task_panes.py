@@ -89,8 +89,6 @@ class TaskPanes(Screen[None]):
     def _fill(self, *, keep: bool = False) -> None:
         self.query_one("#title", Static).update(title_of(self.opened))
         self.query_one("#why-page", Page).show(pages.overview(self.opened), keep=keep)
-        self.query_one(CandidateTable).show(self.opened)
-        self.query_one(CheckTable).show(self.opened)
         self._list_episodes()
         self._laid.clear()
         self._lay(self.tab)
@@ -108,11 +106,15 @@ class TaskPanes(Screen[None]):
                 self._show_step()
 
     def _lay(self, tab: Tab) -> None:
-        """Make a page that takes long when its tab is first looked at."""
+        """Fill a tab when it is first looked at."""
         if tab in self._laid:
             return
         self._laid.add(tab)
-        if tab == "cost":
+        if tab == "patches":
+            self.query_one(CandidateTable).show(self.opened)
+        elif tab == "matrix":
+            self.query_one(CheckTable).show(self.opened)
+        elif tab == "cost":
             self.query_one("#cost-page", Page).show(costs_page(self.opened))
         elif tab == "issue":
             self.query_one("#issue-page", Page).show(pages.issue_page(self.opened))
@@ -130,6 +132,7 @@ class TaskPanes(Screen[None]):
 
     def action_tab(self, tab: Tab) -> None:
         """Bring a tab to the front."""
+        self._lay(tab)
         self.query_one(TabbedContent).active = tab
         self.call_after_refresh(self._focus_first)
 

@@ -148,10 +148,11 @@ class Page(Lines):
         self._rows: list[Row] = []
         self._width = 0
         self.words = ""
+        self._sought = ""
 
     def show(self, page: Sequence[Block], *, keep: bool = False) -> None:
         """Show other blocks, from their beginning unless `keep`."""
-        self.page = page
+        self.page, self._sought = page, ""
         self._width = 0
         self._lay()
         if not keep:
@@ -166,8 +167,14 @@ class Page(Lines):
             self.grown()
 
     def on_resize(self) -> None:
-        """Fold the lines anew."""
+        """Fold the lines anew; the cursor stays on what was sought, or about where it was."""
+        before, width = self.count, self._width
         self._lay()
+        if width != self._width and before:
+            at, sought = self.cursor, self._sought
+            self.put(0 if sought else at * self.count // before)
+            if sought:
+                self.find(sought)
 
     @property
     def count(self) -> int:
@@ -197,6 +204,7 @@ class Page(Lines):
             return False
         order = sorted(later or places, reverse=way < 0)
         self.put(order[0])
+        self._sought = words
         return True
 
     def _places(self, wanted: str) -> list[int]:

@@ -1,0 +1,219 @@
+"""What the inspector opens: runs, whole and damaged, other agents' files, and what is neither."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agent.errors import UserError
+from agent.inspector import pages, step_pages
+from agent.inspector.costs import costs_page
+from agent.inspector.episode import WRITING, writer_of
+from agent.inspector.logged import LoggedEpisode
+from agent.inspector.opened import OpenedRun, RunShelf, open_path
+from agent.inspector.text import json_text, lines
+from agent.recording import read_log
+from agent.records import Call
+from agent.show.blocks import markdown
+from tests.screens import EXAMPLE, OTHERS
+
+TASK = "sympy-14774-cc61aff2"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    shutil.copytree(EXAMPLE, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def opened_run(path: Path) -> OpenedRun:
+    found = open_path(path)
+    assert isinstance(found, OpenedRun)
+    return found
+
+
+def test_steps_are_those_of_the_log() -> None:
+    episode = LoggedEpisode(EXAMPLE / TASK / "attempt-1.jsonl", "attempt 1")
+    log = read_log(EXAMPLE / TASK / "attempt-1.jsonl")
+    assert log is not None
+    calls = [event for event in log.events if isinstance(event, Call)]
+    assert len(episode) == len(calls) == 3
+    for number, call in enumerate(calls, 1):
+        step = episode.step(number)
+        assert step.usage == call.usage
+        assert [act.text for act in step.acts] == [reply.content for reply in call.replies]
+        assert [one.id for one in episode.sent(number)] == list(call.sent)
+    assert [episode.step(number).failed for number in (1, 2, 3)] == [False, True, True]
+    assert [episode.step(number).edits for number in (1, 2, 3)] == [True, False, True]
+    assert episode.about.end.startswith("submitted, 4 changes")
+
+
+def test_a_start_again_hides_what_was_before(run: Path) -> None:
+    log = run / TASK / "attempt-1.jsonl"
+    whole = log.read_bytes()
+    log.write_bytes(whole.split(b"\n")[0] + b"\n" + whole.split(b"\n")[1] + b"\n" + whole)
+    episode = LoggedEpisode(log, "attempt 1")
+    assert (len(episode), episode.about.restarts) == (3, 1)
+    assert episode.sent(1)[0].content.startswith("This issue was reported")
+
+
+def test_a_cut_line_counts_once_it_is_whole(run: Path) -> None:
+    log = run / TASK / "attempt-1.jsonl"
+    whole = log.read_bytes()
+    log.write_bytes(whole[: len(whole) // 2])
+    episode = LoggedEpisode(log, "attempt 1")
+    before = len(episode)
+    assert before < 3
+    assert not episode.refresh()
+    log.write_bytes(whole)
+    assert episode.refresh()
+    assert len(episode) == 3
+    log.write_bytes(whole[:100])
+    assert episode.refresh(), "a log that was cut is read anew"
+    assert len(episode) == 0
+
+
+DAMAGES = {
+    "not JSON": b"{", "empty": b"", "another form": b"[1, 2]", "no UTF-8": b'{"a": "\xff\xfe"}',
+    "null": b"null",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("name", [
+    "task.json", "image.json", "candidates.json", "matrix.json", "verdict.json", "result.json",
+    "places.json", "reproduction.json",
+])  # fmt: skip
+def test_a_damaged_file_is_told_and_all_else_shown(run: Path, name: str, damage: bytes) -> None:
+    (run / TASK / name).write_bytes(damage)
+    found = opened_run(run)
+    task = found.task(TASK)
+    assert len(task.episodes) == 5
+    if damage != b"null":
+        assert [name in problem for problem in task.problems] == [True]
+        assert name in markdown(pages.overview(task))
+    told = list(lines(found))
+    assert any(line.startswith("attempt 4 step 3") for line in told)
+    json.loads("\n".join(json_text(found)))
+    for page in (pages.issue_page(task), costs_page(task)):
+        markdown(page)
+
+
+@pytest.mark.parametrize("name", ["task.json", "image.json", "candidates.json", "matrix.json",
+                                  "verdict.json", "result.json", "shared.jsonl"])  # fmt: skip
+def test_a_missing_file_is_no_error(run: Path, name: str) -> None:
+    (run / TASK / name).unlink()
+    task = opened_run(run).task(TASK)
+    assert not task.problems
+    markdown(pages.overview(task))
+
+
+@pytest.mark.parametrize("line", [b"garbage", b'{"kind":"call","id":1}', b'{"kind":"novel"}',
+                                  b"\xff\xfe\x00", b""])  # fmt: skip
+def test_a_damaged_line_is_told_in_its_step(run: Path, line: bytes) -> None:
+    log = run / TASK / "attempt-1.jsonl"
+    whole = log.read_bytes().split(b"\n")
+    calls = [n for n, one in enumerate(whole) if one.startswith(b'{"kind":"call"')]
+    whole[calls[1] + 1 : calls[1] + 1] = [line]
+    log.write_bytes(b"\n".join(whole))
+    found = opened_run(run)
+    episode = found.task(TASK).episodes[0]
+    told = [episode.step(n).remarks for n in range(1, len(episode) + 1)]
+    assert any("attempt-1.jsonl line" in one for remarks in told for one in remarks)
+    assert any(one.startswith("problem: ") for one in lines(found))
+
+
+def test_run_json_of_a_newer_version_is_told(run: Path) -> None:
+    (run / "run.json").write_text('{"format": 99, "id": "x"}')
+    found = opened_run(run)
+    assert "newer repair-agent" in found.problems[0]
+    assert found.task(TASK).record.verdict is not None
+
+
+def test_an_observation_of_100_megabytes_is_shown_clipped(run: Path) -> None:
+    log = run / TASK / "attempt-1.jsonl"
+    whole = log.read_bytes().split(b"\n")
+    place = next(n for n, one in enumerate(whole) if one.startswith(b'{"kind":"observation"'))
+    seen = json.loads(whole[place])
+    seen["text"] = "x" * 99 + "\n" * 1 + "0123456789" * 10_000_000
+    whole[place] = json.dumps(seen).encode()
+    log.write_bytes(b"\n".join(whole))
+    episode = opened_run(run).task(TASK).episodes[0]
+    page = step_pages.step_page(episode.step(1), "attempt 1")
+    assert len(markdown(page)) < 3 * pages.SHOWN
+    assert "characters left out" in markdown(page)
+
+
+def test_a_folder_of_runs_has_the_latest_first(run: Path) -> None:
+    shutil.copytree(run, run.parent / "later")
+    told = json.loads((run / "run.json").read_text())
+    told["started"] = "2030-01-01T00:00:00Z"
+    (run.parent / "later" / "run.json").write_text(json.dumps(told))
+    (run.parent / "broken").mkdir()
+    (run.parent / "broken" / "run.json").write_text("{")
+    found = open_path(run.parent)
+    assert isinstance(found, RunShelf)
+    assert [one.path.name for one in found.runs] == ["later", "run", "broken"]
+    assert found.runs[2].problem
+    text = list(lines(found))
+    assert len(text) == 5
+    assert text[1] == f"  {TASK} verified 0.48 price unknown 4 min 46 s"
+
+
+def test_predictions_are_tasks_with_a_patch(tmp_path: Path) -> None:
+    file = tmp_path / "preds.jsonl"
+    row = {
+        "instance_id": "a__b-1",
+        "model_name_or_path": "m",
+        "model_patch": "diff --git a/x b/x\n",
+    }
+    file.write_text(json.dumps(row) + '\n{"instance_id": "a__b')
+    found = opened_run(file)
+    assert found.ids == ("a__b-1",)
+    assert len(found.problems) == 1
+    assert found.task("a__b-1").record.candidates[0].patch == "diff --git a/x b/x\n"
+
+
+def test_another_agents_file_reads_step_by_step() -> None:
+    found = opened_run(OTHERS)
+    episode = found.task(found.ids[0]).episodes[0]
+    assert len(episode) == 6
+    assert [n for n in range(1, 7) if episode.step(n).failed] == [3, 5]
+    assert [n for n in range(1, 7) if episode.step(n).edits] == [2]
+    assert sum(line.startswith("attempt 1 step 2 ") for line in lines(found)) > 3
+    assert len(list(episode.sent(3))) > len(list(episode.sent(2))) > 1
+
+
+@pytest.mark.parametrize("name", ["nothing", "empty"])
+def test_what_cannot_be_opened_is_said_in_a_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError) as told:
+        open_path(tmp_path / name)
+    assert "\n" not in told.value.message
+    assert told.value.hint
+
+
+def test_the_step_that_wrote_a_line_is_found() -> None:
+    episode = opened_run(EXAMPLE).task(TASK).episodes[0]
+    line = '            inv_trig_table = ["asin", "acos", "atan", "acsc", "asec", "acot"]'
+    assert writer_of(episode, line, "sympy/printing/latex.py") == 1
+    assert writer_of(episode, "no step wrote this", "other.py") is None
+
+
+@pytest.mark.parametrize("command", [
+    "sed -i 's/a/b/' x.py", "cat > x.py <<'E'\nE", "echo a >> x.py", "cd /t && git apply p.diff",
+    "python -c \"open('x','w').write('a')\"", "patch -p1 < d", "echo x | tee y",
+])  # fmt: skip
+def test_commands_that_look_as_if_they_write(command: str) -> None:
+    assert WRITING.search(command)
+
+
+@pytest.mark.parametrize("command", [
+    "sed -n 1,5p x.py", "ls 2>/dev/null", "grep -r '->' .", "python t.py 2>&1 | head", "cat x.py",
+    "echo a > /tmp/b", "python -c 'print(1 >= 0)'", "git diff",
+])  # fmt: skip
+def test_commands_that_only_look(command: str) -> None:
+    assert not WRITING.search(command)
