@@ -111,9 +111,10 @@ def _losers(task: OpenedTask) -> Iterator[Block]:
             yield Table(columns, rows[:MOST_DIFFERENCES])
         if len(rows) > MOST_DIFFERENCES:
             yield Paragraph((f"and {several(len(rows) - MOST_DIFFERENCES, 'more check')}",))
-        ours, theirs = _named(task, verdict.chosen), _named(task, item.candidates[0])
-        if ours and theirs:
-            yield Diff(patch_difference(ours, theirs))
+        theirs = _named(task, item.candidates[0])
+        if theirs is not None:
+            yield Paragraph((f"Its patch, {theirs.id}:",))
+            yield Diff(clip(theirs.patch, SHOWN))
 
 
 def _named(task: OpenedTask, name: str) -> Candidate | None:
