@@ -16,6 +16,7 @@ from agent.inspector.app import Inspector
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, Search
 from agent.inspector.lists import RunsScreen, TasksScreen
+from agent.inspector.matrix import CandidateTable
 from agent.inspector.opened import OpenedRun, open_path
 from agent.inspector.task_screen import TaskScreen
 from agent.inspector.widgets import Page, StepList
@@ -120,11 +121,25 @@ async def test_a_line_of_a_patch_leads_to_the_step_that_wrote_it() -> None:
         assert '"acsc", "asec"' in line.text.plain
 
 
-async def test_a_line_that_changed_nothing_leads_nowhere() -> None:
+async def test_from_beside_a_changed_line_the_nearest_one_leads_on() -> None:
     app = example()
     async with app.run_test() as pilot:
         await press(pilot, "3", "l", "g", "enter")
-        assert tab(app) == "patches"
+        assert tab(app) == "steps"
+        assert page_text(app, "step-page").startswith("# attempt 1 step 1")
+
+
+async def test_what_the_model_saw_before_a_wrong_edit_is_five_keys_away() -> None:
+    app = example()
+    async with app.run_test() as pilot:
+        await press(pilot, "3")
+        table = one(app, "candidates", CandidateTable)
+        while table.candidate is None or table.candidate.id != "3.4":
+            await press(pilot, "j")
+        await press(pilot, "l", "enter")
+        assert page_text(app, "step-page").startswith("# attempt 3 step 2")
+        await press(pilot, "m")
+        assert page_text(app, "above").startswith("# attempt 3 step 2: the 1 message sent")
 
 
 async def test_words_are_found_everywhere_and_gone_through() -> None:

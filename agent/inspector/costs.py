@@ -32,10 +32,7 @@ def costs_page(task: OpenedTask) -> list[Block]:
                 if act.seconds:
                     entry = (act.seconds, label, number, act.name, act.text[:400])
                     slow = nlargest(MOST_EXPENSIVE, [*slow, entry], key=lambda one: one[0])
-        rows.append((
-            (label,), (f"{len(episode):,}",), (f"{used.prompt:,}",), (f"{used.cached:,}",),
-            (f"{used.completion:,}",), (money(used.usd),), (duration(asking),), (duration(acting),),
-        ))  # fmt: skip
+        rows.append(_row(label, len(episode), used, episode.about.usage, asking, acting))
     blocks: list[Block] = [Heading("Where money and time went", 1)]
     columns = ("", "steps", "prompt", "cached", "completion", "cost", "model", "tools")
     blocks.append(Table(columns, tuple(rows)))
@@ -53,3 +50,21 @@ def costs_page(task: OpenedTask) -> list[Block]:
     else:
         blocks.append(Paragraph(("The record does not say how long commands took.",)))
     return blocks
+
+
+def _row(
+    label: str, steps: int, used: Usage, told: Usage | None, asking: float, acting: float
+) -> tuple[Words, ...]:
+    """Return an episode's sums; where its steps do not say, what it says as a whole."""
+    if used == Usage() and told is not None:
+        used = told
+    tokens_known = bool(used.prompt or used.completion)
+    counts = [used.prompt, used.cached, used.completion]
+    return (
+        (label,),
+        (f"{steps:,}",),
+        *((f"{count:,}" if tokens_known else "unknown",) for count in counts),
+        (money(used.usd),),
+        (duration(asking) if asking else "unknown",),
+        (duration(acting) if acting else "unknown",),
+    )

@@ -18,6 +18,8 @@ WRITING = re.compile(
 ENDED_BADLY = re.compile(
     r"\[exit code (?!0[,\]])|^\[killed after |<returncode>(?!0<)", re.MULTILINE
 )
+APPLIED = re.compile(r"sample \d+: (?!The change would add problems)")
+"""What is said of a guided model's change that was made and tried."""
 TESTS_FAILED = re.compile(r"\b[1-9]\d* (?:fail|error)\b|^No test ran\.")
 
 
@@ -55,12 +57,13 @@ class Act:
     @property
     def edits(self) -> bool:
         """Tell whether it changed a file, or looks as if it did."""
+        if self.name.startswith("sample"):
+            # One that made tests fail was made all the same, and may go along as a candidate.
+            return bool(APPLIED.match(self.seen or ""))
         if self.refused:
             return False
         if self.name == "edit":
             return True
-        if self.name.startswith("sample"):
-            return self.seen is not None
         return self.name == "bash" and bool(WRITING.search(self.text))
 
 

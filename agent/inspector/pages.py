@@ -171,8 +171,8 @@ def candidate_page(task: OpenedTask, candidate: Candidate) -> list[Block]:
     number = classes(task).get(candidate.id)
     verdict = task.record.verdict
     chosen = ", chosen" if verdict and verdict.chosen == candidate.id else ""
-    group = f"class {number}{chosen}" if number else "no class"
-    blocks: list[Block] = [Heading(f"Candidate {candidate.id}: {group}", 1)]
+    group = f": class {number}{chosen}" if number else ": in no class" if verdict else ""
+    blocks: list[Block] = [Heading(f"Candidate {candidate.id}{group}", 1)]
     stands = next((one.id for one in task.record.candidates if candidate.id in one.merged), None)
     if stands is not None:
         blocks.append(Paragraph((f"Textually the same as {stands}, which was judged for both",)))
@@ -244,6 +244,10 @@ def issue_page(task: OpenedTask) -> list[Block]:
             Heading("Issue"),
             Output(clip(one.text, SHOWN)),
         ]  # fmt: skip
+    elif task.episodes and len(task.episodes[0]):
+        for message in task.episodes[0].sent(1):
+            blocks += [Heading(f"What it was told first: {message.role}")]
+            blocks += [Output(clip(message.content, SHOWN))]
     if record.image is not None:
         image = record.image
         made = f", {image.made}, {image.toolchain}, tests: "

@@ -67,9 +67,9 @@ class TaskScreen(TaskPanes):
             self._to_writer(event.lines)
 
     def _to_writer(self, lines: Lines) -> None:
-        row = lines.at_cursor if isinstance(lines, Page) else None
-        if row is None or not row.line.strip():
-            self.notify("put the cursor on a changed line of a patch", markup=False)
+        row = lines.changed_line if isinstance(lines, Page) else None
+        if row is None:
+            self.notify("there is no changed line of a patch here", markup=False)
             return
         candidate = self.query_one(CandidateTable).candidate
         if lines.id == "why-page":

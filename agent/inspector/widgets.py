@@ -194,6 +194,14 @@ class Page(Lines):
         """The row under the cursor."""
         return self._rows[self.cursor] if self._rows else None
 
+    @property
+    def changed_line(self) -> Row | None:
+        """The changed line of a patch under the cursor, or else the nearest one on the page."""
+        changed = [place for place, row in enumerate(self._rows) if row.line.strip()]
+        if not changed:
+            return None
+        return self._rows[min(changed, key=lambda place: abs(place - self.cursor))]
+
     def find(self, words: str, way: int = 1) -> bool:
         """Mark words and go to the next row that holds them, round the end; tell whether any."""
         self.words = words
