@@ -96,7 +96,8 @@ async def _shown(view: View, folder: Path, *, svg: bool) -> str:
             await pilot.pause()
         await pilot.pause(0.2)
         picture = app.export_screenshot(title="repair-agent inspect")
-    return picture if svg else as_text(picture)
+    # Any monospaced font does; one from elsewhere would not be loaded in a README.
+    return re.sub(r"@font-face \{.*?\}", "", picture, flags=re.S) if svg else as_text(picture)
 
 
 def shown(view: View, folder: Path, *, svg: bool = False) -> str:

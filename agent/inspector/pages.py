@@ -216,16 +216,22 @@ def check_page(task: OpenedTask, check: Check) -> list[Block]:
     if check.reason:
         blocks.append(Paragraph(("It fails there for the issue's reason: ", Code(check.reason))))
     found = [one for one in matrix.outcomes if one.check == check.id]
-    base = next((one for one in found if one.candidate == "base"), None)
+    numbers = classes(task)
+    rows = [
+        (
+            (outcome.candidate,),
+            (str(numbers.get(outcome.candidate, "")),),
+            (outcome.result,),
+            (duration(outcome.seconds),),
+            (Code(outcome.message),) if outcome.message else ("",),
+        )
+        for outcome in sorted(found, key=lambda one: numbers.get(one.candidate, 0))
+    ]
+    blocks.append(Table(("", "class", "result", "took", "message"), tuple(rows)))
     for outcome in found:
-        blocks.append(Heading(f"{outcome.candidate}: {outcome.result}"))
-        if outcome.message:
-            blocks.append(Paragraph((Code(outcome.message),)))
         if outcome.output:
+            blocks.append(Heading(f"What it printed with {outcome.candidate}"))
             blocks.append(Output(outcome.output, bad=outcome.result != "pass"))
-        elif base and outcome is not base and base.output and _did(outcome) == _did(base):
-            blocks.append(Paragraph(("It printed what it printed on the clean base.",)))
-        blocks.append(Paragraph((f"{duration(outcome.seconds)}",)))
     return blocks
 
 
