@@ -118,3 +118,11 @@ def test_a_right_script_ends_verified_with_exit_code_0(place: Workplace, tmp_pat
     ]
     assert printer.count("pass") == 105  # and what fails there before any change stays no obstacle
     assert "fail" in printer
+    base = {one["check"]: one for one in matrix["outcomes"] if one["candidate"] == "base"}
+    for one in matrix["outcomes"]:
+        as_before = (one["result"], one["digest"]) == (
+            base[one["check"]]["result"],
+            base[one["check"]]["digest"],
+        )
+        told = one["result"] == "fail" and (one is base[one["check"]] or not as_before)
+        assert bool(one["output"]) == told, "what fails everywhere alike is kept once"

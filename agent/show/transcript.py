@@ -197,6 +197,9 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
         if outcome.message and outcome.result != "pass":
             where = f"matrix {outcome.candidate} {one_line(outcome.check)}"
             yield from _prefixed(where, outcome.message)
+        if outcome.output:
+            where = f"matrix {outcome.candidate} {one_line(outcome.check)} output"
+            yield from _prefixed(where, outcome.output)
     for check_id in matrix.unstable:
         yield f"matrix unstable: {one_line(check_id)}"
     for note in matrix.notes:
