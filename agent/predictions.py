@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.encoding import complete_lines
-from agent.recording import read_bytes
+from agent.recording import attempt_number, read_bytes
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class Prediction:
 
 def predictions(run: Path, instance: str | None = None) -> Iterator[Prediction]:
     """Yield the predictions of a run, of all its instances or of one: voted, then samples."""
-    files = [run / "predictions.jsonl", *sorted(run.glob("predictions-*.jsonl"), key=_number)]
+    files = [
+        run / "predictions.jsonl",
+        *sorted(run.glob("predictions-*.jsonl"), key=attempt_number),
+    ]
     for path in files:
         latest: dict[str, Prediction] = {}
         for line in complete_lines(read_bytes(path) or b"").splitlines():
             row = json.loads(line)
-            found = Prediction(row["instance_id"], _number(path) or None, row["model_patch"] or "")
+            found = Prediction(
+                row["instance_id"], attempt_number(path) or None, row["model_patch"] or ""
+            )
             latest[found.instance] = found
         yield from (one for one in latest.values() if instance in (None, one.instance))
-
-
-def _number(path: Path) -> int:
-    digits = path.stem.rpartition("-")[2]
-    return int(digits) if digits.isdecimal() else 0

@@ -229,7 +229,7 @@ def _sum(calls: tuple[Call, ...]) -> Usage:
 
 def read_task(folder: Path) -> RecordedTask:
     """Read all that a task's folder holds."""
-    paths = sorted(folder.glob("attempt-*.jsonl"), key=lambda path: _number(path.stem))
+    paths = sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
     logs = tuple(log for path in paths if (log := read_log(path)) is not None)
     return RecordedTask(
         id=folder.name,
@@ -249,8 +249,9 @@ def read_task(folder: Path) -> RecordedTask:
     )
 
 
-def _number(stem: str) -> int:
-    digits = stem.rpartition("-")[2]
+def attempt_number(path: Path) -> int:
+    """Return the number at the end of a file's name, 0 where there is none."""
+    digits = path.stem.rpartition("-")[2]
     return int(digits) if digits.isdecimal() else 0
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from agent.inspector.opened import open_path
+from agent.inspector.text import lines
 from agent.judge.candidate import merge
 from agent.judge.vote import vote
 from agent.model.protocol import digest
 from agent.recording import RecordedTask, load_task
 from agent.records import Call, Message
-from agent.show.transcript import lines
 
 PROJECT = Path(__file__).parent.parent
 EXAMPLE = PROJECT / "runs" / "example"
@@ -57,7 +58,7 @@ def test_every_request_can_be_rebuilt_from_it() -> None:
 
 
 def test_it_reads_well_and_names_no_machine() -> None:
-    text = "\n".join(lines(EXAMPLE))
+    text = "\n".join(lines(open_path(EXAMPLE)))
     assert "sample 1: holds" in text
     everything = "".join(
         path.read_text(encoding="utf-8") for path in EXAMPLE.rglob("*") if path.is_file()

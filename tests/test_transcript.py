@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from agent.events import End, Event, Header
+from agent.inspector.opened import open_path
+from agent.inspector.text import json_text, lines
 from agent.recording import load_run
 from agent.records import Call, Message, Sampling, Usage
-from agent.show.listing import list_runs
-from agent.show.transcript import json_lines, lines
 from agent.store import RunFolder
 from tests.judged import ACSC, ASEC, FIRST, IMAGE, MATRIX, OLD, PATCH, RESULT, SECOND, TASK, VERDICT
 from tools.base import NetworkError, Observation, ToolCall
@@ -109,7 +109,7 @@ def numbered(number: int) -> Header:
 
 
 def test_the_transcript_tells_everything_in_order(recorded: Path) -> None:
-    text = "\n".join(lines(recorded / "first" / TASK.id)) + "\n"
+    text = "\n".join(lines(open_path(recorded / "first" / TASK.id))) + "\n"
     assert ATTEMPT in text
     assert text.endswith(JUDGED)
     assert text.startswith(
@@ -129,13 +129,13 @@ def test_every_line_says_what_it_belongs_to(recorded: Path) -> None:
         "(task|image|shared|reproduction|attempt|candidate|matrix|class|risk|verdict|result|failure)"
         r"\b"
     )
-    for line in lines(recorded):
+    for line in lines(open_path(recorded / "first")):
         assert first.match(line), line
         assert not re.search("[\x00-\x08\x0a-\x1f]", line)
 
 
 def test_what_did_not_end_well_is_said(recorded: Path) -> None:
-    text = list(lines(recorded))
+    text = list(lines(open_path(recorded / "first")))
     assert "failure: NetworkError: no registry (try later)" in text
     assert "attempt 2 end: none, it was interrupted" in text
     assert "result: none, the task is not finished" in text
@@ -149,7 +149,7 @@ def test_arguments_that_are_no_json_are_shown_as_written(tmp_path: Path) -> None
     ):
         log.append(numbered(1))
         log.append(Message("m1", "assistant", "", calls))
-    text = list(lines(tmp_path))
+    text = list(lines(open_path(tmp_path / "run")))
     assert 'attempt 1 step 0 bash: {"command":' in text
     assert "attempt 1 step 0 plan: [1]" in text
 
@@ -159,7 +159,7 @@ def test_runs_and_their_tasks_are_listed(recorded: Path) -> None:
     assert info is not None
     begun = f"{info.started:%Y-%m-%d %H:%M}"
     assert info.started <= datetime.now(UTC)
-    assert list(list_runs(recorded)) == [
+    assert list(lines(open_path(recorded))) == [
         f"first {begun} 3 tasks 1 failed, 1 unfinished, 1 verified",
         "  sympy__sympy-14774 verified 0.60 $0.1234 1 min 23 s",
         "  t-failed failed no registry",
@@ -168,7 +168,7 @@ def test_runs_and_their_tasks_are_listed(recorded: Path) -> None:
 
 
 def test_json_has_everything_once_with_its_kind(recorded: Path) -> None:
-    whole = json.loads("\n".join(json_lines(recorded / "first")))
+    whole = json.loads("\n".join(json_text(open_path(recorded / "first"))))
     assert whole["run"]["id"] == "first"
     task = whole["tasks"][0]
     assert [event["kind"] for event in task["logs"][0]["events"]] == [

@@ -33,6 +33,7 @@ class CompareScreen(Screen[None]):
         Binding("left_square_bracket", "episode(-1)", show=False),
         Binding("right_square_bracket", "episode(1)", "attempt"),
         Binding("d", "difference", "diff patches"),
+        Binding("m", "sent", "sent"),
         Binding("h", "pane(-1)", show=False),
         Binding("l", "pane(1)", show=False),
         Binding("y", "app.copy", "copy", show=False),
@@ -102,6 +103,9 @@ class CompareScreen(Screen[None]):
         number = self.side
         count = len(self._tasks[number].episodes)
         self._indexes[number] = (self._indexes[number] + way) % count
+        same = self._tasks[0] is self._tasks[1] and self._indexes[0] == self._indexes[1]
+        if same and count > 2:
+            self._indexes[number] = (self._indexes[number] + way) % count
         self._fill(number)
 
     def action_pane(self, way: int) -> None:
@@ -119,6 +123,14 @@ class CompareScreen(Screen[None]):
             self.notify("one of the two left no patch", markup=False)
             return
         self.app.push_screen(Above(pages.two_patches(one, other)))
+
+    def action_sent(self) -> None:
+        """Show the messages as they were sent for the step on this side."""
+        steps = self.query_one(f"#steps-{SIDES[self.side]}", StepList)
+        if steps.episode is not None and steps.number:
+            sent = steps.episode.sent(steps.number)
+            label = steps.episode.about.label
+            self.app.push_screen(Above(step_pages.sent_page(sent, label, steps.number)))
 
     @property
     def shown(self) -> Sequence[Block]:

@@ -37,11 +37,20 @@ def costs_page(task: OpenedTask) -> list[Block]:
     columns = ("", "steps", "prompt", "cached", "completion", "cost", "model", "tools")
     blocks.append(Table(columns, tuple(rows)))
     if dear and dear[0][0] > 0:
-        blocks += [Heading("The dearest steps"), Table(("step", "cost", "tokens", "did"), tuple(
-            ((f"{label} step {step.number}",), (money((step.usage or Usage()).usd),),
-             (tokens(step.usage or Usage()),), (Code(step.summary[:200]),))
+        rows = [
+            (
+                (f"{label} step {step.number}",),
+                (money((step.usage or Usage()).usd),),
+                (tokens(step.usage or Usage()),),
+                (duration(step.seconds) if step.seconds else "unknown",),
+                (Code(step.summary[:120]),),
+            )
             for _, label, step in dear
-        ))]  # fmt: skip
+        ]
+        blocks += [
+            Heading("The dearest steps"),
+            Table(("step", "cost", "tokens", "model", "did"), tuple(rows)),
+        ]
     if slow:
         blocks += [Heading("The slowest commands"), Table(("took", "step", "command"), tuple(
             ((duration(took),), (f"{label} step {number}",), (f"{name} ", Code(text)))

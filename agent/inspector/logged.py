@@ -24,6 +24,10 @@ KIND = re.compile(rb'\{\s*"kind"\s*:\s*"(\w+)"')
 ID = re.compile(rb'"id"\s*:\s*"([^"\\]+)"')
 
 
+NUMBERED = re.compile(r"(sample \d+): ")
+"""How a guided model's changes are counted over its whole attempt, as candidates are."""
+
+
 class LoggedEpisode:
     """The latest start of a log; a log without a header (`shared.jsonl`) is one start.
 
@@ -225,10 +229,18 @@ def _acts(
     if reply.id in seen or (of > 1 and not reply.tool_calls):
         saw = seen.get(reply.id)
         acts.append(
-            Act(f"sample {place}" if of > 1 else "sample", reply.content, reply.content,
+            Act(_sample(saw, place, of), reply.content, reply.content,
                 saw.text if saw else None, bool(saw and saw.error), saw.seconds if saw else None)
         )  # fmt: skip
     return acts
+
+
+def _sample(saw: Observation | None, place: int, of: int) -> str:
+    """Return a sample's name: by its number in the attempt, as candidates have it, where told."""
+    told = NUMBERED.match(saw.text) if saw else None
+    if told:
+        return told[1]
+    return f"sample {place} of {of}" if of > 1 else "sample"
 
 
 def _remarks(call: Call, replies: Sequence[Message]) -> list[str]:

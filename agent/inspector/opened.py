@@ -21,6 +21,7 @@ from agent.recording import (
     Failure,
     RecordedTask,
     RunInfo,
+    attempt_number,
     is_task,
     read_info,
     read_record,
@@ -217,17 +218,12 @@ def open_task(folder: Path, resolved: bool | None = None) -> OpenedTask:
     parts = {name: value for name, value in parts.items() if value is not None}
     episodes = [
         LoggedEpisode(path, f"attempt {path.stem.rpartition('-')[2]}")
-        for path in sorted(folder.glob("attempt-*.jsonl"), key=_number)
+        for path in sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
     ]
     if (folder / "shared.jsonl").is_file():
         episodes.append(LoggedEpisode(folder / "shared.jsonl", "shared"))
     record = RecordedTask(folder.name, folder, **parts)
     return OpenedTask(record, tuple(one for one in episodes if len(one)), tuple(problems), resolved)
-
-
-def _number(path: Path) -> int:
-    digits = path.stem.rpartition("-")[2]
-    return int(digits) if digits.isdecimal() else 0
 
 
 def _part(folder: Path, name: str, problems: list[str]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -17,10 +18,10 @@ from agent.inspector.shared_tasks import two_tasks
 from agent.inspector.whole import whole
 from agent.recording import RunInfo
 from agent.records import adapter
-from agent.show.figures import duration, money, tokens
+from agent.show.figures import duration, money, several, tokens
 from agent.show.listing import list_tasks, plain_task
-from agent.show.transcript import plain
-from agent.show.visible import one_line, visible
+from agent.show.transcript import plain, prefixed
+from agent.show.visible import one_line
 from agent.trajectory import Trajectory
 
 
@@ -39,11 +40,15 @@ def lines(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:
 
 
 def _shelf(shelf: RunShelf) -> Iterator[str]:
+    """Yield a line for each run, the latest first, and one for each of its tasks."""
     for line in shelf.runs:
         started = f"{line.started:%Y-%m-%d %H:%M}" if line.started else "-"
-        told = line.problem or " ".join((line.model, line.dataset))
-        yield one_line(f"{line.path.name}  {started}  {told}")
-        yield from (f"  {one}" for one in list_tasks(open_run(line.path).folders))
+        run = open_run(line.path)
+        ends = Counter(one.status for one in run.lines())
+        counts = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
+        told = line.problem or f"{several(len(run.folders), 'task')}  {counts}"
+        yield one_line(f"{line.path.name}  {started}  {line.model}  {line.dataset}  {told}")
+        yield from (f"  {one}" for one in list_tasks(run.folders))
 
 
 def _task(task: OpenedTask) -> Iterator[str]:
@@ -58,7 +63,7 @@ def _task(task: OpenedTask) -> Iterator[str]:
     for episode in task.episodes:
         yield from _episode(episode)
     for candidate in task.record.candidates:
-        yield from _prefixed(f"candidate {candidate.id} patch", candidate.patch)
+        yield from prefixed(f"candidate {candidate.id} patch", candidate.patch)
     if task.resolved is not None:
         yield f"grade: {'resolved' if task.resolved else 'not resolved'}"
 
@@ -67,7 +72,7 @@ def _episode(episode: Episode) -> Iterator[str]:
     about = episode.about
     yield one_line(f"attempt 1: {about.label}, model {about.model}")
     for message in episode.sent(1) if len(episode) else ():
-        yield from _prefixed(f"attempt 1 {message.role}", message.content)
+        yield from prefixed(f"attempt 1 {message.role}", message.content)
     for number in range(1, len(episode) + 1):
         yield from _step(episode.step(number), f"attempt 1 step {number}")
     used = f"{tokens(about.usage)}, {money(about.usage.usd)}" if about.usage else "unknown"
@@ -81,22 +86,17 @@ def _step(step: Step, here: str) -> Iterator[str]:
         yield f"{here} request: {tokens(step.usage)}, {money(step.usage.usd)}{took}"
     yield from (f"{here}: [{one_line(remark)}]" for remark in step.remarks)
     if step.thought.strip():
-        yield from _prefixed(f"{here} thought", step.thought)
+        yield from prefixed(f"{here} thought", step.thought)
     for act in step.acts:
         name = one_line(act.name)
-        yield from _prefixed(f"{here} {name}", act.text)
+        yield from prefixed(f"{here} {name}", act.text)
         if act.seen is not None:
             verb = "refused" if act.refused else "failed" if act.failed else "gave"
-            yield from _prefixed(f"{here} {name} {verb}", act.seen)
+            yield from prefixed(f"{here} {name} {verb}", act.seen)
         if act.seconds:
             yield f"{here} {name} took: {duration(act.seconds)}"
     for said in step.heard:
-        yield from _prefixed(f"{here} user", said)
-
-
-def _prefixed(prefix: str, text: str) -> Iterator[str]:
-    for line in visible(text).removesuffix("\n").split("\n"):
-        yield f"{prefix}: {line}".rstrip()
+        yield from prefixed(f"{here} user", said)
 
 
 def _compared(one: OpenedTask, other: OpenedTask) -> Iterator[str]:
@@ -115,7 +115,7 @@ def _compared(one: OpenedTask, other: OpenedTask) -> Iterator[str]:
                 yield one_line(f"{side} step {number}{failed}: {step.summary}", 300)
     first = [task.record.candidates[:1] for task in (one, other)]
     if first[0] and first[1]:
-        yield from _prefixed("patches", patch_difference(first[0][0], first[1][0]))
+        yield from prefixed("patches", patch_difference(first[0][0], first[1][0]))
 
 
 def json_text(opened: Opened) -> Iterator[str]:

@@ -58,5 +58,6 @@ def line_about(about: About, steps: int) -> Text:
     text.append(f" · {several(steps, 'step')}")
     if about.planner:
         text.append(f" · {about.planner}, {about.sampling}")
-    text.append(f" · {one_line(about.end, 200)}" if about.end else " · no end yet")
+    if about.end or about.number is not None:
+        text.append(f" · {one_line(about.end, 200)}" if about.end else " · no end yet")
     return text

@@ -10,25 +10,20 @@ from agent.encoding import complete_lines, event_of
 from agent.errors import UserError
 from agent.events import Event, Header
 from agent.inspector.opened import OpenedTask
-from agent.recording import Log, RecordedTask, last_starts, read_bytes, rebuilt
+from agent.recording import Log, RecordedTask, attempt_number, last_starts, read_bytes, rebuilt
 
 
 def whole(task: OpenedTask) -> tuple[RecordedTask, tuple[str, ...]]:
     """Return a task with its logs, and what cannot be read of it, one line each."""
     problems = list(task.problems)
     folder = task.record.folder
-    paths = sorted(folder.glob("attempt-*.jsonl"), key=_number)
+    paths = sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
     logs = tuple(log for path in paths if (log := _log(path, problems)) is not None)
     shared = last_starts(_events(folder / "shared.jsonl", problems))
     record = replace(
         task.record, logs=logs, attempts=tuple(map(rebuilt, logs)), shared=tuple(shared)
     )
     return record, tuple(problems)
-
-
-def _number(path: Path) -> int:
-    digits = path.stem.rpartition("-")[2]
-    return int(digits) if digits.isdecimal() else 0
 
 
 def _log(path: Path, problems: list[str]) -> Log | None:

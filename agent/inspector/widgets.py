@@ -116,7 +116,9 @@ class Lines(ScrollView, can_focus=True):
 
     def action_page(self, way: int) -> None:
         """Go on or back by what fits on the screen."""
-        self.put(self.cursor + way * max(1, self.size.height - 1))
+        page = way * max(1, self.size.height - 1)
+        self.scroll_relative(y=page, animate=False, force=True)
+        self.put(self.cursor + page)
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is; choose the row by clicking it twice."""
@@ -196,10 +198,13 @@ class Page(Lines):
 
     @property
     def changed_line(self) -> Row | None:
-        """The changed line of a patch under the cursor, or else the nearest one on the page."""
+        """The changed line of a patch under the cursor, or else the nearest added one."""
         changed = [place for place, row in enumerate(self._rows) if row.line.strip()]
         if not changed:
             return None
+        if self.cursor not in changed:
+            added = [place for place in changed if self._rows[place].text.plain.startswith("+")]
+            changed = added or changed
         return self._rows[min(changed, key=lambda place: abs(place - self.cursor))]
 
     def find(self, words: str, way: int = 1) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from agent.events import End, Event, Header
-from agent.recording import Failure, Log, RecordedTask, Run, load_run
+from agent.recording import Failure, Log, RecordedTask
 from agent.records import Call, Matrix, Message, Reproduction, Result, Verdict
 from agent.show.figures import duration, money, several, tokens
-from agent.show.listing import as_json
 from agent.show.visible import one_line, visible
 from tools.base import Observation, ToolCall
 
@@ -18,22 +16,8 @@ COLUMN = 8
 """Characters of a column of results: the longest result has as many."""
 
 
-def lines(path: Path) -> Iterator[str]:
-    """Yield the text of a run, a task, or the latest run of a folder."""
-    return plain(load_run(path))
-
-
-def json_lines(path: Path) -> Iterator[str]:
-    """Yield the same as one JSON object."""
-    yield from as_json(load_run(path)).splitlines()
-
-
-def plain(recorded: Run | RecordedTask) -> Iterator[str]:
-    """Yield the lines of a task, or of every task of a run one after another."""
-    if isinstance(recorded, Run):
-        for task in recorded.tasks():
-            yield from plain(task)
-        return
+def plain(recorded: RecordedTask) -> Iterator[str]:
+    """Yield the lines of a task."""
     yield from _head(recorded)
     yield from _steps("shared", recorded.shared)
     yield from _reproduction(recorded.reproduction)
@@ -46,7 +30,7 @@ def plain(recorded: Run | RecordedTask) -> Iterator[str]:
         yield one_line(f"candidate {candidate.id}: {files}")
         for dropped in candidate.dropped:
             yield one_line(f"candidate {candidate.id} without {dropped.path}: {dropped.reason}")
-        yield from _prefixed(f"candidate {candidate.id} patch", candidate.patch)
+        yield from prefixed(f"candidate {candidate.id} patch", candidate.patch)
     if recorded.matrix is not None:
         yield from _matrix(recorded.matrix)
     if recorded.verdict is not None:
@@ -58,15 +42,16 @@ def _head(recorded: RecordedTask) -> Iterator[str]:
     task, image = recorded.task, recorded.image
     yield f"task {one_line(recorded.id)}"
     if task is not None:
-        yield from _prefixed("task source", task.source)
-        yield from _prefixed("task repository", f"{task.repository} at {task.base_commit}")
-        yield from _prefixed("task issue", task.text)
+        yield from prefixed("task source", task.source)
+        yield from prefixed("task repository", f"{task.repository} at {task.base_commit}")
+        yield from prefixed("task issue", task.text)
     if image is not None:
         text = f"{image.reference}, {image.made}, {image.toolchain}"
-        yield from _prefixed("image", f"{text}, tests: {image.test_command or 'none'}")
+        yield from prefixed("image", f"{text}, tests: {image.test_command or 'none'}")
 
 
-def _prefixed(prefix: str, text: str, mark: str = ":") -> Iterator[str]:
+def prefixed(prefix: str, text: str, mark: str = ":") -> Iterator[str]:
+    """Yield the lines of a text, each with what it belongs to."""
     for line in visible(text).removesuffix("\n").split("\n"):
         yield f"{prefix}{mark} {line}".rstrip()
 
@@ -75,11 +60,11 @@ def _reproduction(written: Reproduction | None) -> Iterator[str]:
     if written is None:
         return
     for path, content in written.probes.items():
-        yield from _prefixed(f"probe {one_line(path)}", content)
+        yield from prefixed(f"probe {one_line(path)}", content)
     for path, content in written.tests.items():
-        yield from _prefixed(f"reproduction {one_line(path)}", content)
+        yield from prefixed(f"reproduction {one_line(path)}", content)
     if written.remark:
-        yield from _prefixed("reproduction", written.remark)
+        yield from prefixed("reproduction", written.remark)
 
 
 def _attempt(log: Log) -> Iterator[str]:
@@ -119,7 +104,7 @@ def _steps(prefix: str, events: tuple[Event, ...]) -> Iterator[str]:
                 seen[event.call_id] = event.text
                 yield from _observed(here, names.get(event.call_id, "tool"), event)
             case End():
-                yield from _prefixed(f"{prefix} end", _reason(event))
+                yield from prefixed(f"{prefix} end", _reason(event))
                 yield f"{prefix} used: {_used(event)}"
 
 
@@ -146,11 +131,11 @@ ENDS = {"length": "cut at the limit of its length", "refusal": "refused"}
 def _said(here: str, message: Message) -> Iterator[str]:
     speaker = "thought" if message.role == "assistant" else message.role
     if message.content.strip():
-        yield from _prefixed(f"{here} {speaker}", message.content)
+        yield from prefixed(f"{here} {speaker}", message.content)
     if message.finish:
         yield f"{here} {speaker}: [{ENDS[message.finish]}]"
     for call in message.tool_calls:
-        yield from _prefixed(f"{here} {one_line(call.name)}", written(call))
+        yield from prefixed(f"{here} {one_line(call.name)}", written(call))
 
 
 def written(call: ToolCall) -> str:
@@ -172,7 +157,7 @@ def written(call: ToolCall) -> str:
 
 def _observed(here: str, name: str, observation: Observation) -> Iterator[str]:
     verb = "refused" if observation.error else "gave"
-    yield from _prefixed(f"{here} {one_line(name)} {verb}", observation.text)
+    yield from prefixed(f"{here} {one_line(name)} {verb}", observation.text)
     yield f"{here} {one_line(name)} took: {duration(observation.seconds)}"
 
 
@@ -196,10 +181,10 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
     for outcome in matrix.outcomes:
         if outcome.message and outcome.result != "pass":
             where = f"matrix {outcome.candidate} {one_line(outcome.check)}"
-            yield from _prefixed(where, outcome.message)
+            yield from prefixed(where, outcome.message)
         if outcome.output:
             where = f"matrix {outcome.candidate} {one_line(outcome.check)} output"
-            yield from _prefixed(where, outcome.output)
+            yield from prefixed(where, outcome.output)
     for check_id in matrix.unstable:
         yield f"matrix unstable: {one_line(check_id)}"
     for note in matrix.notes:
@@ -235,8 +220,8 @@ def _end(recorded: RecordedTask) -> Iterator[str]:
         for error in recorded.result.errors:
             yield f"result error: {one_line(error)}"
     elif recorded.failure is not None:
-        yield from _prefixed("failure", _failed(recorded.failure))
-        yield from _prefixed("failure", recorded.failure.trace) if recorded.failure.trace else ()
+        yield from prefixed("failure", _failed(recorded.failure))
+        yield from prefixed("failure", recorded.failure.trace) if recorded.failure.trace else ()
     else:
         yield "result: none, the task is not finished"
 
