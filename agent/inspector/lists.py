@@ -52,7 +52,7 @@ class Listing(Screen[None]):
         Binding("l", "move('select_cursor')", "open", show=False),
         Binding("y", "app.copy", "copy", show=False),
         Binding("question_mark", "app.help", "help"),
-        Binding("h,q,escape", "back", "back"),
+        Binding("q,h,escape", "back", "back"),
     ]
 
     def __init__(self) -> None:
