@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -62,7 +61,7 @@ def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, st
         gc.freeze()
         gc.enable()
         editor = variables.get("VISUAL") or variables.get("EDITOR") or "vi"
-        run_app(opened, shlex.join(shlex.split(editor)), beside)
+        run_app(opened, editor, beside)
     return 0
 
 

@@ -16,7 +16,6 @@ from agent.inspector import pages, step_pages
 from agent.inspector.dialogs import Above
 from agent.inspector.opened import OpenedTask
 from agent.inspector.widgets import Lines, Page, StepList
-from agent.records import Candidate
 from agent.show.blocks import Block
 from agent.show.figures import money, several, tokens
 from agent.show.visible import one_line
@@ -116,7 +115,8 @@ class CompareScreen(Screen[None]):
     def action_difference(self) -> None:
         """Show how the patches of the two differ."""
         found = [
-            _patch(task, index) for task, index in zip(self._tasks, self._indexes, strict=True)
+            pages.patch_of(task.record, task.episodes[index].about.number)
+            for task, index in zip(self._tasks, self._indexes, strict=True)
         ]
         one, other = found
         if one is None or other is None:
@@ -136,14 +136,6 @@ class CompareScreen(Screen[None]):
     def shown(self) -> Sequence[Block]:
         """The step on the side that has the focus."""
         return self.query_one(f"#page-{SIDES[self.side]}", Page).page
-
-
-def _patch(task: OpenedTask, index: int) -> Candidate | None:
-    """Return the patch of an attempt: the chosen one if it is its own, else its first."""
-    number = task.episodes[index].about.number
-    own = [one for one in task.record.candidates if number is None or one.attempt == number]
-    chosen = task.record.verdict.chosen if task.record.verdict else None
-    return next((one for one in own if one.id == chosen), own[0] if own else None)
 
 
 def _about(task: OpenedTask, index: int) -> Text:

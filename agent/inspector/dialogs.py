@@ -51,7 +51,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Two attempts side by side", (
         ("J K", "both a step on, back"),
         ("[ ]", "another attempt on this side"),
-            ("m", "the messages as they were sent for the step on this side"),
+        ("m", "the messages as they were sent for the step on this side"),
         ("d", "how their patches differ"),
     )),
 )  # fmt: skip

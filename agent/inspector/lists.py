@@ -316,7 +316,7 @@ class TasksScreen(Listing):
 
     def open(self, key: str) -> None:
         """Show a task."""
-        self.app.show_task(self._run.task(key))  # type: ignore[attr-defined] # ours
+        self.app.show_task(self._run.task(key), lambda: self._run.task(key))  # type: ignore[attr-defined] # ours
 
     def action_compare(self) -> None:
         """Mark this task, or show the marked one beside it."""

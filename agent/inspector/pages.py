@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from agent.inspector.opened import OpenedTask
+from agent.recording import RecordedTask
 from agent.records import BehaviourClass, Candidate, Check, Matrix, Outcome
 from agent.show import verdict as verdict_sheet
 from agent.show.blocks import (
@@ -140,6 +141,13 @@ def _words(outcome: Outcome | None) -> Words:
         return ("not run",)
     message: Words = (": ", Code(outcome.message)) if outcome.message else ()
     return (outcome.result, *message)
+
+
+def patch_of(record: RecordedTask, attempt: int | None) -> Candidate | None:
+    """Return the patch of an attempt: the chosen one if it is its own, else its first."""
+    own = [one for one in record.candidates if attempt is None or one.attempt == attempt]
+    chosen = record.verdict.chosen if record.verdict else None
+    return next((one for one in own if one.id == chosen), own[0] if own else None)
 
 
 def in_order(matrix: Matrix) -> tuple[Check, ...]:

@@ -9,6 +9,7 @@ from agent.exports.attempt import trajectory_of
 from agent.exports.mini_swe_agent import mini_swe_agent_json
 from agent.exports.openai_messages import openai_lines
 from agent.inspector.opened import OpenedTask, open_path
+from agent.inspector.pages import patch_of
 from agent.inspector.text import named_task
 from agent.inspector.whole import whole
 from agent.recording import Log, RecordedTask
@@ -20,7 +21,8 @@ def trajectory(path: Path) -> str:
     if path.is_file() and is_trajectory(path):
         return mini_swe_agent_json(load(path))
     task, log = _attempt(path)
-    return mini_swe_agent_json(trajectory_of(log, task.id, _patch(task, log)))
+    patch = patch_of(task, log.number)
+    return mini_swe_agent_json(trajectory_of(log, task.id, patch.patch if patch else ""))
 
 
 def messages(path: Path) -> str:
@@ -41,11 +43,3 @@ def _attempt(path: Path) -> tuple[RecordedTask, Log]:
     chosen = record.verdict.chosen if record.verdict else None
     best = [log for log in found if chosen and log.number == int(chosen.partition(".")[0])]
     return record, (best or found)[0]
-
-
-def _patch(task: RecordedTask, log: Log) -> str:
-    """Return the patch of an attempt: the chosen one if it is its own, else its first."""
-    own = [one for one in task.candidates if one.attempt == log.number]
-    chosen = task.verdict.chosen if task.verdict else None
-    own.sort(key=lambda one: one.id != chosen)
-    return own[0].patch if own else ""
