@@ -113,20 +113,24 @@ def test_a_killed_process_loses_at_most_the_line_it_was_writing(tmp_path: Path) 
 def test_a_signal_never_leaves_half_a_line(tmp_path: Path) -> None:
     path = tmp_path / "attempt-1.jsonl"
 
+    armed = False
+
     def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+        if armed:
+            raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
     appended = 0
     try:
         with EventLog(path) as log:
             for delay in range(1, 40):
-                signal.setitimer(signal.ITIMER_REAL, delay / 10_000)
                 try:
+                    armed = True
+                    signal.setitimer(signal.ITIMER_REAL, delay / 10_000)
                     for _ in range(50):
                         log.append(Observation("call", "x" * 100_000))
                         appended += 1
-                    signal.setitimer(signal.ITIMER_REAL, 0)
+                    armed = False
                 except KeyboardInterrupt:
                     continue
     finally:
