@@ -132,10 +132,28 @@ def read_record(path: Path, kind: Any) -> Any:
     return None if data is None else decode(kind, data, str(path))
 
 
-def read_events(path: Path) -> tuple[Event, ...]:
-    """Return the events of a log, without a line that was cut; () when there is no log."""
-    lines = complete_lines(read_bytes(path) or b"").split(b"\n")[:-1]
-    return tuple(event_of(line, f"{path} line {number}") for number, line in enumerate(lines, 1))
+def read_events(path: Path, problems: list[str] | None = None) -> tuple[Event, ...]:
+    """Return the events of a log, without a line that was cut; () when there is no log.
+
+    A damaged line raises UserError; with `problems` it is left out and told there.
+    """
+    data = read_bytes(path) or b""
+    lines = complete_lines(data)
+    if problems is not None and len(lines) < len(data):
+        problems.append(f"{path.name}: the last line was cut and is left out")
+    found: list[Event] = []
+    for number, line in enumerate(lines.split(b"\n")[:-1], 1):
+        try:
+            found.append(event_of(line, f"{path} line {number}"))
+        except UserError as error:
+            _tell(error, problems)
+    return tuple(found)
+
+
+def _tell(error: UserError, problems: list[str] | None) -> None:
+    if problems is None:
+        raise error
+    problems.append(error.message)
 
 
 def read_info(folder: Path) -> RunInfo | None:
@@ -154,11 +172,13 @@ def read_info(folder: Path) -> RunInfo | None:
     return info
 
 
-def read_log(path: Path) -> Log | None:
+def read_log(path: Path, problems: list[str] | None = None) -> Log | None:
     """Return the latest start of an attempt, None when not even its header was written."""
-    events = read_events(path)
+    events = read_events(path, problems)
     starts = [index for index, event in enumerate(events) if isinstance(event, Header)]
     if not starts:
+        if problems is not None:
+            problems.append(f"{path.name} has no header that can be read")
         return None
     header = events[starts[-1]]
     assert isinstance(header, Header)
@@ -227,25 +247,45 @@ def _sum(calls: tuple[Call, ...]) -> Usage:
     return sum((call.usage for call in calls), Usage())
 
 
-def read_task(folder: Path) -> RecordedTask:
-    """Read all that a task's folder holds."""
+PARTS: dict[str, Any] = {
+    "task": Task,
+    "image": Image,
+    "reproduction": Reproduction,
+    "places": tuple[Place, ...],
+    "candidates": tuple[Candidate, ...],
+    "matrix": Matrix,
+    "verdict": Verdict,
+    "result": Result,
+    "failure": Failure,
+}
+"""The files of a task's folder that are one record each."""
+
+
+def read_part(folder: Path, name: str, problems: list[str] | None = None) -> Any:
+    """Return one of PARTS, None where there is none; with `problems`, damage is told there."""
+    try:
+        return read_record(folder / f"{name}.json", PARTS[name])
+    except UserError as error:
+        _tell(error, problems)
+        return None
+
+
+def read_parts(folder: Path, problems: list[str] | None = None) -> RecordedTask:
+    """Read what a task's folder holds but for its logs."""
+    parts = {name: read_part(folder, name, problems) for name in PARTS}
+    known = {name: part for name, part in parts.items() if part is not None}
+    return RecordedTask(folder.name, folder, **known)
+
+
+def read_task(folder: Path, problems: list[str] | None = None) -> RecordedTask:
+    """Read all that a task's folder holds; with `problems`, what is damaged is told there."""
     paths = sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
-    logs = tuple(log for path in paths if (log := read_log(path)) is not None)
-    return RecordedTask(
-        id=folder.name,
-        folder=folder,
-        task=read_record(folder / "task.json", Task),
-        image=read_record(folder / "image.json", Image),
-        reproduction=read_record(folder / "reproduction.json", Reproduction),
+    logs = tuple(log for path in paths if (log := read_log(path, problems)) is not None)
+    return replace(
+        read_parts(folder, problems),
         attempts=tuple(map(rebuilt, logs)),
         logs=logs,
-        shared=last_starts(read_events(folder / "shared.jsonl")),
-        places=read_record(folder / "places.json", tuple[Place, ...]) or (),
-        candidates=read_record(folder / "candidates.json", tuple[Candidate, ...]) or (),
-        matrix=read_record(folder / "matrix.json", Matrix),
-        verdict=read_record(folder / "verdict.json", Verdict),
-        result=read_record(folder / "result.json", Result),
-        failure=read_record(folder / "failure.json", Failure),
+        shared=last_starts(read_events(folder / "shared.jsonl", problems)),
     )
 
 

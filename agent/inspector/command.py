@@ -48,7 +48,7 @@ def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, st
     elif forms.as_json:
         from agent.inspector.text import json_text
 
-        _print(json_text(opened))
+        _print(json_text(opened, beside))
     elif forms.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
         from agent.inspector.text import lines
 

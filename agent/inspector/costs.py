@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heapq import nlargest
 
-from agent.inspector.episode import Step
+from agent.inspector.episode import About, Step
 from agent.inspector.opened import OpenedTask
 from agent.records import Usage
 from agent.show.blocks import Block, Code, Heading, Paragraph, Table, Words
@@ -32,10 +32,14 @@ def costs_page(task: OpenedTask) -> list[Block]:
                 if act.seconds:
                     entry = (act.seconds, label, number, act.name, act.text[:400])
                     slow = nlargest(MOST_EXPENSIVE, [*slow, entry], key=lambda one: one[0])
-        rows.append(_row(label, len(episode), used, episode.about.usage, asking, acting))
+        rows.append(_row(episode.about, len(episode), used, asking, acting))
     blocks: list[Block] = [Heading("Where money and time went", 1)]
-    columns = ("", "steps", "prompt", "cached", "completion", "cost", "model", "tools")
+    columns = ("", "steps", "prompt", "cached", "completion", "cost", "model", "tools", "in all")
     blocks.append(Table(columns, tuple(rows)))
+    if task.record.result is not None:
+        whole = duration(task.record.result.seconds)
+        rest = "the environment, the tests that judge and attempts side by side make the difference"
+        blocks.append(Paragraph((f"The task took {whole}; {rest}.",)))
     if dear and dear[0][0] > 0:
         rows = [
             (
@@ -61,19 +65,17 @@ def costs_page(task: OpenedTask) -> list[Block]:
     return blocks
 
 
-def _row(
-    label: str, steps: int, used: Usage, told: Usage | None, asking: float, acting: float
-) -> tuple[Words, ...]:
+def _row(about: About, steps: int, used: Usage, asking: float, acting: float) -> tuple[Words, ...]:
     """Return an episode's sums; where its steps do not say, what it says as a whole."""
-    if used == Usage() and told is not None:
-        used = told
+    if used == Usage() and about.usage is not None:
+        used = about.usage
     tokens_known = bool(used.prompt or used.completion)
     counts = [used.prompt, used.cached, used.completion]
+    times = (asking, acting, about.seconds)
     return (
-        (label,),
+        (about.label,),
         (f"{steps:,}",),
         *((f"{count:,}" if tokens_known else "unknown",) for count in counts),
         (money(used.usd),),
-        (duration(asking) if asking else "unknown",),
-        (duration(acting) if acting else "unknown",),
+        *((duration(seconds) if seconds else "unknown",) for seconds in times),
     )

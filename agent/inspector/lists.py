@@ -16,6 +16,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from agent.errors import UserError
+from agent.inspector.navigation import navigation
 from agent.inspector.opened import OpenedRun, RunLine, RunShelf, TaskLine, open_run, open_shelf
 from agent.inspector.titles import STATUS
 from agent.show.figures import duration, money, several
@@ -157,7 +158,7 @@ class Listing(Screen[None]):
             field.display = False
             self.query_one(DataTable).focus()
             return
-        await self.app.action_back()
+        await navigation(self).action_back()
 
     def action_sort(self, on: int) -> None:
         """Sort by the next column."""
@@ -260,7 +261,7 @@ class RunsScreen(Listing):
 
     def open(self, key: str) -> None:
         """Show the tasks of a run; the task itself where there is one."""
-        self.app.show_run(open_run(Path(key)))  # type: ignore[attr-defined] # ours
+        navigation(self).show_run(open_run(Path(key)))
 
 
 def _counted(folder: Path) -> str:
@@ -316,13 +317,13 @@ class TasksScreen(Listing):
 
     def open(self, key: str) -> None:
         """Show a task."""
-        self.app.show_task(self._run.task(key), lambda: self._run.task(key))  # type: ignore[attr-defined] # ours
+        navigation(self).show_task(self._run.task(key), lambda: self._run.task(key))
 
     def action_compare(self) -> None:
         """Mark this task, or show the marked one beside it."""
         key = self.key_at_cursor
         if key is not None:
-            self._opening(lambda: self.app.compare_with(self._run.task(key)))  # type: ignore[attr-defined]
+            self._opening(lambda: navigation(self).compare_with(self._run.task(key)))
 
 
 def _task_entry(line: TaskLine) -> Entry:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from agent.errors import UserError
 from agent.grades import Grades
@@ -24,32 +23,12 @@ from agent.recording import (
     attempt_number,
     is_task,
     read_info,
+    read_part,
+    read_parts,
     read_record,
 )
-from agent.records import (
-    Candidate,
-    Image,
-    Matrix,
-    Place,
-    Reproduction,
-    Result,
-    Task,
-    Verdict,
-)
+from agent.records import Candidate, Result
 from agent.trajectory import Trajectory, is_trajectory, load
-
-PARTS: dict[str, Any] = {
-    "task": Task,
-    "image": Image,
-    "reproduction": Reproduction,
-    "places": tuple[Place, ...],
-    "candidates": tuple[Candidate, ...],
-    "matrix": Matrix,
-    "verdict": Verdict,
-    "result": Result,
-    "failure": Failure,
-}
-"""The files of a task's folder that are one record each."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +185,11 @@ def _run_line(folder: Path) -> RunLine:
 def open_run(folder: Path) -> OpenedRun:
     """List the tasks of a run folder, also where its run.json is damaged or gone."""
     problems: list[str] = []
-    info = _tried(lambda: read_info(folder), problems)
+    try:
+        info = read_info(folder)
+    except UserError as error:
+        info = None
+        problems.append(error.message)
     tasks = sorted(one for one in folder.iterdir() if one.is_dir() and is_task(one))
     return OpenedRun(folder.resolve().name, folder, info, tuple(problems), tuple(tasks))
 
@@ -214,41 +197,26 @@ def open_run(folder: Path) -> OpenedRun:
 def open_task(folder: Path, resolved: bool | None = None) -> OpenedTask:
     """Read a task's records; its logs are read where they are looked at."""
     problems: list[str] = []
-    parts = {name: _part(folder, name, problems) for name in PARTS}
-    parts = {name: value for name, value in parts.items() if value is not None}
+    record = read_parts(folder, problems)
     episodes = [
         LoggedEpisode(path, f"attempt {path.stem.rpartition('-')[2]}")
         for path in sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
     ]
     if (folder / "shared.jsonl").is_file():
         episodes.append(LoggedEpisode(folder / "shared.jsonl", "shared"))
-    record = RecordedTask(folder.name, folder, **parts)
     return OpenedTask(record, tuple(one for one in episodes if len(one)), tuple(problems), resolved)
-
-
-def _part(folder: Path, name: str, problems: list[str]) -> Any:
-    path = folder / f"{name}.json"
-    return _tried(lambda: read_record(path, PARTS[name]), problems)
-
-
-def _tried(read: Any, problems: list[str]) -> Any:
-    try:
-        return read()
-    except UserError as error:
-        problems.append(error.message)
-        return None
 
 
 def _line(folder: Path, resolved: bool | None) -> TaskLine:
     problems: list[str] = []
-    result: Result | None = _part(folder, "result", problems)
+    result: Result | None = read_part(folder, "result", problems)
     if result is not None:
         tokens = result.tokens.prompt + result.tokens.completion
         return TaskLine(
             folder.name, result.status, result.confidence, result.entropy, result.candidates,
             tokens, result.cost_usd, result.seconds, resolved,
         )  # fmt: skip
-    failure: Failure | None = _part(folder, "failure", problems)
+    failure: Failure | None = read_part(folder, "failure", problems)
     if failure is not None:
         return TaskLine(folder.name, "failed", resolved=resolved, remark=failure.message)
     status = "damaged" if problems else "unfinished"

@@ -26,7 +26,6 @@ from tools.clip import clip
 SHOWN = 200_000
 """Characters of one text that are shown; the editor gets the whole."""
 MOST_DIFFERENCES = 20
-MOST_EXPENSIVE = 8
 
 
 def overview(task: OpenedTask) -> list[Block]:

@@ -13,6 +13,7 @@ from agent.inspector.dialogs import Above, Search
 from agent.inspector.episode import writer_of
 from agent.inspector.lists import POLL_SECONDS
 from agent.inspector.matrix import CandidateTable, CheckTable
+from agent.inspector.navigation import navigation
 from agent.inspector.opened import OpenedTask
 from agent.inspector.search import Hit
 from agent.inspector.task_panes import PANES, TABS, TaskPanes
@@ -143,7 +144,7 @@ class TaskScreen(TaskPanes):
 
     def action_compare(self) -> None:
         """Show this attempt beside another."""
-        self.app.compare(self.opened, self._index)  # type: ignore[attr-defined] # ours
+        navigation(self).compare(self.opened, self._index)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Go to the patch."""

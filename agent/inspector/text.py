@@ -15,8 +15,7 @@ from agent.inspector.foreign import ForeignEpisode
 from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf, open_run
 from agent.inspector.pages import patch_difference
 from agent.inspector.shared_tasks import two_tasks
-from agent.inspector.whole import whole
-from agent.recording import RunInfo
+from agent.recording import RunInfo, read_task
 from agent.records import adapter
 from agent.show.figures import duration, money, several, tokens
 from agent.show.listing import list_tasks, plain_task
@@ -53,7 +52,8 @@ def _shelf(shelf: RunShelf) -> Iterator[str]:
 
 def _task(task: OpenedTask) -> Iterator[str]:
     if task.record.folder.is_dir():
-        record, problems = whole(task)
+        problems: list[str] = []
+        record = read_task(task.record.folder, problems)
         yield from (f"problem: {one_line(one)}" for one in problems)
         yield from plain(record)
         if task.resolved is not None:
@@ -118,22 +118,27 @@ def _compared(one: OpenedTask, other: OpenedTask) -> Iterator[str]:
         yield from prefixed("patches", patch_difference(first[0][0], first[1][0]))
 
 
-def json_text(opened: Opened) -> Iterator[str]:
-    """Yield everything as one JSON object with the records' own field names."""
+def json_text(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:
+    """Yield everything as one JSON object with the records' own field names.
+
+    With a second run it is a list of two such objects.
+    """
     if isinstance(opened, RunShelf):
         raise UserError(f"{opened.folder} holds several runs", "name one of them")
+    found: Any = _run(opened) if beside is None else [_run(opened), _run(beside)]
+    yield from as_json(found, indent=2).decode("utf-8").splitlines()
+
+
+def _run(opened: OpenedRun) -> dict[str, Any]:
     info: Any = adapter(RunInfo | None).dump_python(opened.info)
     tasks, problems = [], list(opened.problems)
     for identity in opened.ids:
         task = opened.task(identity)
         if task.record.folder.is_dir():
-            record, told = whole(task)
-            problems += told
-            tasks.append(plain_task(record))
+            tasks.append(plain_task(read_task(task.record.folder, problems)))
         else:
             tasks.append(_foreign(task))
-    both = {"run": info, "tasks": tasks, "problems": problems}
-    yield from as_json(both, indent=2).decode("utf-8").splitlines()
+    return {"run": info, "tasks": tasks, "problems": problems}
 
 
 def _foreign(task: OpenedTask) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from agent.exports.openai_messages import openai_lines
 from agent.inspector.opened import OpenedTask, open_path
 from agent.inspector.pages import patch_of
 from agent.inspector.text import named_task
-from agent.inspector.whole import whole
-from agent.recording import Log, RecordedTask
+from agent.recording import Log, RecordedTask, read_task
 from agent.trajectory import is_trajectory, load
 
 
@@ -36,7 +35,7 @@ def _attempt(path: Path) -> tuple[RecordedTask, Log]:
     by_name = digits.isdecimal() and digits != named.name
     folder = named.parent if by_name else path
     opened: OpenedTask = named_task(folder, open_path(folder))
-    record, _ = whole(opened)
+    record = read_task(opened.record.folder, [])
     found = [log for log in record.logs if not by_name or log.number == int(digits)]
     if not found:
         raise UserError(f"there is no attempt {path}", "name RUN/TASK/attempt-1")
