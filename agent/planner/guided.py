@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
+from time import monotonic
 from typing import Any
 
 from agent.events import End, Event
@@ -217,11 +218,12 @@ class Guided:
                 self._note(reply, "no change that can be applied", good=False)
                 continue
             text = self._whole(place, after)
+            started = monotonic()
             trial = self._tried(place.path, text)
+            took = round(monotonic() - started, 3)
             number = len(self.found) + 1
             one = Sample(number, place.path, text, trial, root or number, reply)
-            said = trial.verdict
-            self._note(reply, f"sample {number}: {said}", good=trial.passes)
+            self._note(reply, f"sample {number}: {trial.verdict}", good=trial.passes, seconds=took)
             self.found.append(one)
             made.append(one)
             if trial.passes and self.bench.checks:  # at once: a limit may end the attempt
@@ -255,9 +257,9 @@ class Guided:
             return Trial(failing=(*self.bench.checks, PROBLEMS), said=said)
         return self.bench.try_out(path, text)
 
-    def _note(self, reply: Message, outcome: str, *, good: bool) -> None:
-        """Put on record what came of a reply."""
-        self.talk.record(Observation(reply.id, outcome, error=not good))
+    def _note(self, reply: Message, outcome: str, *, good: bool, seconds: float = 0.0) -> None:
+        """Put on record what came of a reply, and the seconds that trying it took."""
+        self.talk.record(Observation(reply.id, outcome, not good, seconds))
 
 
 def handed_in(found: Sequence[Sample]) -> list[Sample]:
