@@ -54,7 +54,9 @@ def solve(
     with open_workplace(issue, config, watch.stage) as place:
         remember(folder, place)
         note_opening(folder, model)
-        budget = Budget(limits(config, model), usage=spent(folder.path), purse=purse)
+        budget = Budget(
+            limits(config, model), usage=spent(folder.path), purse=purse, even=bool(config.samples)
+        )
         planner = planner_of(config, model.capabilities)
         work = Solving(config, model, place, folder, budget, watch, planner)
 

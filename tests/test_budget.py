@@ -80,3 +80,36 @@ def test_a_request_that_would_go_over_is_not_sent() -> None:
 
 def test_without_limits_a_reply_may_have_any_length() -> None:
     assert Budget(Limits(usd=None)).room(10**9, lambda prompt, completion: 1.0) is None
+
+
+def test_samples_have_equal_shares_of_tokens_and_money() -> None:
+    budget = Budget(Limits(usd=0.9, tokens=900), even=True)
+    for attempts in (3, 2, 1):
+        budget.begin_attempt(attempts)
+        budget.charge(Usage(200, 50, 0, 0.25))
+        budget.check()
+        budget.charge(Usage(40, 10, 0, 0.05))
+        with pytest.raises(EpisodeOver) as over:
+            budget.check()
+        assert over.value.reason == "tokens"
+    assert budget.spent() == "tokens"
+
+
+def test_what_one_sample_leaves_is_shared_by_the_others() -> None:
+    budget = Budget(Limits(usd=0.9, tokens=None), even=True)
+    budget.begin_attempt(3)
+    budget.charge(Usage(1, 1, 0, 0.1))
+    budget.begin_attempt(2)
+    assert budget.spare(1, 1, lambda prompt, completion: 0.1) == 4
+    for _ in range(7):
+        budget.charge(Usage(1, 1, 0, 0.05))
+    assert budget.nearly_spent() == "money"
+    budget.begin_attempt(1)
+    assert budget.nearly_spent() == ""
+
+
+def test_a_sample_that_is_made_again_has_the_share_it_had() -> None:
+    budget = Budget(Limits(usd=0.9), usage=Usage(1, 1, 0, 0.2), even=True)
+    budget.begin_attempt(3)
+    budget.expect(Usage(1, 1, 0, 0.2))
+    assert budget.spare(1, 1, lambda prompt, completion: 0.04) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.model.purse import LOST_REPLIES, Purse
 from agent.records import Usage
@@ -46,7 +46,9 @@ last one would go over it."""
 class Budget:
     """What a task has spent so far, shared by its attempts; steps begin anew with each.
 
-    `purse` is what all tasks of a run share.
+    `purse` is what all tasks of a run share. With `even`, each attempt has an equal share of the
+    tokens and the money that are left, as it always has of the time: what one uses up does not
+    change what another can do.
     """
 
     limits: Limits
@@ -54,7 +56,11 @@ class Budget:
     usage: Usage = Usage()
     steps: int = 0
     purse: Purse | None = None
+    even: bool = False
     _started: float = field(init=False)
+    _before: Usage = field(init=False, default=Usage())
+    _most: Limits = field(init=False)
+    _sharing: int = 0
     _deadline: float | None = field(init=False, default=None)
     _began: float = field(init=False, default=0.0)
     _warned: bool = field(init=False, default=False)
@@ -64,6 +70,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         self._started = self.clock()
+        self._most = self.limits
 
     @property
     def seconds(self) -> float:
@@ -71,11 +78,24 @@ class Budget:
         return self.clock() - self._started + self._given_again
 
     def begin_attempt(self, attempts_left: int) -> None:
-        """Start an attempt with an equal share of the time that is left."""
+        """Start an attempt with an equal share of the time that is left, and more if `even`."""
         self.steps, self._began, self._warned = 0, self.seconds, False
+        self._sharing = max(1, attempts_left)
+        self._share(self.usage)
         if self.limits.seconds is not None:
             left = max(0.0, self.limits.seconds - self.seconds)
             self._deadline = self.seconds + left / max(1, attempts_left)
+
+    def _share(self, before: Usage) -> None:
+        """Set the limits of the attempt that begins after so much was used."""
+        if not self.even:
+            return
+        tokens, usd, paid = self.limits.tokens, self.limits.usd, before.usd or 0.0
+        if tokens is not None:
+            tokens = _tokens(before) + max(0, tokens - _tokens(before)) // self._sharing
+        if usd is not None:
+            usd = paid + max(0.0, usd - paid) / self._sharing
+        self._before, self._most = before, replace(self.limits, tokens=tokens, usd=usd)
 
     def check(self, *, paid: bool = False) -> None:
         """Raise EpisodeOver when a limit is used up: called before each request.
@@ -83,7 +103,7 @@ class Budget:
         What is `paid` for already costs steps and time alone.
         """
         usage = Usage() if paid else self.usage
-        reason = exceeded(self.limits, steps=self.steps, seconds=self.seconds, usage=usage)
+        reason = exceeded(self._most, steps=self.steps, seconds=self.seconds, usage=usage)
         if reason is None and self._deadline is not None and self.seconds >= self._deadline:
             reason = "seconds"
         if reason is not None:
@@ -97,11 +117,11 @@ class Budget:
         """
         self.check()
         rooms: dict[EndReason, float] = {}
-        if self.limits.tokens is not None:
-            rooms["tokens"] = self.limits.tokens - _tokens(self.usage) - prompt
+        if self._most.tokens is not None:
+            rooms["tokens"] = self._most.tokens - _tokens(self.usage) - prompt
         asking, saying = cost(prompt, 0), cost(0, 1_000_000)
-        if self.limits.usd is not None and asking is not None and saying:
-            left = self.limits.usd - (self.usage.usd or 0.0) - asking
+        if self._most.usd is not None and asking is not None and saying:
+            left = self._most.usd - (self.usage.usd or 0.0) - asking
             rooms["usd"] = left / saying * 1e6
         for reason, room in rooms.items():
             if room < LEAST_REPLY:
@@ -113,24 +133,33 @@ class Budget:
     ) -> int | None:
         """Return how many replies of that size the limits have room for, None for any number."""
         rooms: list[float] = [LOST_REPLIES] if self.purse else []
-        if self.limits.tokens is not None:
-            rooms.append((self.limits.tokens - _tokens(self.usage)) / max(1, prompt + reply))
+        if self._most.tokens is not None:
+            rooms.append((self._most.tokens - _tokens(self.usage)) / max(1, prompt + reply))
         each = cost(prompt, reply)
-        if self.limits.usd is not None and each:
-            rooms.append((self.limits.usd - (self.usage.usd or 0.0)) / each)
+        if self._most.usd is not None and each:
+            rooms.append((self._most.usd - (self.usage.usd or 0.0)) / each)
         return int(min(rooms)) if rooms else None
 
     def nearly_spent(self) -> str:
         """Return in words what is nearly used up, once for each attempt; "" otherwise."""
         if self._warned:
             return ""
-        limits, used, last, ahead = self.limits, self.usage, self._last, self._ahead
+        limits, used, last, ahead = self._most, self.usage, self._last, self._ahead
+        before = self._before
         time_limit = self._deadline and self._deadline - self._began
         shares: dict[str, tuple[float, float, float | None]] = {
             "steps": (self.steps, 0, limits.steps),
             "time": (self.seconds - self._began, 0, time_limit),
-            "tokens": (_tokens(used) - _tokens(ahead), _tokens(last), limits.tokens),
-            "money": ((used.usd or 0.0) - (ahead.usd or 0.0), last.usd or 0.0, limits.usd),
+            "tokens": (
+                _tokens(used) - _tokens(ahead) - _tokens(before),
+                _tokens(last),
+                limits.tokens and limits.tokens - _tokens(before),
+            ),
+            "money": (
+                (used.usd or 0.0) - (ahead.usd or 0.0) - (before.usd or 0.0),
+                last.usd or 0.0,
+                limits.usd and limits.usd - (before.usd or 0.0),
+            ),
         }
         near = [
             name
@@ -163,9 +192,16 @@ class Budget:
     def expect(self, ahead: Usage) -> None:
         """Take note that so much of the usage is of stored replies that were not given again yet.
 
-        An attempt that is made again is warned where it was warned before.
+        An attempt that is made again is warned where it was warned before, and has the share that
+        it had.
         """
         self._ahead = ahead
+        if self._sharing:  # the attempt has just begun
+            used = self.usage
+            paid = max(0.0, (used.usd or 0.0) - (ahead.usd or 0.0))
+            before = Usage(used.prompt - ahead.prompt, used.completion - ahead.completion, 0, paid)
+            self._share(before)
+            self._sharing = 0
 
     def give_again(self, usage: Usage, seconds: float) -> None:
         """Count a stored reply: a step and its time, but no cost, which `usage` has already."""
