@@ -57,7 +57,7 @@ def batch(
     keep_images: Annotated[
         bool, typer.Option("--keep-images", help="Leave each instance's image on the disk.")
     ] = False,
-    min_free_gb: Annotated[float, typer.Option(help="Of the disk, to stay free. [5]")] = 5.0,
+    min_free_gb: Annotated[float, typer.Option(min=0, help="Of the disk, to stay free. [5]")] = 5.0,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Run folder: made, or resumed if ours.")
     ] = None,
@@ -102,7 +102,7 @@ def evaluate(
     mirror: Annotated[
         list[str] | None, typer.Option(help="Folder of git mirrors; may be repeated.")
     ] = None,
-    timeout: Annotated[int, typer.Option(help="Seconds for one instance's tests.")] = 1800,
+    timeout: Annotated[int, typer.Option(min=1, help="Seconds for one instance's tests.")] = 1800,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:

@@ -29,6 +29,7 @@ class Prediction:
 
 def predictions(run: Path, instance: str | None = None) -> Iterator[Prediction]:
     """Yield the predictions of a run, of all its instances or of one: voted, then samples."""
+    wanted = instance.encode() if instance and instance.isascii() else b""
     files = [
         run / "predictions.jsonl",
         *sorted(run.glob("predictions-*.jsonl"), key=attempt_number),
@@ -36,6 +37,8 @@ def predictions(run: Path, instance: str | None = None) -> Iterator[Prediction]:
     for path in files:
         latest: dict[str, Prediction] = {}
         for line in complete_lines(read_bytes(path) or b"").splitlines():
+            if wanted not in line:  # a patch need not be parsed to see that it is of another
+                continue
             row = json.loads(line)
             found = Prediction(
                 row["instance_id"], attempt_number(path) or None, row["model_patch"] or ""

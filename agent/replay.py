@@ -14,6 +14,7 @@ from agent.acted_again import Again, again
 from agent.config import Config
 from agent.errors import EXIT_DIVERGED, UserError, WorldError
 from agent.intake.address import Release, expanded, parse
+from agent.intake.dataset import named_in
 from agent.intake.repository import fetch
 from agent.intake.workplace import Workplace
 from agent.recording import Log, RecordedTask, is_task, load_task, read_info, read_task
@@ -121,9 +122,13 @@ def _local(task: Task, image: Image, config: Config) -> Iterator[Workplace]:
 
 def rebuild(task: Task, image: Image) -> str:
     """Say how to build a recorded image again."""
-    words = ["repair-agent", "image", "build", task.source, "--repo", task.repository]
-    if not isinstance(parse(task.repository), Release):
-        words += ["--ref", task.base_commit]
+    dataset = named_in(task.source, task.id)
+    if dataset is not None:
+        words = ["repair-agent", "image", "build", task.id, "--dataset", dataset]
+    else:
+        words = ["repair-agent", "image", "build", task.source, "--repo", task.repository]
+        if not isinstance(parse(task.repository), Release):
+            words += ["--ref", task.base_commit]
     upon = " with the --image or dataset of that run" if image.made != "built" else ""
     return f"build it with `{join(words)}`{upon}, and give --image the tag that this prints"
 

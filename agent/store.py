@@ -57,10 +57,15 @@ class RunFolder:
         path: Path,
         *,
         versions: Mapping[str, str],
-        config: Mapping[str, Any],
+        config: Mapping[str, Any] | None,
         dataset: str | None = None,
+        same: Sequence[str] = (),
     ) -> RunFolder:
-        """Make a run folder, or take up one of ours again; anything else is a UserError."""
+        """Make a run folder, or take up one of ours again; anything else is a UserError.
+
+        Without `config` nothing is solved, and run.json stays as it is. The dataset has to be the
+        run's, and once a task is finished so have the settings named in `same`.
+        """
         _refuse_foreign(path)
         with disk():
             path.mkdir(parents=True, exist_ok=True)
@@ -69,14 +74,15 @@ class RunFolder:
             _refuse_foreign(path)  # another process may have filled it while we waited
             _sweep(path)
             info = read_info(path)
-            shown = redacted(config, home=Path.home(), folder=Path.cwd())
+            shown = redacted(config or {}, home=Path.home(), folder=Path.cwd())
             now = Session(datetime.now(UTC), dict(versions), shown)
             if info is None:
                 info = RunInfo(
                     FORMAT, path.resolve().name, now.started, now.versions, shown, dataset
                 )
             else:
-                info = replace(info, resumed=(*info.resumed, now))
+                _refuse_another(path, info, dataset, {name: shown.get(name) for name in same})
+                info = replace(info, resumed=(*info.resumed, now)) if config is not None else info
                 for file in path.glob("predictions*.jsonl"):
                     _keep_predictions_of_finished(file)
             write_whole(path / "run.json", encode(RunInfo, info, indent=2))
@@ -114,12 +120,18 @@ class RunFolder:
                 predictions.close()
 
     def put_aside(self, task_id: str) -> None:
-        """Move a task's folder out of the way, to be done again; nothing of it is lost."""
+        """Move a task's folder out of the way, to be done again; nothing of it is lost.
+
+        It predicts nothing from then on.
+        """
         aside = self.path / ASIDE
         with disk():
             aside.mkdir(exist_ok=True)
-            number = sum(1 for path in aside.iterdir() if path.name.startswith(f"{task_id}~")) + 1
-            (self.path / task_id).rename(aside / f"{task_id}~{number}")
+            before = [path.name.rpartition("~") for path in aside.iterdir()]
+            taken = [int(n) for name, _, n in before if name == task_id and n.isdecimal()]
+            (self.path / task_id).rename(aside / f"{task_id}~{max(taken, default=0) + 1}")
+        for file in self.path.glob("predictions*.jsonl"):
+            _keep_predictions_of_finished(file)
 
     def discard_if_empty(self) -> None:
         """Remove the folder when this process made it and no task has anything in it."""
@@ -246,6 +258,21 @@ def _refuse_foreign(path: Path) -> None:
         names = {child.name for child in path.iterdir()}
     if any(name != LOCK and not is_temporary(name) for name in names):
         raise UserError(f"{path} is not empty and not a run folder", OTHER_FOLDER)
+
+
+def _refuse_another(
+    path: Path, info: RunInfo, dataset: str | None, settings: Mapping[str, Any]
+) -> None:
+    """Raise UserError where a run is taken up again with what would make it another run."""
+    if dataset is not None and info.dataset not in (None, dataset):
+        raise UserError(f"{path} holds work on {info.dataset}, not on {dataset}", OTHER_FOLDER)
+    before = (info.resumed[-1] if info.resumed else info).config
+    for name, value in settings.items():
+        if before.get(name) != value and any(path.glob("*/result.json")):
+            raise UserError(
+                f"{path} was worked on with {name} {before.get(name)}, not {value}",
+                f"give it as it was, or {OTHER_FOLDER}",
+            )
 
 
 def _lock(path: Path) -> int:

@@ -16,7 +16,7 @@ import pytest
 from agent.encoding import decode
 from agent.grades import Grades
 from tests.batches import LOCAL, RIGHT, WRONG, batch, make_batch, make_priced, script
-from tests.samples import PYTHON_PATH, git
+from tests.samples import CALC, PYTHON_PATH, git
 from tests.stub_server import Stub, serving
 from tests.test_cli import PROGRAM, SPOILING, run
 from tools.engine import Engine
@@ -72,6 +72,8 @@ def test_each_instance_ends_and_is_not_done_again(here: Path) -> None:
         (("--filter", "flask"), "no instance is left"),
         (("--filter", "("), "is no pattern"),
         (("--slice", "a"), "is no slice"),
+        (("--slice=-:3",), "is no slice"),
+        (("--max-run-usd", "nan"), "is no amount"),
         (("--redo", "some"), "--redo some means nothing"),
         (("--engine", "ray"), "--engine ray is not in this version"),
         (("--max-run-usd", "1"), "price is not known"),
@@ -95,7 +97,33 @@ def test_samples_are_predicted_each_in_a_file_of_its_own(here: Path) -> None:
         for number in (1, 2)
     ]
     assert ["0.0" in patch for patch in patches] == [True, False]
-    assert json.loads((here / "out" / "run.json").read_text())["config"]["samples"] == 2
+    before = (here / "out" / "run.json").read_bytes()
+    assert json.loads(before)["config"]["samples"] == 2
+
+    for words in (("--samples", "4"), ("--samples", "2", "-m", "scripted:others"), ()):
+        other = batch(here, "--slice", ":1", *words)
+        assert other.returncode == 2, other.stderr
+        assert "out was worked on with " in other.stderr
+        assert "give it as it was, or choose another folder with -o" in other.stderr
+    assert (here / "out" / "run.json").read_bytes() == before
+    assert not (here / "out" / "predictions-3.jsonl").exists()
+
+
+def test_a_report_after_grading_is_of_the_run_and_not_of_the_grader(here: Path) -> None:
+    nothing = json.loads(script(CALC))
+    both = json.dumps(nothing | {"attempt-2": nothing["attempt-1"]})
+    (here / "scripts" / "owner__tool-3.json").write_text(both)
+    assert batch(here, "--samples", "2", "--instance", "owner__tool-3").returncode == 0
+    graded = run(here, "evaluate", "out", "--json", REPAIR_AGENT_MODEL="another")
+    assert graded.returncode == 0, graded.stderr
+    assert [one["sample"] for one in json.loads(graded.stdout)] == [None, 1, 2]
+    told = json.loads(run(here, "report", "out", "--json").stdout)
+    assert (told["model"], told["samples"]) == ("scripted:scripts", 2)
+    assert told["pass@k"] == {"1": 0.0, "2": 0.0}
+
+    strange = run(here, "evaluate", "out", "--instance", "owner__tool-33")
+    assert strange.returncode == 2
+    assert "the run predicts nothing for owner__tool-33" in strange.stderr
 
 
 @pytest.fixture
@@ -239,3 +267,8 @@ def test_the_money_of_a_run_is_kept_to_and_more_of_it_goes_on(here: Path, paid: 
         json.loads(path.read_text())["cost_usd"] for path in (here / "out").glob("*/result.json")
     ]
     assert sum(costs) == pytest.approx(paid.usd, abs=1e-7)
+
+    limit = paid.usd + 0.01  # what was put aside was paid for all the same
+    for words in (("--redo", "all"), ()):
+        assert spend("--max-run-usd", f"{limit}", *words).returncode == 3
+        assert paid.usd <= limit

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import gc
+import json
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from agent.batch.choice import Choice
 from agent.batch.engine import Threads
-from agent.errors import UserError
+from agent.batch.room import Room
+from agent.batch.samples import complete
+from agent.encoding import encode
+from agent.errors import EngineError, Interrupted, UserError, WorldError
+from agent.grades import Grade
+from agent.grading.evaluate import Book, Grader
 from agent.intake.issue import TaskFile
 from agent.model.purse import Purse, PurseEmpty
-from agent.records import Counts, Result, Usage
+from agent.predictions import Prediction, predictions
+from agent.records import Counts, Image, Result, Usage
 from agent.show.tally import Ended, Tally
+from tests import recorded
+from tools.container import ImageInfo
 
 SIMULATED = 10_000
 
@@ -152,3 +165,108 @@ def test_the_table_says_how_it_goes() -> None:
     assert "$0.5000" in shown
     assert "owner__tool-2 step 3: bash ls" in shown
     assert "waiting  working  verified  failed" in shown
+
+
+def test_after_an_error_the_other_threads_are_told_to_stop() -> None:
+    told: list[object] = []
+    stop = threading.Event()
+
+    def halt(by: Interrupted) -> None:
+        told.append(by)
+        stop.set()
+
+    def work(number: int) -> int:
+        if number == 1:
+            raise ValueError("the engine is away")
+        return number if stop.wait(10) else -1
+
+    with pytest.raises(ValueError, match="away"):
+        list(Threads(2, halt).run([0, 1], work))
+    assert len(told) == 1
+
+
+@dataclass
+class Full:
+    """An engine whose disk is full, with the images of some dates; `away` after that."""
+
+    dates: dict[str, str]
+    away: bool = False
+    free: float = 1e9
+
+    def images(self) -> list[ImageInfo]:
+        return [ImageInfo((tag,), tag, 1, created=date) for tag, date in self.dates.items()]
+
+    def image(self, reference: str) -> ImageInfo | None:
+        if self.away:
+            raise EngineError("the engine does not answer")
+        return next((one for one in self.images() if reference in one.tags), None)
+
+    def image_bytes(self) -> int:
+        return len(self.dates) * 10**9
+
+    def free_bytes(self) -> int:
+        return int(self.free)
+
+    def remove_image(self, reference: str) -> None:
+        del self.dates[reference]
+        self.free += 1e9
+
+
+OLD, MINE, BUSY = "repair-agent/tool:old", "repair-agent/tool:mine", "repair-agent/tool:busy"
+SINCE = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def full() -> Full:
+    return Full({OLD: "2026-01-01T00:00:00.123456789Z", MINE: "2026-01-03T00:00:00Z",
+                 BUSY: "2026-01-03T00:00:00Z"})  # fmt: skip
+
+
+@pytest.mark.parametrize(("keep", "left"), [(False, {OLD, BUSY}), (True, {OLD, MINE, BUSY})])
+def test_a_full_disk_takes_nothing_but_what_the_batch_built(
+    tmp_path: Path, keep: bool, left: set[str]
+) -> None:
+    engine: Any = full()
+    (tmp_path / "task").mkdir()
+    image = Image(BUSY, "sha256:0", "built", "Python 3.9.2", None)
+    (tmp_path / "task" / "image.json").write_bytes(encode(Image, image))
+    room = Room(engine, tmp_path, 5e9, keep, SINCE, {tmp_path / "task"})
+    with pytest.raises(WorldError, match="the disk is nearly full"):
+        room.check(lambda said: None)
+    assert set(engine.dates) == left
+
+
+def test_an_engine_that_is_away_when_an_image_is_given_back_is_said(tmp_path: Path) -> None:
+    engine: Any = full()
+    engine.away = True
+    said: list[str] = []
+    image = Image(MINE, "sha256:0", "built", "Python 3.9.2", None)
+    Room(engine, tmp_path, 0, False, SINCE).give_back(image, None, said.append)
+    assert said == [f"{MINE} stays: the engine does not answer"]
+    engine.away = False
+    Room(engine, tmp_path, 0, False, SINCE).give_back(image, None, said.append)
+    assert MINE not in engine.dates
+
+
+def test_a_grade_that_the_harness_could_not_give_is_asked_for_again(tmp_path: Path) -> None:
+    patch = Prediction("owner__tool-1", None, "diff")
+    line = {"instance_id": "owner__tool-1", "model_name_or_path": "m", "model_patch": "diff"}
+    (tmp_path / "predictions.jsonl").write_text(json.dumps(line) + "\n")
+    grading = Grader(tmp_path, {}, Book(tmp_path))
+    image = Image("repair-agent/tool:1", "sha256:0", "built", "Python 3.9.2", None)
+    grading.untold(patch, image, "the container did not start")
+    assert not grading.knows(tmp_path, "owner__tool-1")
+    grading.book.add(Grade("owner__tool-1", None, patch.digest, False, "built"))
+    assert grading.knows(tmp_path, "owner__tool-1")
+
+
+def test_an_attempt_that_was_not_made_predicts_nothing(tmp_path: Path) -> None:
+    with recorded.opened(tmp_path) as run:
+        folder = run.task("owner__tool-1")
+        with folder.attempt_log(1) as log:
+            log.append(recorded.HEADER)
+        folder.finish(recorded.result(folder.id))
+        complete(run)
+        complete(run)
+    assert [(one.instance, one.sample) for one in predictions(tmp_path)] == [
+        ("owner__tool-1", None), ("owner__tool-1", 1),
+    ]  # fmt: skip

@@ -173,7 +173,14 @@ def test_in_a_container_and_what_is_said_when_its_image_is_gone(
     with pytest.raises(WorldError, match="repair-agent/gone:0 is gone") as gone:
         replayed(bench.task / "attempt-1", Config())
     assert "repair-agent image build" in gone.value.hint
-    assert f"--ref {read_task(bench.task).task.base_commit}" in gone.value.hint  # type: ignore[union-attr]
+    task = read_task(bench.task).task
+    assert task is not None
+    assert f"--ref {task.base_commit}" in gone.value.hint
+    rewritten(bench.task / "task.json", task.source, f"my data.jsonl: {task.id}")
+    with pytest.raises(WorldError, match="is gone") as gone:
+        replayed(bench.task / "attempt-1", Config())
+    command = f"`repair-agent image build {task.id} --dataset 'my data.jsonl'`"
+    assert command in gone.value.hint
 
 
 def test_a_recorded_run_is_a_script_still(bench: Bench) -> None:

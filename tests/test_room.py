@@ -41,22 +41,26 @@ def store() -> Store:
     return Store(dict.fromkeys(tags, 10), dates, {USED})
 
 
+def is_new(image: ImageInfo) -> bool:
+    return NEW in image.tags
+
+
 def test_below_the_limit_nothing_is_removed() -> None:
     full = store()
-    assert prune(full, 60, NEW, print) == []
+    assert prune(full, 60, is_new, print) == []
     assert len(full.sizes) == 6
 
 
 def test_the_oldest_go_until_there_is_room() -> None:
     full = store()
     said: list[str] = []
-    assert prune(full, 50, NEW, said.append) == [OLD]
+    assert prune(full, 50, is_new, said.append) == [OLD]
     assert said == ["removed 1 old images: all may take 0 GB"]
 
 
 def test_what_is_needed_stays_and_the_rest_is_said() -> None:
     full = store()
     said: list[str] = []
-    assert prune(full, 1, NEW, said.append) == [OLD, LAYER]
+    assert prune(full, 1, is_new, said.append) == [OLD, LAYER]
     assert set(full.sizes) == {BASE, THEIRS, USED, NEW}
     assert "none is left that may be removed" in said[-1]

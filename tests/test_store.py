@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from agent.recording import load_task, read_info
 from agent.records import (
     Candidate,
 )
-from agent.store import new_run_id
+from agent.store import RunFolder, new_run_id, versions
 from tests.recorded import PATCH, opened, result
 
 
@@ -206,3 +207,51 @@ def test_a_folder_that_may_not_be_written_is_one_line() -> None:
     # Nobody, not even root, makes folders in /proc.
     with pytest.raises(WorldError, match="/proc/repair-agent"):
         opened(Path("/proc/repair-agent/run"))
+
+
+def test_what_is_put_aside_is_numbered_on_and_predicts_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as run:
+        for place in (1, 2):
+            for task in ("o__r-1", "o__r-2"):
+                run.task(task).finish(result(task))
+                run.predict(task, "scripted", "a patch", sample=3)
+            run.put_aside("o__r-1")
+            if place == 1:
+                shutil.rmtree(tmp_path / "o__r-2")
+        shutil.rmtree(tmp_path / ".redone" / "o__r-1~1")
+        run.task("o__r-1").finish(result("o__r-1"))
+        run.put_aside("o__r-1")
+        assert [path.name for path in sorted((tmp_path / ".redone").iterdir())] == [
+            "o__r-1~2", "o__r-1~3",
+        ]  # fmt: skip
+        for name in ("predictions.jsonl", "predictions-3.jsonl"):
+            lines = (tmp_path / name).read_text().splitlines()
+            assert [json.loads(line)["instance_id"] for line in lines] == ["o__r-2"]
+
+
+def test_grading_leaves_the_record_of_the_run_as_it_is(tmp_path: Path) -> None:
+    with opened(tmp_path, model="mine", samples=2) as run:
+        run.task("o__r-1").finish(result("o__r-1"))
+    before = (tmp_path / "run.json").read_bytes()
+    RunFolder.open(tmp_path, versions=versions(None), config=None).close()
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_another_dataset_or_setting_would_be_another_run(tmp_path: Path) -> None:
+    def again(dataset: str, **config: Any) -> None:
+        RunFolder.open(
+            tmp_path, versions=versions(None), config=config, dataset=dataset, same=("model",)
+        ).close()
+
+    again("lite", model="mine")
+    again("lite", model="theirs")  # nothing is finished yet
+    before = (tmp_path / "run.json").read_bytes()
+    with pytest.raises(UserError, match="holds work on lite, not on verified"):
+        again("verified", model="theirs")
+    with opened(tmp_path, model="theirs") as run:
+        run.task("o__r-1").finish(result("o__r-1"))
+        before = (tmp_path / "run.json").read_bytes()
+    with pytest.raises(UserError, match="worked on with model theirs, not mine"):
+        again("lite", model="mine")
+    assert (tmp_path / "run.json").read_bytes() == before
+    again("lite", model="theirs", seed=2)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agent.errors import UserError
 from agent.intake.issue import TaskFile
 
-SLICE = re.compile(r"(-?\d*):(-?\d*)")
+SLICE = re.compile(r"(-?\d+)?:(-?\d+)?")
 
 
 @dataclass(frozen=True)

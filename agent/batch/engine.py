@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -54,6 +55,9 @@ class Threads:
         with ThreadPoolExecutor(self.workers, thread_name_prefix="task") as pool:
             try:
                 yield pool
-            except Interrupted as signal:
-                self._on_stop(signal)
+            except Interrupted as stop:
+                self._on_stop(stop)
+                raise
+            except Exception:  # nobody would see what the other threads go on to do
+                self._on_stop(Interrupted(signal.SIGTERM))
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -12,7 +12,9 @@ from typing import Self
 from agent.config import Config
 from agent.errors import EngineError, WorldError
 from agent.intake.room import BASES, GIGABYTE, prune
+from agent.recording import read_record
 from agent.records import Image
+from tools.container import ImageInfo
 from tools.engine import Engine
 
 
@@ -21,7 +23,8 @@ class Room:
     """Keeps `free` bytes free where the run and the engine's data lie.
 
     `engine` is None where sandboxes are folders. `keep` leaves the images of the instances alone,
-    as those are that were there before the batch began, at `since`.
+    as those are that were there before the batch began, at `since`. `working` are the folders of
+    the instances that are worked on.
     """
 
     engine: Engine | None
@@ -29,6 +32,7 @@ class Room:
     free: float
     keep: bool
     since: datetime
+    working: set[Path] = field(default_factory=set)
 
     @classmethod
     def of(cls, config: Config, free_gb: float, folder: Path, *, keep: bool) -> Self:
@@ -37,13 +41,11 @@ class Room:
         return cls(engine, folder, free_gb * GIGABYTE, keep, datetime.now(UTC))
 
     def check(self, say: Callable[[str], None]) -> None:
-        """Raise WorldError when the disk is nearly full, after removing old images of ours."""
-        if self._left() >= self.free:
-            return
-        if self.engine:
-            say("the disk is nearly full: removing old images")
-            short = self.free - self._left()
-            prune(self.engine, max(0.0, self.engine.image_bytes() - short), "", say)
+        """Raise WorldError when the disk is nearly full, after removing what the batch built."""
+        if self._left() < self.free and self.engine and not self.keep:
+            say("the disk is nearly full: removing images that this batch built")
+            limit = self.engine.image_bytes() - (self.free - self._left())
+            prune(self.engine, max(0.0, limit), self._stays, say)
         left = self._left()
         if left < self.free:
             raise WorldError(
@@ -51,6 +53,11 @@ class Room:
                 f"{self.free / GIGABYTE:.1f} are to stay free",
                 "free some, or lower --min-free-gb; then start it again in the same folder",
             )
+
+    def _stays(self, image: ImageInfo) -> bool:
+        records = [read_record(folder / "image.json", Image) for folder in tuple(self.working)]
+        used = {one.reference for one in records if one is not None}
+        return self._is_older(image.created) or bool(used & set(image.tags))
 
     def _left(self) -> float:
         left = shutil.disk_usage(self.folder).free
@@ -65,17 +72,13 @@ class Room:
         if self.keep or self.engine is None or image is None or image.made == "given":
             return
         for name in (image.reference, row if image.made == "pulled" else None):
-            found = self.engine.image(name) if name else None
-            if (
-                name is None
-                or found is None
-                or name.startswith(BASES)
-                or self._is_older(found.created)
-            ):
+            if name is None or name.startswith(BASES):
                 continue
             try:
-                self.engine.remove_image(name)
-            except EngineError as error:  # another instance runs on it
+                found = self.engine.image(name)
+                if found is not None and not self._is_older(found.created):
+                    self.engine.remove_image(name)
+            except EngineError as error:  # another instance runs on it, or the engine is away
                 say(f"{name} stays: {error.message}")
 
     def _is_older(self, created: str) -> bool:

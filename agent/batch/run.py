@@ -19,7 +19,7 @@ from agent.batch.models import Models, open_models
 from agent.batch.room import Room
 from agent.batch.samples import complete, predict
 from agent.config import Config
-from agent.errors import Interrupted, ModelLost, ModelRefused, UserError
+from agent.errors import Interrupted, ModelLost, ModelRefused, UserError, WorldError
 from agent.grading.evaluate import Grader, again, grader
 from agent.intake import dataset
 from agent.intake.issue import TaskFile
@@ -31,7 +31,7 @@ from agent.show.progress import FileProgress
 from agent.show.tally import Ended, Tally
 from agent.solve import solve
 from agent.solving import spent
-from agent.store import RunFolder, TaskFolder
+from agent.store import ASIDE, RunFolder, TaskFolder
 from tools.base import Explained
 
 Redo = Literal["failed", "all"]
@@ -66,9 +66,8 @@ def run_batch(
     batch is started again. Raises UserError, and Interrupted after the work so far was saved.
     """
     tasks = batch.choice.of(dataset.tasks(batch.dataset))
-    _check_same_dataset(run, batch.dataset)
     if config.samples:
-        complete(run, config.samples)
+        complete(run)
     grades = (
         grader(run.path, batch.dataset, config.docker_host, batch.grade_seconds)
         if batch.evaluate
@@ -140,6 +139,7 @@ class Work:
         with FileProgress(folder.path / LOG, self.tally.watch(task.id)) as log:
             watch = Heeding(log, self.halt)
             try:
+                self.room.working.add(folder.path)
                 self.room.check(watch.stage)
                 result = folder.finished or self._solved(task, folder, watch)
                 resolved = self._graded(task, folder, watch) if self.grader else None
@@ -157,6 +157,7 @@ class Work:
                 lost = isinstance(error, ModelLost | ModelRefused)
                 return Ended(task.id, "failed", None, problem=problem, lost=lost)
             finally:
+                self.room.working.discard(folder.path)
                 image = read_record(folder.path / "image.json", Image)
                 self.room.give_back(image, task.image, log.stage)
         return Ended(task.id, result.status, result, resolved=resolved)
@@ -164,7 +165,7 @@ class Work:
     def _solved(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> Result:
         result = solve(task, self.config, self.models.of(task.id), folder, watch, self.purse)
         if self.config.samples:
-            predict(self.run, read_task(folder.path), range(1, self.config.samples + 1))
+            predict(self.run, read_task(folder.path))
         return result
 
     def _graded(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> bool | None:
@@ -176,18 +177,14 @@ class Work:
         def ready() -> Image:
             return again(image, task, self.config, watch.stage)
 
+        problem = ""
         for prediction in predictions(self.run.path, task.id):
-            grade = self.grader.grade(prediction, image, watch.stage, ready)
+            grade = self.grader.grade(prediction, image, watch.stage, ready, self.halt.check)
             resolved = grade.resolved if prediction.sample is None else resolved
+            problem = problem or (grade.problem if grade.resolved is None else "")
+        if problem:
+            raise WorldError(problem, "start the batch again in the same folder")
         return resolved
-
-
-def _check_same_dataset(run: RunFolder, name: str) -> None:
-    known = run.info.dataset
-    if known is not None and known != name:
-        raise UserError(
-            f"{run.path} holds work on {known}, not on {name}", "choose another folder with -o"
-        )
 
 
 def _purse(batch: Batch, models: Models, run: Path) -> Purse | None:
@@ -199,6 +196,6 @@ def _purse(batch: Batch, models: Models, run: Path) -> Purse | None:
             "the model's price is not known, so --max-run-usd can hold nothing",
             "name it with `prices` in the settings, or limit --max-tokens for each instance",
         )
-    folders = (path for path in run.iterdir() if path.is_dir())
+    folders = (path for path in (*run.iterdir(), *run.glob(f"{ASIDE}/*")) if path.is_dir())
     used = sum(map(spent, folders), Usage())
     return Purse(batch.max_usd, (used.usd or 0.0) + (models.opened.opening.usd or 0.0))

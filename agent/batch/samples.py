@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 
 from agent.predictions import predictions
-from agent.recording import RecordedTask, read_task
+from agent.recording import RecordedTask, attempt_number, read_task
 from agent.store import RunFolder
 
 
-def predict(run: RunFolder, task: RecordedTask, numbers: Iterable[int]) -> None:
-    """Append, for each of these attempts, the first patch that it left to its own predictions file.
+def predict(run: RunFolder, task: RecordedTask, but: Container[int] = ()) -> None:
+    """Append, for each attempt that was made, the first patch it left to its own predictions file.
 
-    The files are `predictions-<k>.jsonl`, in the keys that SWE-bench's harness reads.
+    The files are `predictions-<k>.jsonl`, in the keys that SWE-bench's harness reads. An attempt
+    for which nothing was left predicts nothing: that is no wrong answer.
     """
     assert task.result is not None
-    for number in numbers:
+    for number in (one.number for one in task.attempts if one.number not in but):
         own = [one.patch for one in task.candidates if one.attempt == number]
         run.predict(task.id, task.result.model, own[0] if own else "", sample=number)
 
 
-def complete(run: RunFolder, samples: int) -> None:
+def complete(run: RunFolder) -> None:
     """Predict the attempts of tasks that were finished just before an earlier start was killed."""
-    finished = sorted(path.parent.name for path in run.path.glob("*/result.json"))
-    predicted = {(one.instance, one.sample) for one in predictions(run.path)}
-    for number in range(1, samples + 1):
-        for name in finished:
-            if (name, number) not in predicted:
-                predict(run, read_task(run.path / name), [number])
+    predicted: dict[str, set[int]] = {}
+    for one in predictions(run.path):
+        if one.sample is not None:
+            predicted.setdefault(one.instance, set()).add(one.sample)
+    for folder in sorted(path.parent for path in run.path.glob("*/result.json")):
+        known = predicted.get(folder.name, set())
+        if {attempt_number(log) for log in folder.glob("attempt-*.jsonl")} - known:
+            predict(run, read_task(folder), known)

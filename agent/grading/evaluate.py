@@ -26,7 +26,6 @@ from agent.records import Image
 from tools.engine import Engine
 
 FILE = "grades.json"
-OTHER = "grade it with: swebench eval DATASET -p RUN/predictions.jsonl"
 
 
 class Book:
@@ -71,8 +70,11 @@ class Grader:
 
     def knows(self, run: Path, instance: str) -> bool:
         """Tell whether all predictions of an instance are graded."""
-        known = {(one.sample, one.patch) for one in self.book if one.instance == instance}
-        return all((one.sample, one.digest) in known for one in predictions(run, instance))
+        told = {one: self.book.of(instance, one.sample) for one in predictions(run, instance)}
+        return all(
+            grade and grade.patch == one.digest and grade.resolved is not None
+            for one, grade in told.items()
+        )
 
     def resolved(self, instance: str) -> bool | None:
         """Return what is known of the voted patch of an instance."""
@@ -85,17 +87,19 @@ class Grader:
         image: Image,
         say: Callable[[str], None],
         ready: Callable[[], Image],
+        heed: Callable[[], None] = lambda: None,
     ) -> Grade:
         """Return a prediction's grade, from the harness unless it is known; raises WorldError.
 
-        `image` is the one on record; `ready` makes it again where it was removed.
+        `image` is the one on record; `ready` makes it again where it was removed, which may give
+        another: the grade is of the one that ran. The harness ends when `heed` raises.
         """
-        environment = _environment(image)
-        known = self.book.known(prediction, environment)
+        known = self.book.known(prediction, _environment(image))
         if known:
             return known
         if prediction.digest:
             image = ready()
+        environment = _environment(image)
         started = monotonic()
         which = f"sample {prediction.sample}" if prediction.sample else "the patch"
         run_id = f"{prediction.digest[:12]}-{secrets.token_hex(3)}"
@@ -110,6 +114,7 @@ class Grader:
                 folder=self.run / prediction.instance / "grading" / name,
                 docker_host=self.docker_host,
                 seconds=self.seconds,
+                heed=heed,
             )
         else:
             outcome, run_id = harness.Outcome(False, problem="there is no patch"), ""
@@ -166,6 +171,9 @@ def evaluate(
     Raises UserError.
     """
     grades = []
+    strange = sorted(set(only) - {one.instance for one in predictions(grader.run)})
+    if strange:
+        raise UserError(f"the run predicts nothing for {', '.join(strange)}", "check --instance")
     for prediction in predictions(grader.run):
         instance = prediction.instance
         if only and instance not in only:

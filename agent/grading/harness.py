@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from typing import Any
 
 from agent.errors import UserError, WorldError
 from agent.intake import host_program
+from tools.engine import Engine
 
 SECONDS = 1800
 """How long the harness lets one instance's tests run, unless told otherwise."""
@@ -49,11 +51,13 @@ def grade(
     folder: Path,
     docker_host: str | None = None,
     seconds: int = SECONDS,
+    heed: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Have the harness run a dataset's row with a patch, and return what it reports.
 
     `image` takes the place of the row's own; the row is else as it was. What the harness wrote is
-    kept in the absent or empty `folder`. Raises UserError, WorldError when it cannot run at all.
+    kept in `folder`, in place of what it wrote there before. It ends when `heed` raises. Raises
+    UserError, WorldError when it cannot run at all.
     """
     version()
     instance = str(row["instance_id"])
@@ -68,7 +72,12 @@ def grade(
     command = [sys.executable, "-m", "swebench.harness.run_evaluation", "-d", "dataset.jsonl"]
     command += ["-p", "predictions.jsonl", "-id", run_id, "-t", str(seconds), "--max_workers", "1"]
     variables = {"HF_HUB_OFFLINE": "1"} | ({"DOCKER_HOST": docker_host} if docker_host else {})
-    code, last = host_program.run(command, variables, folder=work, seconds=seconds + STARTING)
+    try:
+        code, last = host_program.run(
+            command, variables, folder=work, seconds=seconds + STARTING, heed=heed
+        )
+    finally:  # a harness that was killed leaves its container running
+        Engine(docker_host).remove(f"sweb.eval.{instance.lower()}.{run_id}")
     logs = work / "logs" / "run_evaluation" / run_id / "run" / instance
     for name in KEPT:
         if (logs / name).is_file():

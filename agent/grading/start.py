@@ -39,7 +39,9 @@ def run(
         raise UserError(f"{path} names no dataset to grade by", "name it with --dataset")
     if not any(predictions(path)):
         raise UserError(f"{path} predicts nothing yet", "run repair-agent batch first")
-    with RunFolder.open(path, versions=versions(None), config=config.shown()):
+    if config.image or config.dockerfile:
+        raise UserError("one image does not fit all instances", "leave out image and dockerfile")
+    with RunFolder.open(path, versions=versions(None), config=None):
         grading = grader(path, name, config.docker_host, seconds)
         watch = progress(console)
 

@@ -16,6 +16,8 @@ ALLOWED = ("instance_id", "repo", "base_commit", "problem_statement", "created_a
 and their names, hints, versions and scripts are for grading alone."""
 REQUIRED = ALLOWED[:4]
 HUB = {"lite": "SWE-bench/SWE-bench_Lite", "verified": "SWE-bench/SWE-bench_Verified"}
+SOURCE = ": "
+"""Between a dataset and an instance of it, in a task's `source`."""
 HOST = "https://github.com/"
 EXTRA = "install it with: pip install 'repair-agent[bench]'"
 FORMS = "give lite, verified, or a .parquet, .jsonl or .json file in SWE-bench's form"
@@ -56,11 +58,17 @@ def read(dataset: str, columns: Sequence[str] | None) -> Iterator[dict[str, Any]
     return _from_file(Path(dataset).expanduser(), columns)
 
 
+def named_in(source: str, instance: str) -> str | None:
+    """Return the dataset that a task's `source` is of, None where it is of none."""
+    dataset, mark, name = source.rpartition(SOURCE)
+    return dataset if mark and name == instance else None
+
+
 def _task(row: Mapping[str, Any], dataset: str) -> TaskFile:
     title, _, body = row["problem_statement"].strip().partition("\n")
     return TaskFile(
         id=row["instance_id"],
-        source=f"{dataset}: {row['instance_id']}",
+        source=f"{dataset}{SOURCE}{row['instance_id']}",
         title=title.strip(),
         body=body.strip("\n"),
         repository=f"{HOST}{row['repo']}",
@@ -90,7 +98,7 @@ def _from_file(path: Path, columns: Sequence[str] | None) -> Iterator[dict[str, 
             case ".parquet":
                 rows = _from_parquet(path, columns)
             case ".jsonl":
-                lines = path.read_text(encoding="utf-8").splitlines()
+                lines = path.read_text(encoding="utf-8").split("\n")
                 rows = [json.loads(line) for line in lines if line.strip()]
             case ".json":
                 rows = json.loads(path.read_text(encoding="utf-8"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +13,8 @@ from pathlib import Path
 from threading import Timer
 
 LAST_LINES = 20
+HEED_SECONDS = 0.5
+LINE_END = re.compile(rb"\r?\n|\r")
 
 
 def run(
@@ -20,11 +24,12 @@ def run(
     *,
     seconds: float,
     folder: Path | None = None,
+    heed: Callable[[], None] = lambda: None,
 ) -> tuple[int, list[str]]:
     """Run a program with `variables` added to its environment; return its code and last lines.
 
-    Each line of output goes to `follow`. After `seconds` it is killed with its children. It starts
-    in `folder`.
+    Each line of output goes to `follow`. After `seconds` it is killed with its children, and when
+    `heed`, called twice a second, raises. It starts in `folder`.
     """
     lines: list[str] = []
     with _process(
@@ -32,17 +37,33 @@ def run(
         seconds,
         folder,
     ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in _lines(process, heed):
             lines = [*lines[-LAST_LINES:], line.rstrip()]
             follow(line.rstrip())
     return process.returncode, [line for line in lines if line]
 
 
+def _lines(process: subprocess.Popen[bytes], heed: Callable[[], None]) -> Iterator[str]:
+    assert process.stdout is not None
+    output, rest = process.stdout.fileno(), b""
+    while True:
+        ready, _, _ = select.select([output], [], [], HEED_SECONDS)
+        heed()
+        if not ready:
+            continue
+        data = os.read(output, 65536)
+        if not data:
+            break
+        *whole, rest = LINE_END.split(rest + data)
+        yield from (line.decode("utf-8", "replace") for line in whole)
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
 @contextmanager
 def _process(
     command: Sequence[str], seconds: float, folder: Path | None
-) -> Iterator[subprocess.Popen[str]]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program with a time limit; it and its children are gone at the end."""
     process = subprocess.Popen(
         command,
@@ -50,8 +71,6 @@ def _process(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
         start_new_session=True,
     )
     limit = Timer(seconds, _kill, [process])
@@ -66,7 +85,7 @@ def _process(
             process.stdout.close()
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

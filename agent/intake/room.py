@@ -22,19 +22,23 @@ class Store(Protocol):
     def remove_image(self, reference: str) -> None: ...
 
 
-def prune(store: Store, limit: float, keep: str, say: Callable[[str], None]) -> list[str]:
+def prune(
+    store: Store, limit: float, stays: Callable[[ImageInfo], bool], say: Callable[[str], None]
+) -> list[str]:
     """Remove our oldest images and layers until all take less than `limit` bytes.
 
-    `keep` stays, and so do base images and what a container uses. Returns what was removed; raises
-    EngineError when the engine cannot be asked.
+    What `stays` is true of stays, and so do base images and what a container uses. Returns what was
+    removed; raises EngineError when the engine cannot be asked.
     """
     taken = store.image_bytes()
     if taken <= limit:
         return []
     removed: list[str] = []
     for image in sorted(store.images(), key=lambda one: one.created):
+        if stays(image):
+            continue
         for tag in image.tags:
-            if not tag.startswith(TAGS) or tag.startswith(BASES) or keep in image.tags:
+            if not tag.startswith(TAGS) or tag.startswith(BASES):
                 continue
             try:
                 store.remove_image(tag)

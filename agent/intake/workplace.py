@@ -79,7 +79,8 @@ def open_workplace(
             say=say,
         )
         if image.made == "built":
-            room.prune(engine, config.image_gb * room.GIGABYTE, image.reference, say)
+            ours, limit = image.reference, config.image_gb * room.GIGABYTE
+            room.prune(engine, limit, lambda one: ours in one.tags, say)
         limits = Limits(int(config.memory_gb * (1 << 30)), cpus=config.cpus)
         yield Workplace(task, image, docker_sandboxes(engine, image.reference, limits))
 

@@ -64,6 +64,11 @@ class Tally:
         )
 
     @property
+    def begun(self) -> bool:
+        """Tell whether there was anything to work on."""
+        return self._all > 0
+
+    @property
     def out_of_money(self) -> bool:
         """Tell whether an instance was left for want of money: no other begins."""
         return self.counts["out of money"] > 0
