@@ -15,6 +15,7 @@ from agent.intake.network import BuildNetwork
 from agent.model.embedded.download import pull, sources
 from agent.model.embedded.weights import EMBEDDED, shelf
 from agent.show.transfer import transfer
+from tests.prepare import make_lean
 from tools.base import WorldError
 from tools.engine import Engine, owner
 
@@ -34,6 +35,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Make the Python of the tests' projects where `tests.prepare` was not run before."""
+    make_lean()
 
 
 @pytest.fixture(scope="session")

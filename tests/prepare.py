@@ -7,6 +7,7 @@ then on. Without it the tests make the same themselves, two workers at a time.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from agent.embedded import fetch
 from agent.intake import base_image, issue
 from agent.intake.workplace import build_network, open_workplace
 from tests import buildx
+from tests.samples import LEAN
 from tools.base import Explained
 from tools.engine import Engine
 
@@ -28,6 +30,7 @@ def main() -> int:
     """Make everything, saying what is made; return the exit code."""
     config = read({}, os.environ, Path(__file__).parent)
     try:
+        make_lean()
         engine = Engine(config.docker_host)
         made = base_image.obtain(engine, PYTHONS, build_network(config), print)
         print(f"base image: {made.reference}")
@@ -42,6 +45,19 @@ def main() -> int:
         print(f"prepare: {error}", file=sys.stderr)
         return 6
     return 0
+
+
+def make_lean() -> None:
+    """Make the Python in which the projects of these tests run."""
+    if (LEAN / "bin" / "pytest").exists():
+        return
+    uv = [sys.executable, "-m", "uv"]
+    make = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(LEAN)]
+    fill = [*uv, "pip", "install", "--quiet", "--python", str(LEAN / "bin" / "python"), "pytest"]
+    for command in (make, fill):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{LEAN} cannot be made: {done.stderr.strip()}")
 
 
 if __name__ == "__main__":
