@@ -92,7 +92,6 @@ def solve(
     _refuse_later({"--apply": apply, "--pr": pr})
     from agent.encoding import encode
     from agent.intake.named import Options, task_named
-    from agent.records import Result
     from agent.start import EXIT_CODES, run_solve
 
     flags = {
@@ -117,7 +116,7 @@ def solve(
     issue = task_named(task, Options(repo, ref, dataset, at_issue_time), config)
     result = run_solve(issue, config, output, _console())
     if as_json:
-        sys.stdout.write(encode(Result, result).decode() + "\n")
+        sys.stdout.write(encode(result).decode() + "\n")
     return EXIT_CODES[result.status]
 
 

@@ -59,7 +59,7 @@ def run(config: Config, *, as_json: bool, out: TextIO) -> int:
         },
     )
     if as_json:
-        out.write(encode(list[Finding], findings, indent=2).decode())
+        out.write(encode(findings, indent=2).decode())
     else:
         out.writelines(f"{line}\n" for line in lines(findings))
     return exit_code(findings)

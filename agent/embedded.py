@@ -72,7 +72,7 @@ def show(out: TextIO, *, as_json: bool) -> int:
     """Print what there is, and return the exit code."""
     found = entries(shelf())
     if as_json:
-        out.write(encode(list[Entry], found, indent=2).decode() + "\n")
+        out.write(encode(found, indent=2).decode() + "\n")
     else:
         out.writelines(f"{line}\n" for line in lines(found))
     return 0

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from agent.encoding import made
 from agent.errors import UserError
 from agent.model.wire import billed
-from agent.records import Usage, adapter
+from agent.records import Usage
 from agent.steps import Environment
 
 SUFFIXES = (".traj.json", ".traj.json.gz")
@@ -222,16 +221,12 @@ def read(path: Path, plain: Any) -> Recorded:
         fault = f"is in the format {version!r}" if version else "names no trajectory_format"
         raise UserError(f"the trajectory {path} {fault}", f"known are {' and '.join(FENCES)}")
     try:
-        recorded: Recorded = adapter(Recorded).validate_python(plain)
+        recorded: Recorded = made(Recorded, plain, strict=False)
         recorded.action  # noqa: B018 - a broken pattern is told of here, with the file's name
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"the trajectory {path} is wrong at {where}: {first['msg']}", HINT
-        ) from error
     except re.error as error:
         raise UserError(f"the trajectory {path} is wrong at action_regex: {error}", HINT) from error
+    except ValueError as error:
+        raise UserError(f"the trajectory {path} is wrong at {error}", HINT) from error
     return recorded
 
 

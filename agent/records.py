@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Any, Literal
-
-from pydantic import TypeAdapter
 
 from tools.base import EndReason, ToolCall
 
@@ -337,9 +334,3 @@ class Result:
     model: str
     image: str
     errors: tuple[str, ...] = ()
-
-
-@cache
-def adapter(kind: Any) -> TypeAdapter[Any]:
-    """Return the converter between a record's type and JSON."""
-    return TypeAdapter(kind)

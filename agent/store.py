@@ -85,7 +85,7 @@ class RunFolder:
                 info = replace(info, resumed=(*info.resumed, now)) if config is not None else info
                 for file in path.glob("predictions*.jsonl"):
                     _keep_predictions_of_finished(file)
-            write_whole(path / "run.json", encode(RunInfo, info, indent=2))
+            write_whole(path / "run.json", encode(info, indent=2))
         except BaseException:
             os.close(lock)
             raise
@@ -115,7 +115,7 @@ class RunFolder:
             name = f"predictions-{sample}.jsonl" if sample else "predictions.jsonl"
             predictions = Lines(self.path / name)
             try:
-                predictions.append(encode(dict[str, str], keys))
+                predictions.append(encode(keys))
             finally:
                 predictions.close()
 
@@ -170,7 +170,7 @@ class TaskFolder:
     def write(self, name: str, record: Any) -> Path:
         """Write a record (task, image, matrix, verdict) as `<name>.json`."""
         path = self.path / f"{name.removesuffix('.json')}.json"
-        write_whole(path, encode(type(record), record, indent=2))
+        write_whole(path, encode(record, indent=2))
         return path
 
     def write_text(self, name: str, text: str) -> Path:
@@ -196,12 +196,12 @@ class TaskFolder:
         """Write every candidate's bare patch and, in candidates.json, all of them."""
         for candidate in candidates:
             self.write_text(patch_name(candidate.id), candidate.patch)
-        data = encode(tuple[Candidate, ...], tuple(candidates), indent=2)
+        data = encode(tuple(candidates), indent=2)
         write_whole(self.path / "candidates.json", data)
 
     def write_places(self, places: Sequence[Place]) -> None:
         """Write where a repair may belong, in the order in which it is looked for."""
-        data = encode(tuple[Place, ...], tuple(places), indent=2)
+        data = encode(tuple(places), indent=2)
         write_whole(self.path / "places.json", data)
 
     def finish(self, result: Result) -> None:

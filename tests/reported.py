@@ -63,7 +63,7 @@ def make_run(
                     log.append(End("submitted", "", used, 1.0))
             grades += _grades(one) if one.graded else ()
     if harness is not None:
-        write_whole(folder / "grades.json", encode(Grades, Grades(harness, tuple(grades))))
+        write_whole(folder / "grades.json", encode(Grades(harness, tuple(grades))))
     return folder
 
 
@@ -75,10 +75,10 @@ def _write_end(folder: Path, one: Made) -> None:
             one.id, status, None, one.confidence, None, 1, 1, 1, count, one.usd, one.seconds,
             "some-model", "img",
         )  # fmt: skip
-        write_whole(folder / "result.json", encode(Result, result))
+        write_whole(folder / "result.json", encode(result))
     elif one.status is not None:
         failure = Failure(one.status, "it broke", "", "", NOW)
-        write_whole(folder / "failure.json", encode(Failure, failure))
+        write_whole(folder / "failure.json", encode(failure))
 
 
 def _grades(one: Made) -> Iterable[Grade]:

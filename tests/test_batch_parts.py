@@ -228,7 +228,7 @@ def test_a_full_disk_takes_nothing_but_what_the_batch_built(
     engine: Any = full()
     (tmp_path / "task").mkdir()
     image = Image(BUSY, "sha256:0", "built", "Python 3.9.2", None)
-    (tmp_path / "task" / "image.json").write_bytes(encode(Image, image))
+    (tmp_path / "task" / "image.json").write_bytes(encode(image))
     room = Room(engine, tmp_path, 5e9, keep, SINCE, {tmp_path / "task"})
     with pytest.raises(WorldError, match="the disk is nearly full"):
         room.check(lambda said: None)

@@ -267,7 +267,7 @@ def test_damaged_or_newer_grades_are_one_clear_line(small: Path) -> None:
 
 def test_an_attempt_being_written_right_now_is_read_as_far_as_it_is(small: Path) -> None:
     log = small / "a__x-3" / "attempt-4.jsonl"
-    log.write_bytes(encode(type(HEADER), HEADER)[:20])
+    log.write_bytes(encode(HEADER)[:20])
     assert report(small)["unfinished"] == 1
 
 
@@ -275,7 +275,7 @@ def test_memory_does_not_grow_with_what_tasks_hold(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [Made(f"a__x-{n}", vote=T) for n in range(60)])
     for path in run.glob("*/result.json"):
         result: Result = read_record(path, Result)
-        path.write_bytes(encode(Result, replace(result, errors=("x" * 1_000_000,))))
+        path.write_bytes(encode(replace(result, errors=("x" * 1_000_000,))))
     read_run(run / "a__x-0")  # what is made once, such as converters, is made
     tracemalloc.start()
     try:

@@ -52,7 +52,7 @@ class Book:
             self._grades[grade.instance, grade.sample] = grade
             ordered = sorted(self._grades.values(), key=lambda one: (one.instance, one.sample or 0))
             grades = Grades(harness.version(), tuple(ordered))
-            write_whole(self._path, encode(Grades, grades, indent=2))
+            write_whole(self._path, encode(grades, indent=2))
 
     def __iter__(self) -> Iterator[Grade]:
         return iter(tuple(self._grades.values()))

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from agent.encoding import as_json
+from agent.encoding import plain as values
 from agent.errors import UserError
 from agent.inspector.episode import Episode, Step
 from agent.inspector.foreign import ForeignEpisode
 from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf, open_run
 from agent.inspector.pages import patch_difference
 from agent.inspector.shared_tasks import two_tasks
-from agent.recording import RunInfo, read_task
-from agent.records import adapter
+from agent.recording import read_task
 from agent.show.figures import duration, money, several, tokens
 from agent.show.listing import list_tasks, plain_task
 from agent.show.transcript import plain, prefixed
 from agent.show.visible import one_line
-from agent.trajectory import Trajectory
 
 
 def lines(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:
@@ -130,7 +129,7 @@ def json_text(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:
 
 
 def _run(opened: OpenedRun) -> dict[str, Any]:
-    info: Any = adapter(RunInfo | None).dump_python(opened.info)
+    info: Any = values(opened.info)
     tasks, problems = [], list(opened.problems)
     for identity in opened.ids:
         task = opened.task(identity)
@@ -143,7 +142,7 @@ def _run(opened: OpenedRun) -> dict[str, Any]:
 
 def _foreign(task: OpenedTask) -> dict[str, Any]:
     found = [one.trajectory for one in task.episodes if isinstance(one, ForeignEpisode)]
-    recorded: Any = adapter(tuple[Trajectory, ...]).dump_python(tuple(found))
+    recorded: Any = values(found)
     patch = task.record.candidates[0].patch if task.record.candidates else None
     return {"id": task.id, "patch": patch, "resolved": task.resolved, "trajectories": recorded}
 

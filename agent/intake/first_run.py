@@ -66,7 +66,7 @@ def of(
     ended = not run.completed.timed_out and run.completed.exit_code not in INTERRUPTED
     result = summary(run.reports, whole=ended, problem=run.broken if ended else "")
     with engine.builder(reference) as builder:
-        labels = {**(found.labels if found else {}), LABEL: encode(FirstRun, result).decode()}
+        labels = {**(found.labels if found else {}), LABEL: encode(result).decode()}
         workdir = found.workdir if found else "/"
         builder.commit(
             reference,

@@ -184,7 +184,7 @@ class Memory:
         """Write down what was found out; without a place for it, it is asked again next time."""
         with suppress(WorldError), disk():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path, encode(dict[str, Known], self._read() | {key: known}, indent=1))
+            write_whole(self.path, encode(self._read() | {key: known}, indent=1))
 
     def _read(self) -> dict[str, Known]:
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from agent.records import Message, Sampling, Usage, adapter
+from agent.records import Message, Sampling, Usage
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,6 @@ def digest(messages: Sequence[Message], tools: Sequence[dict[str, Any]], samplin
     body = [
         [(m.role, m.content, [(c.name, c.arguments) for c in m.tool_calls]) for m in messages],
         list(tools),
-        adapter(Sampling).dump_python(sampling),
+        asdict(sampling),
     ]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

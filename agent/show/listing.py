@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from agent.encoding import line_of
+from agent.encoding import line_of, plain
 from agent.errors import UserError
 from agent.recording import Failure, RecordedTask, read_record
-from agent.records import Result, adapter
+from agent.records import Result
 from agent.show.figures import duration, money
 from agent.show.visible import one_line
 
@@ -39,9 +40,10 @@ def plain_task(task: RecordedTask) -> dict[str, Any]:
     Its logs are whole; the attempts that are rebuilt from them are left out.
     """
     built = {"attempts", "folder", "logs", "shared"}
-    plain: dict[str, Any] = adapter(RecordedTask).dump_python(task, exclude=built)
-    plain["shared"] = [line_of(event) for event in task.shared]
-    plain["logs"] = [
+    names = (field.name for field in fields(task) if field.name not in built)
+    found = {name: plain(getattr(task, name)) for name in names}
+    found["shared"] = [line_of(event) for event in task.shared]
+    found["logs"] = [
         {
             "number": log.number,
             "restarts": log.restarts,
@@ -49,4 +51,4 @@ def plain_task(task: RecordedTask) -> dict[str, Any]:
         }
         for log in task.logs
     ]
-    return plain
+    return found
