@@ -7,6 +7,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 SHELL := /bin/bash
+# Thousands of short programs start in these tests: what they compile is kept for the next.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: test test-long check bench demo engine clean
 
