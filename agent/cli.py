@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.main import get_group
 
 from agent import cli_batch, cli_image, cli_model
 
@@ -281,13 +283,31 @@ def main() -> NoReturn:
     arguments = sys.argv[1:]
     code = 1
     try:
-        code = app(arguments, standalone_mode=False) or 0
+        code = get_group(_called(arguments))(arguments, standalone_mode=False) or 0
         sys.stdout.flush()
     except BaseException as error:
         if "--debug" in arguments and isinstance(error, Exception):
             raise
         code = _explain(error, "--json" in arguments)
     sys.exit(code)
+
+
+def _called(arguments: list[str]) -> typer.Typer:
+    """Return the command line with the one command that is called, whole where none is.
+
+    Typer reads the annotations of all the commands that it has, for a sixth of a second.
+    """
+    name = arguments[0] if arguments else ""
+    commands = [
+        one for one in app.registered_commands
+        if name in (one.name, one.callback.__name__ if one.callback else "")
+    ]  # fmt: skip
+    groups = [one for one in app.registered_groups if one.name == name]
+    if not commands and not groups:
+        return app
+    narrow = copy(app)
+    narrow.registered_commands, narrow.registered_groups = commands, groups
+    return narrow
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -320,8 +340,7 @@ def _explain(error: BaseException, as_json: bool) -> int:
         sys.stderr.close()  # the reader of our output is gone, and nobody needs to hear of it
         return 0
     if isinstance(error, typer.TyperException):
-        hint = "repair-agent COMMAND --help lists the options"
-        return _say(error.format_message(), hint, EXIT_USER, as_json)
+        return _misused(error.format_message(), as_json)
     if isinstance(error, OSError):
         error = from_os_error(error)
     if isinstance(error, Explained):
@@ -329,6 +348,15 @@ def _explain(error: BaseException, as_json: bool) -> int:
         return _say(error.message, error.hint, code, as_json)
     bug = f"this is a bug in repair-agent: {type(error).__name__}: {error}"
     return _say(bug, "run it again with --debug and report what it prints", 1, as_json)
+
+
+def _misused(told: str, as_json: bool) -> int:
+    from agent.errors import EXIT_USER
+
+    if told.startswith("Usage:"):  # nothing was asked for: this is the help
+        sys.stderr.write(f"{told}\n")
+        return EXIT_USER
+    return _say(told, "repair-agent COMMAND --help lists the options", EXIT_USER, as_json)
 
 
 def _say(message: str, hint: str, code: int, as_json: bool) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 import platformdirs
-from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import UserError
 
@@ -114,6 +113,8 @@ def user_path() -> Path:
 
 
 def _checked(name: str, value: Any, origin: str) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
     kinds = get_type_hints(Config)
     if name not in kinds or name == "origins":
         raise UserError(f"{origin} sets {name!r}, which is no setting", "remove it")

@@ -34,6 +34,7 @@ LATE_IMPORTS = {
     "agent/cli.py",  # a command's help must not pay for what the command needs
     "agent/cli_batch.py",  # the same
     "agent/cli_image.py",  # the same
+    "agent/config.py",  # whoever needs the environment alone need not wait for pydantic
     "agent/cli_model.py",  # the same
     "agent/inspector/command.py",  # no form of showing a run waits for what the others need
     "agent/intake/dataset.py",  # pyarrow and datasets are an extra

@@ -1,8 +1,8 @@
 """The inspector on a run of 5,000 steps and on a folder of 1,000 runs, in a real terminal.
 
-Seconds are from the start of the program to the first screen with its content. Most of them go
-into loading Python's modules; how many is shown by a run of three steps, and the bounds are for
-what the size adds to that.
+Seconds are from the start of the program to the first screen with its content. The first start
+after an installation compiles modules and takes a second more: it is not counted. A run of three
+steps shows how much is Python's modules; a machine under load needs two or three times as much.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ PROJECT = Path(__file__).parent.parent.parent
 PROGRAM = str(Path(sys.executable).parent / "repair-agent")
 STEPS, RUNS = 5000, 1000
 OPENS, STEPPING, MEGABYTES = 1.0, 0.05, 300.0
-STARTS = 2.5
-"""Of the program, whatever it opens; a machine without load needs half."""
+SLOW, ADDS = 2.5, 0.5
+"""Seconds within which three steps open on any machine, and what size may add to that there."""
 
 
 def make_long(folder: Path) -> None:
@@ -151,13 +151,14 @@ def main() -> int:
         make_many(Path(place) / "runs")
         with terminal(str(Path(place) / "runs")) as shown:
             listed = shown.until("run-0999")
-    print(f"the example opens in {start:.2f} s (at most {STARTS})")
-    print(f"a run of {STEPS:,} steps opens in {opened:.2f} s ({OPENS} more at most)")
-    print(f"a list of {RUNS:,} runs opens in {listed:.2f} s ({OPENS} more at most)")
+    most = OPENS if start + ADDS <= OPENS else start + ADDS
+    print(f"the example opens in {start:.2f} s (at most {SLOW})")
+    print(f"a run of {STEPS:,} steps opens in {opened:.2f} s (at most {most:.2f})")
+    print(f"a list of {RUNS:,} runs opens in {listed:.2f} s (at most {most:.2f})")
     print(f"from step to step {stepping * 1000:.0f} ms (at most {STEPPING * 1000:.0f})")
     print(f"memory with the last request shown {megabytes:.0f} MB (at most {MEGABYTES:.0f})")
-    held = start <= STARTS and stepping <= STEPPING and megabytes <= MEGABYTES
-    return 0 if held and max(opened, listed) - start <= OPENS else 1
+    held = start <= SLOW and stepping <= STEPPING and megabytes <= MEGABYTES
+    return 0 if held and max(opened, listed) <= most else 1
 
 
 if __name__ == "__main__":
