@@ -13,8 +13,9 @@ from agent.clean import TAGS
 from agent.config import Config
 from agent.errors import UserError
 from agent.intake import first_run
+from agent.intake.build import LOG
 from agent.intake.issue import TaskFile
-from agent.intake.recipe import LOG, TEST_COMMAND, TOOLCHAIN
+from agent.intake.recipe import TEST_COMMAND, TOOLCHAIN
 from agent.intake.workplace import open_workplace
 from agent.show.progress import progress
 from tools.container import ImageInfo

@@ -221,14 +221,18 @@ def full() -> Full:
                  BUSY: "2026-01-03T00:00:00Z"})  # fmt: skip
 
 
+def recorded_image(folder: Path, reference: str, made: Any) -> None:
+    image = Image(reference, "sha256:0", made, "Python 3.9.2", None)
+    (folder / "image.json").write_bytes(encode(image))
+
+
 @pytest.mark.parametrize(("keep", "left"), [(False, {OLD, BUSY}), (True, {OLD, MINE, BUSY})])
 def test_a_full_disk_takes_nothing_but_what_the_batch_built(
     tmp_path: Path, keep: bool, left: set[str]
 ) -> None:
     engine: Any = full()
     (tmp_path / "task").mkdir()
-    image = Image(BUSY, "sha256:0", "built", "Python 3.9.2", None)
-    (tmp_path / "task" / "image.json").write_bytes(encode(image))
+    recorded_image(tmp_path / "task", BUSY, "built")
     room = Room(engine, tmp_path, 5e9, keep, SINCE, {tmp_path / "task"})
     with pytest.raises(WorldError, match="the disk is nearly full"):
         room.check(lambda said: None)
@@ -239,12 +243,27 @@ def test_an_engine_that_is_away_when_an_image_is_given_back_is_said(tmp_path: Pa
     engine: Any = full()
     engine.away = True
     said: list[str] = []
-    image = Image(MINE, "sha256:0", "built", "Python 3.9.2", None)
-    Room(engine, tmp_path, 0, False, SINCE).give_back(image, None, said.append)
+    recorded_image(tmp_path, MINE, "built")
+    Room(engine, tmp_path, 0, False, SINCE).give_back(tmp_path, None, said.append)
     assert said == [f"{MINE} stays: the engine does not answer"]
     engine.away = False
-    Room(engine, tmp_path, 0, False, SINCE).give_back(image, None, said.append)
+    Room(engine, tmp_path, 0, False, SINCE).give_back(tmp_path, None, said.append)
     assert MINE not in engine.dates
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_pulled_image_goes_again_however_old_it_is(tmp_path: Path, before: bool) -> None:
+    engine: Any = full()
+    row = "swebench/sweb.eval.x86_64.owner_1776_tool-1:latest"
+    made_by_others = {row: "2024-08-01T00:00:00Z"}
+    engine.dates |= made_by_others if before else {}
+    room = Room(engine, tmp_path, 0, False, SINCE)
+    room.begin(tmp_path, row)
+    engine.dates |= made_by_others
+    recorded_image(tmp_path, row, "pulled")
+    room.give_back(tmp_path, row, print)
+    assert (row in engine.dates) is before
+    assert room.working == set()
 
 
 def test_a_grade_that_the_harness_could_not_give_is_asked_for_again(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.intake import dockerfile
+from agent.intake.build import Build
 from agent.intake.dockerfile import Recipe
 from agent.intake.environment import Host, prepare
 from agent.intake.network import BuildNetwork
@@ -140,3 +141,51 @@ def test_an_image_and_a_dockerfile_do_not_go_together(engine: Engine, tmp_path: 
     source = source_of(tmp_path, {})
     with pytest.raises(UserError, match="do not go together"):
         prepare(task(source), source, engine=engine, image="a", dockerfile="Dockerfile", say=print)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        {"dockerfile": "Dockerfile", "context": "../../.."},
+        {"dockerfile": "Dockerfile", "context": "/"},
+        {"dockerfile": "../../Dockerfile"},
+        {"dockerfile": "link"},
+    ],
+)
+def test_what_a_repository_names_lies_in_it(tmp_path: Path, build: dict[str, str]) -> None:
+    folder = tmp_path / "repository" / ".devcontainer"
+    folder.mkdir(parents=True)
+    for place in (tmp_path, folder):
+        (place / "Dockerfile").write_text("FROM scratch\n")
+    (folder / "link").symlink_to(tmp_path / "Dockerfile")
+    (folder / "devcontainer.json").write_text(json.dumps({"build": build}))
+    with pytest.raises(UserError, match="is not in the repository"):
+        dockerfile.read(tmp_path / "repository", ".devcontainer/devcontainer.json")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    own = dockerfile.read(elsewhere, str(folder / "devcontainer.json"))
+    assert own.file is not None, "a file of the user's own may name what it likes"
+
+
+def test_a_devcontainer_may_name_its_dockerfile_alone(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "devcontainer.json").write_text(json.dumps({"build": "Dockerfile"}))
+    recipe = dockerfile.read(tmp_path, "devcontainer.json")
+    assert (recipe.file, recipe.context) == (tmp_path / "Dockerfile", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("declared", "passed"),
+    [
+        ("ARG http_proxy https_proxy\n", set()),
+        ("arg http_proxy=x \\\n  HTTPS_PROXY\n", set()),
+        ("ARG greeting\nRUN echo $https_proxy\n", {"http_proxy", "https_proxy"}),
+    ],
+)
+def test_a_proxy_that_a_dockerfile_declares_is_not_passed(
+    engine: Engine, tmp_path: Path, declared: str, passed: set[str]
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM scratch\n{declared}")
+    network = BuildNetwork({"http_proxy": SECRET, "https_proxy": SECRET})
+    build = Build(engine, network, print)
+    assert set(dockerfile._proxies(build, tmp_path / "Dockerfile", network)) == passed

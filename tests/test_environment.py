@@ -258,6 +258,10 @@ mkdir -p /opt/miniconda3/envs/testbed/bin
 printf '#!/bin/sh\\nexec python3 "$@"\\n' > /opt/miniconda3/envs/testbed/bin/python
 chmod +x /opt/miniconda3/envs/testbed/bin/python
 cd /testbed
+git branch -q old
+echo 'the fix' > fix.py && git add fix.py
+git -c user.name=A -c user.email=a@example.org commit -q -m future
+git branch -q future && git reset -q --hard old && git branch -q -d old
 echo '# as installing left it' >> setup.py
 git -c user.name=A -c user.email=a@example.org commit -q --allow-empty -am SWE-bench
 git rev-parse HEAD
@@ -284,6 +288,10 @@ def test_a_rows_image_is_taken_as_swe_bench_makes_it(
     with DockerSandbox(engine, image.reference) as sandbox:
         there = sandbox.run("command -v python; git status --porcelain").output
         assert there == "/opt/miniconda3/envs/testbed/bin/python\n"
+        blobs = sandbox.run("git cat-file --batch-all-objects --batch --buffer").output
+        assert "as installing left it" in blobs
+        assert "the fix" not in blobs, "what came after the issue cannot be looked up"
+        assert sandbox.run("git rev-parse HEAD").output == head
     with pytest.raises(UserError, match="is at"):  # a user's own image must hold what was asked
         prepare(task(source), source, engine=engine, image=row, say=print)
 

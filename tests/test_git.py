@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -285,3 +287,32 @@ def test_repositories_inside_an_archive_do_not_hide_files(tmp_path: Path) -> Non
     made = commit_folder(folder, date=datetime(2020, 1, 1, tzinfo=UTC), message="m")
     assert made.notes == ("left out sub/.git",)
     assert "sub/program" in sh(folder, "ls-files")
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from tools.snapshot import snapshot
+try:
+    snapshot(sys.argv[1], None, Path(sys.argv[2]))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_ends_git_and_its_time_limit(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/owner/tool"
+        process = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED, url, str(tmp_path / "into")],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        silent.settimeout(30)
+        connection, _ = silent.accept()  # git waits for an answer from now on
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=20)
+        assert said == "interrupted\n"
+        connection.settimeout(20)
+        while connection.recv(4096):  # ends when git has
+            pass
+        connection.close()

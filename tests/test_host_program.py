@@ -49,3 +49,14 @@ def test_what_heeds_can_end_it_though_it_says_nothing(tmp_path: Path) -> None:
             heed=heed,
         )  # fmt: skip
     assert is_gone(int((tmp_path / "child").read_text()))
+
+
+def test_what_it_leaves_behind_is_not_waited_for_and_ends(tmp_path: Path) -> None:
+    started = monotonic()
+    code, last = host_program.run(
+        ["sh", "-c", "sleep 60 & echo $! > child; echo said; exit 4"], {}, seconds=50,
+        folder=tmp_path,
+    )  # fmt: skip
+    assert (code, last) == (4, ["said"])
+    assert monotonic() - started < 20
+    assert is_gone(int((tmp_path / "child").read_text()))

@@ -45,6 +45,8 @@ def test_an_image_is_built_listed_and_tells_how_it_was_made(here: Path, engine: 
     assert own["first_run"]["whole"]
     assert len(own["first_run"]["slowest"]) == 2
     assert tag in run(here, "image", "list").stdout
+    other = run(here, "image", "build", "issue.md", "--repo", "tool", "--test-command", "true")
+    assert "tests: 1 pass" not in other.stderr, "those ran with another command"
     told = run(here, "image", "log", tag).stdout
     assert "$ uv " in told
     assert f"#   {own['first_run']['failing'][0]}\n" in told

@@ -87,3 +87,31 @@ def test_addresses_are_meant_from_the_repository(
 def test_addresses_that_reach_into_this_machine_are_refused(url: str) -> None:
     with pytest.raises(UserError):
         resolved(url, "https://host/owner/tool")
+
+
+def test_with_a_mirror_submodules_are_meant_from_the_repositorys_own_address(
+    server: tuple[Path, str], tmp_path: Path
+) -> None:
+    root, url = server
+    mirror = tmp_path / "mirrors"
+    mirror.mkdir()
+    sh(root, "clone", "-q", "--bare", str(root / "tool"), str(mirror / "tool.git"))
+    commit_of_tool = sh(root / "tool", "rev-parse", "HEAD")
+    source = fetch(f"{url}/tool", commit_of_tool, tmp_path / "into", mirrored=[mirror])
+    assert (tmp_path / "into" / "part" / "inner" / "inner.py").is_file()
+    assert source.empty == ()
+    assert source.content == commit_of_tool
+
+
+def test_a_submodule_comes_from_a_mirror_too(server: tuple[Path, str], tmp_path: Path) -> None:
+    root, _ = server
+    mirror = tmp_path / "mirrors"
+    mirror.mkdir()
+    for name in ("tool", "part"):
+        sh(root, "clone", "-q", "--bare", str(root / name), str(mirror / f"{name}.git"))
+    commit_of_tool = sh(root / "tool", "rev-parse", "HEAD")
+    address = "https://repository.invalid/owner/tool"
+    source = fetch(address, commit_of_tool, tmp_path / "into", mirrored=[mirror])
+    assert (tmp_path / "into" / "part" / "part.py").is_file()
+    assert source.empty == ("part/inner",), "that one is nowhere"
+    assert source.content == f"{commit_of_tool} part/inner", "its image is another"

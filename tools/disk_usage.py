@@ -25,14 +25,19 @@ def everything(ask: Ask) -> int:
 
 
 def images(ask: Ask, label: str) -> int:
-    """Return the bytes of the images that carry a label, shared layers counted once."""
+    """Return at most how many bytes the images that carry a label take.
+
+    The engine tells of no layer whose it is. Both all layers less what others have for themselves,
+    and the sum of the images, hold too much: the one what others share, the other what these do.
+    """
     usage = _asked(ask)
-    foreign: int = sum(
-        max(0, one["Size"] - max(0, one["SharedSize"]))
-        for one in usage["Images"] or ()
-        if label not in (one.get("Labels") or {})
-    )
-    return max(0, int(usage.get("LayersSize") or 0) - foreign)
+    ours = others = 0
+    for one in usage["Images"] or ():
+        if label in (one.get("Labels") or {}):
+            ours += one["Size"]
+        else:
+            others += max(0, one["Size"] - max(0, one["SharedSize"]))
+    return min(ours, max(0, int(usage.get("LayersSize") or 0) - others))
 
 
 def _asked(ask: Ask) -> Any:

@@ -7,7 +7,10 @@ no configuration, hooks, filters such as LFS, or signing.
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,21 +108,27 @@ def run(
     # GitPython hands on the environment of this process; only `env` takes something out of it.
     unset = [part for name in FOREIGN for part in ("-u", name)]
     settings = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
-    code, output, errors = git.Git(folder).execute(
+    running = git.Git(folder).execute(  # it ends git when nobody holds it any more
         ["env", *unset, "git", *settings, *arguments],
         env={**QUIET, **(ALONE if alone else {}), **(environment or {})},
-        with_extended_output=True,
-        with_exceptions=False,
-        stdout_as_string=False,
-        strip_newline_in_stdout=False,
-        kill_after_timeout=SECONDS,
+        as_process=True,
         start_new_session=True,  # without a terminal nothing can ask for a password on it
     )
-    if code == 127:
+    process = running.proc
+    assert process is not None
+    try:
+        output, errors = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise GitError(f"fatal: timed out after {SECONDS / 60:.0f} minutes") from error
+    finally:  # GitPython's own time limit outlives an interrupt, and so does git
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.returncode == 127:
         raise _missing()
-    text = output.decode("utf-8", "surrogateescape")
-    if code:
-        raise GitError(redacted(str(errors) or text))
+    text: str = output.decode("utf-8", "surrogateescape")
+    if process.returncode:
+        raise GitError(redacted(errors.decode("utf-8", "replace").strip() or text))
     return text.removesuffix("\n")
 
 

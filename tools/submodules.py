@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools import git, git_url
@@ -16,11 +17,26 @@ DEEPEST = 3
 LINK = "160000"
 
 
-def fill(folder: Path, source: str | Path, depth: int = DEEPEST) -> Iterator[str]:
-    """Fill the submodules of a snapshot of `source`; yield a remark on each.
+@dataclass(frozen=True)
+class Submodule:
+    """One submodule: at which commit it is, None where it is left empty, and that in words."""
 
-    One that cannot be had stays empty, and its remark says why: many a test needs none of them. A
-    repository behind a URL does not reach into this machine's files by naming a path.
+    path: str
+    commit: str | None
+    text: str
+
+
+def fill(
+    folder: Path,
+    source: str | Path,
+    mirror_of: Callable[[str, str], Path | None] = lambda url, commit: None,
+    depth: int = DEEPEST,
+) -> Iterator[Submodule]:
+    """Fill the submodules of a snapshot of `source`; yield what came of each.
+
+    One that cannot be had stays empty, and its text says why: many a test needs none of them. A
+    repository behind a URL does not reach into this machine's files by naming a path; `mirror_of`
+    names one of the user's that has a URL's commit.
     """
     urls = _urls(folder)
     for path, commit in _links(folder):
@@ -33,12 +49,15 @@ def fill(folder: Path, source: str | Path, depth: int = DEEPEST) -> Iterator[str
                 raise UserError("it lies too deep")
             if not (folder / path).resolve().is_relative_to(folder.resolve()):
                 raise UserError("its path leads out of the repository")
-            inner = snapshot(where, commit, folder / path)
+            mirror = None if isinstance(where, Path) else mirror_of(where, commit)
+            inner = snapshot(mirror or where, commit, folder / path)
         except Explained as error:
-            yield f"submodule {path} is left empty: {error.message}"
+            text = f"submodule {path} is left empty: {error.message}"
+            yield Submodule(path, None, text)
             continue
-        yield f"submodule {path} is at {inner.commit[:12]}"
-        yield from (f"{path}: {note}" for note in fill(folder / path, where, depth - 1))
+        yield Submodule(path, inner.commit, f"submodule {path} is at {inner.commit[:12]}")
+        for one in fill(folder / path, where, mirror_of, depth - 1):
+            yield Submodule(f"{path}/{one.path}", one.commit, f"{path}: {one.text}")
 
 
 def _links(folder: Path) -> Iterator[tuple[str, str]]:

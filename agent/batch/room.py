@@ -24,7 +24,8 @@ class Room:
 
     `engine` is None where sandboxes are folders. `keep` leaves the images of the instances alone,
     as those are that were there before the batch began, at `since`. `working` are the folders of
-    the instances that are worked on.
+    the instances that are worked on, `there` the rows' own images that were there before them: the
+    date of one that is pulled says when somebody else made it.
     """
 
     engine: Engine | None
@@ -33,12 +34,19 @@ class Room:
     keep: bool
     since: datetime
     working: set[Path] = field(default_factory=set)
+    there: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, config: Config, free_gb: float, folder: Path, *, keep: bool) -> Self:
         """Return the room of a batch; raises EngineError where no engine answers."""
         engine = Engine(config.docker_host) if config.sandbox == "docker" else None
         return cls(engine, folder, free_gb * GIGABYTE, keep, datetime.now(UTC))
+
+    def begin(self, folder: Path, row: str | None) -> None:
+        """Note that an instance is worked on; `row` is the dataset's own image of it."""
+        self.working.add(folder)
+        if row and self.engine and self.engine.image(row):
+            self.there.add(row)
 
     def check(self, say: Callable[[str], None]) -> None:
         """Raise WorldError when the disk is nearly full, after removing what the batch built."""
@@ -64,11 +72,13 @@ class Room:
         data = self.engine.free_bytes() if self.engine else None
         return min(left, data) if data is not None else left
 
-    def give_back(self, image: Image | None, row: str | None, say: Callable[[str], None]) -> None:
+    def give_back(self, folder: Path, row: str | None, say: Callable[[str], None]) -> None:
         """Remove the image of an instance that has ended; its layers stay for its neighbours.
 
         `row` is the dataset's own image of it, which goes as well where it was pulled.
         """
+        self.working.discard(folder)
+        image = read_record(folder / "image.json", Image)
         if self.keep or self.engine is None or image is None or image.made == "given":
             return
         for name in (image.reference, row if image.made == "pulled" else None):
@@ -76,10 +86,13 @@ class Room:
                 continue
             try:
                 found = self.engine.image(name)
-                if found is not None and not self._is_older(found.created):
+                if found is not None and not self._was_there(name, found, row):
                     self.engine.remove_image(name)
             except EngineError as error:  # another instance runs on it, or the engine is away
                 say(f"{name} stays: {error.message}")
+
+    def _was_there(self, name: str, found: ImageInfo, row: str | None) -> bool:
+        return name in self.there if name == row else self._is_older(found.created)
 
     def _is_older(self, created: str) -> bool:
         # The engine writes nanoseconds, of which no datetime knows.

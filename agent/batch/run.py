@@ -139,7 +139,7 @@ class Work:
         with FileProgress(folder.path / LOG, self.tally.watch(task.id)) as log:
             watch = Heeding(log, self.halt)
             try:
-                self.room.working.add(folder.path)
+                self.room.begin(folder.path, task.image)
                 self.room.check(watch.stage)
                 result = folder.finished or self._solved(task, folder, watch)
                 resolved = self._graded(task, folder, watch) if self.grader else None
@@ -157,9 +157,7 @@ class Work:
                 lost = isinstance(error, ModelLost | ModelRefused)
                 return Ended(task.id, "failed", None, problem=problem, lost=lost)
             finally:
-                self.room.working.discard(folder.path)
-                image = read_record(folder.path / "image.json", Image)
-                self.room.give_back(image, task.image, log.stage)
+                self.room.give_back(folder.path, task.image, log.stage)
         return Ended(task.id, result.status, result, resolved=resolved)
 
     def _solved(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> Result:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from agent.intake import host_program, interpreter
+from agent.intake import host_program, interpreter, registry
 from agent.intake.interpreter import Interpreter
 from agent.intake.network import BuildNetwork
 from tools.base import NetworkError, WorldError
@@ -37,10 +37,9 @@ ADD_COMPILERS = (
     '[ -z "$missing" ] || { apt-get update && apt-get install -y --no-install-recommends '
     f"{' '.join(COMPILERS)} && apt-get clean && rm -rf /var/lib/apt/lists/*; }}"
 )
-ABSENT = ("not found", "manifest unknown", "does not exist", "no such image")
 
 _silent: set[str] = set()
-"""What did not answer this process (docker.io, uv): asking again would cost seconds each time."""
+"""What did not answer this process (uv): asking again would cost seconds each time."""
 _making = Lock()
 """Workers that need the same base at once wait for one of them to make it."""
 
@@ -118,15 +117,10 @@ def _from_registry(
 ) -> str | None:
     name = f"python:{version}-slim"
     if engine.image(name) is None:
-        if "docker.io" in _silent:
-            return None
-        say(f"pulling {name}")
         try:
-            engine.pull(name)
+            registry.pull(engine, name, say)
         except NetworkError as error:
             say(f"{name} cannot be pulled: {error.message}")
-            if not any(mark in error.message.lower() for mark in ABSENT):
-                _silent.add("docker.io")
             return None
     return _with_compilers(engine, name, network, say)
 

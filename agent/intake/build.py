@@ -6,22 +6,27 @@ import hashlib
 import io
 import json
 import re
+import secrets
 import tarfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from threading import Lock
 from time import monotonic
+from urllib.parse import urlsplit
 
 import uv
 
 from agent.intake import system_packages
 from agent.intake.network import CA_FILE, CACHE, TOOLS, BuildNetwork
-from tools.base import EngineError, UserError, WorldError
+from tools.base import EngineError, NetworkError, UserError, WorldError
 from tools.engine import Builder, Engine
 from tools.git_url import redacted
 
+LOG, LOG_CHARACTERS = "repair-agent.log", 30_000
+"""The label of an image that holds its log, and how much of it."""
 SECONDS = 1800.0
 """How long one image may take."""
 LINES, SHOWN_LINES = 3, 20
@@ -34,6 +39,14 @@ UNREACHED = re.compile(
     re.IGNORECASE,
 )
 """What pip, uv and apt say where it is the way to a registry that fails."""
+FETCHED = re.compile(r"failed to fetch:? `?(https?://[^`\s]+)", re.IGNORECASE)
+BROKEN = re.compile(
+    r"request failed after|error sending request|connection reset|timed out|server error",
+    re.IGNORECASE,
+)
+"""What uv says where a fetch was not answered, as against answered with no."""
+INDEX = "https://pypi.org/simple"
+FILES = "files.pythonhosted.org"
 AWAY = "the registry was not reached: check network, proxy and CA bundle, then start it again"
 HINT = "its last lines are above; try another Python, mend the build files, or give --image"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -60,6 +73,11 @@ class PackagesMissing(Exception):
     def __init__(self, packages: set[str]) -> None:
         super().__init__(", ".join(sorted(packages)))
         self.packages = packages
+
+
+_guard = Lock()
+_making: dict[str, Lock] = {}
+"""A lock for each layer that this process makes or made."""
 
 
 class Build:
@@ -90,11 +108,15 @@ class Build:
         for name in (tools, CACHE_VOLUME):
             self._engine.create_volume(name)
         with self._engine.builder(image, {tools: TOOLS, CACHE_VOLUME: CACHE}) as builder:
-            # The mark is the last to be written: a volume without it was left half-filled.
+            # The mark is the last to be written: a volume without it was left half-filled. Others
+            # may fill it, or run what is in it, at the same time: each file comes by a rename.
             if builder.run(f"test -e {TOOLS}/ready")[0]:
                 program = Path(uv.find_uv_bin()).read_bytes()
                 authorities = {Path(CA_FILE).name: bundle} if bundle else {}
-                builder.put(TOOLS, packed({"uv": program, **authorities, "ready": b""}))
+                new = f"new-{secrets.token_hex(4)}"
+                files = {"uv": program, **authorities}
+                builder.put(TOOLS, packed({f"{new}/{name}": data for name, data in files.items()}))
+                builder.run(f"cd {TOOLS} && mv {new}/* . && rmdir {new} && touch ready")
             yield builder
 
     def layer(
@@ -112,13 +134,24 @@ class Build:
         """
         content = json.dumps([parent, key or command, sorted((environment or {}).items())])
         reference = f"repair-agent/layer:{hashlib.sha256(content.encode()).hexdigest()[:24]}"
-        if self._engine.image(reference):
-            self.note(f"{title}: kept from an earlier build")
+        with self._alone_with(reference):
+            if self._engine.image(reference):
+                self.note(f"{title}: kept from an earlier build")
+                return reference
+            with self.open(parent) as builder:
+                self.run(builder, title, command)
+                builder.commit(reference, labels={}, environment=environment)
             return reference
-        with self.open(parent) as builder:
-            self.run(builder, title, command)
-            builder.commit(reference, labels={}, environment=environment)
-        return reference
+
+    @contextmanager
+    def _alone_with(self, reference: str) -> Iterator[None]:
+        """Let one thread make a layer, which the others then find; waiting takes no time of it."""
+        with _guard:
+            lock = _making.setdefault(reference, Lock())
+        started = monotonic()
+        with lock:
+            self._deadline += monotonic() - started
+            yield
 
     def run(
         self, builder: Builder, title: str, command: str, *, more: Mapping[str, str] | None = None
@@ -147,7 +180,9 @@ class Build:
     ) -> tuple[int, str]:
         """Run one command; return its exit code and output, both in the log.
 
-        Raises PackagesMissing, once for each package, where the output says what it fails for.
+        Raises PackagesMissing, once for each package, where the output says what it fails for, and
+        NetworkError where it is that the package index does not answer: no other way or Python
+        would do better, and an image made with less would be kept.
         """
         self.note(title)
         self._lines += [f"$ {line}" for line in command.strip().splitlines()]
@@ -170,11 +205,19 @@ class Build:
         self._lines += text.splitlines()
         if code:
             self._lines.append(f"[exit code {code}]")
+            if self._is_away(text):
+                raise NetworkError(f"{title}: {self._ending(last)}", AWAY)
             packages = system_packages.missing(text) - self._packages
             if packages:
                 self._packages |= packages
                 raise PackagesMissing(packages)
         return code, text
+
+    def _is_away(self, output: str) -> bool:
+        """Tell whether uv failed as the package index, not anybody's server, did not answer."""
+        index = urlsplit(self._network.index_url or INDEX).hostname
+        hosts = {urlsplit(url).hostname for url in FETCHED.findall(output)}
+        return bool(hosts & {index, FILES}) and bool(BROKEN.search(output))
 
     def said(self, line: str) -> None:
         """Add a line of a program's output to the log."""
@@ -220,3 +263,11 @@ def packed_folder(folder: Path, name: str) -> bytes:
     except OSError as error:
         raise EngineError(f"cannot read {folder}: {error.strerror}") from error
     return buffer.getvalue()
+
+
+def clipped(text: str) -> str:
+    """Return a log short enough for a label, its middle left out."""
+    half = LOG_CHARACTERS // 2
+    if len(text) <= LOG_CHARACTERS:
+        return text
+    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"

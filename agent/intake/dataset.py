@@ -45,7 +45,10 @@ def tasks(dataset: str) -> dict[str, TaskFile]:
         missing = [name for name in REQUIRED if not isinstance(row.get(name), str)]
         if missing:
             raise UserError(f"{dataset}: row {number} has no {', '.join(missing)}", FORMS)
-        found[row["instance_id"]] = _task(row, dataset)
+        try:
+            found[row["instance_id"]] = _task(row, dataset)
+        except (ValueError, OverflowError) as error:
+            raise UserError(f"{dataset}: row {number}: created_at: {error}", FORMS) from error
     if not found:
         raise UserError(f"{dataset} has no rows", FORMS)
     return found

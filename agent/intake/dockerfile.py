@@ -20,6 +20,7 @@ from tools.engine import Engine
 
 LABEL = "repair-agent=image"
 INSTALL = "install it (Debian and Ubuntu: docker-buildx), or give an image with --image"
+_ARG = re.compile(r"(?im)^[ \t]*ARG[ \t]((?:\\\r?\n|[^\n])*)")
 _COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
 
@@ -67,10 +68,13 @@ def image(
         return recipe.image
     assert recipe.file is not None
     assert recipe.context is not None
-    told = [source.commit, recipe.file.read_text(encoding="utf-8", errors="replace")]
+    folder = source.folder.resolve()
+    ours = recipe.context.is_relative_to(folder)
+    within = str(recipe.context.relative_to(folder)) if ours else str(recipe.context)
+    told = [source.content, recipe.file.read_text(encoding="utf-8", errors="replace"), within]
     content = json.dumps([*told, recipe.target, sorted(recipe.arguments.items())])
     reference = f"repair-agent/dockerfile:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-    if engine.image(reference):
+    if ours and engine.image(reference):  # what is elsewhere may have changed since
         build.note(f"{reference}: kept from an earlier build")
         return reference
     buildx = find(path, docker_host)
@@ -97,7 +101,9 @@ def _proxies(build: Build, file: Path, network: BuildNetwork) -> dict[str, str]:
     It does of those that a Dockerfile declares by itself, which are left out.
     """
     text = file.read_text(encoding="utf-8", errors="replace")
-    declared = {name.lower() for name in re.findall(r"(?im)^\s*ARG\s+(\w+_proxy)\b", text)}
+    declared = {
+        name.lower() for line in _ARG.findall(text) for name in re.findall(r"(?i)\w+_proxy\b", line)
+    }
     for name in sorted(declared & set(network.proxies)):
         build.note(f"the Dockerfile declares {name}, which would show it: it is not passed")
     return {name: value for name, value in network.proxies.items() if name not in declared}
@@ -127,25 +133,36 @@ def read(folder: Path, named: str) -> Recipe:
             "name a Dockerfile or a devcontainer.json",
         )
     if file.suffix != ".json":
-        return Recipe(file.resolve(), folder)
+        return Recipe(file.resolve(), folder.resolve())
     try:
         table = json.loads(_plain_json(file.read_text(encoding="utf-8")))
     except (ValueError, OSError) as error:
         raise UserError(f"cannot read {named}: {error}", "mend it, or give --image") from error
-    return _from_devcontainer(table if isinstance(table, dict) else {}, file, named)
+    within = folder.resolve() if inside.is_relative_to(folder.resolve()) else None
+    return _from_devcontainer(table if isinstance(table, dict) else {}, file, named, within)
 
 
-def _from_devcontainer(table: dict[str, Any], file: Path, named: str) -> Recipe:
-    """Read the keys of a development container. Source: its specification, containers.dev."""
-    told = table.get("build") or {}
+def _from_devcontainer(
+    table: dict[str, Any], file: Path, named: str, within: Path | None
+) -> Recipe:
+    """Read the keys of a development container. Source: its specification, containers.dev.
+
+    One that lies in a repository names nothing outside of it: what it names is sent to the engine.
+    """
+    build = table.get("build")
+    told: dict[str, Any] = build if isinstance(build, dict) else {"dockerfile": build}
     written = told.get("dockerfile") or table.get("dockerFile")
-    if written:
-        context = file.parent / (told.get("context") or table.get("context") or ".")
-        arguments = {name: str(value) for name, value in (told.get("args") or {}).items()}
+    if isinstance(written, str):
+        given = told.get("args")
+        arguments = {name: str(value) for name, value in (given or {}).items()}
         target = (file.parent / written).resolve()
+        context = (file.parent / str(told.get("context") or table.get("context") or ".")).resolve()
+        for path in (target, context):
+            if within is not None and not path.is_relative_to(within):
+                raise UserError(f"{named} names {path}, which is not in the repository", "mend it")
         if not target.is_file():
             raise UserError(f"{named} names {written}, which is not there", "mend it")
-        return Recipe(target, context.resolve(), None, told.get("target"), arguments)
+        return Recipe(target, context, None, told.get("target"), arguments)
     if isinstance(table.get("image"), str):
         return Recipe(image=table["image"])
     raise UserError(

@@ -23,7 +23,7 @@ from agent.intake import (
     test_command,
 )
 from agent.intake.base_image import Base
-from agent.intake.build import Build, InstallFailed, PackagesMissing
+from agent.intake.build import LOG, Build, InstallFailed, PackagesMissing
 from agent.intake.dockerfile import image as from_dockerfile
 from agent.intake.given import Given
 from agent.intake.graded import Graded, graded
@@ -180,7 +180,7 @@ def _record(
         made=made,
         toolchain=labels.get(recipe.TOOLCHAIN, "unknown"),
         test_command=task.test_command or labels.get(recipe.TEST_COMMAND),
-        log=labels.get(recipe.LOG, ""),
+        log=labels.get(LOG, ""),
         seconds=monotonic() - started,
     )
 
@@ -194,7 +194,7 @@ def _described(
     started: float,
 ) -> Image:
     """Return the record of an image that somebody else made."""
-    labels = {recipe.TOOLCHAIN: found.toolchain, recipe.LOG: build.log}
+    labels = {recipe.TOOLCHAIN: found.toolchain, LOG: build.log}
     if found.test_command:
         labels[recipe.TEST_COMMAND] = found.test_command
     record = _record(engine, found.reference, made, labels, task, started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.encoding import decode, encode
 from agent.errors import UserError
@@ -25,7 +25,8 @@ INTERRUPTED = (124, 137, -9)
 class FirstRun:
     """Counts by result; ids of tests that failed before any change; the slowest, with seconds.
 
-    `whole` tells whether all tests ran in the time, `problem` why none did.
+    `whole` tells whether all tests ran in the time, `problem` why none did; `command` is how they
+    ran, for at most `allowed` seconds.
     """
 
     counts: dict[str, int]
@@ -33,6 +34,8 @@ class FirstRun:
     slowest: tuple[tuple[str, float], ...] = ()
     whole: bool = True
     problem: str = ""
+    command: str = ""
+    allowed: float = 0.0
 
     def lines(self) -> list[str]:
         """Return it as text, the counts first."""
@@ -57,7 +60,7 @@ def of(
     """
     found = engine.image(reference)
     known = recorded(found) if found else None
-    if known:
+    if known and known.command == command and (known.whole or known.allowed >= seconds):
         return known
     with sandboxes.open() as sandbox:
         run = run_for(sandbox, command, seconds) if is_structured(command) else None
@@ -65,6 +68,7 @@ def of(
         return FirstRun({}, problem=f"what {command} does cannot be told test by test")
     ended = not run.completed.timed_out and run.completed.exit_code not in INTERRUPTED
     result = summary(run.reports, whole=ended, problem=run.broken if ended else "")
+    result = replace(result, command=command, allowed=seconds)
     with engine.builder(reference) as builder:
         labels = {**(found.labels if found else {}), LABEL: encode(result).decode()}
         workdir = found.workdir if found else "/"

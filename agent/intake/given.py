@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from threading import Semaphore
-from time import sleep
 
-from agent.intake import install, test_command
-from agent.intake.build import SYSTEM_PATH, Build, packed_folder
+from agent.intake import install, registry, test_command
+from agent.intake.build import LOG, SYSTEM_PATH, Build, clipped, packed_folder
 from agent.intake.install import TESTBED
 from agent.intake.repository import Source
 from tools.base import NetworkError, UserError
@@ -19,19 +17,6 @@ from tools.engine import Engine, ImageInfo
 
 CONDA = "/opt/miniconda3/envs/testbed"
 """SWE-bench's own images hold their environment here, which interactive shells alone activate."""
-PASSING = (
-    "timeout",
-    "timed out",
-    "too many requests",
-    "toomanyrequests",
-    "connection reset",
-    "eof",
-)
-PAUSES = (5.0, 20.0, 60.0)
-"""What passes by itself, and the seconds before a pull is tried again."""
-_pulling = Semaphore(2)
-"""Registries limit how much one address may pull at once."""
-ABSENT = ("not found", "manifest unknown", "does not exist", "denied", "invalid reference")
 COMMAND_OF = {
     "apt-get": "apt-get update && apt-get install -y --no-install-recommends git",
     "apk": "apk add --no-cache git",
@@ -43,6 +28,12 @@ ADD_GIT = " ".join(
     f"{'el' if number else ''}if command -v {name} > /dev/null; then {command};"
     for number, (name, command) in enumerate(COMMAND_OF.items())
 )
+
+FORGET = f"""cd {TESTBED} && git checkout --quiet --detach HEAD \
+&& git for-each-ref --format='delete %(refname)' | git update-ref --stdin \
+&& rm -f .git/FETCH_HEAD .git/ORIG_HEAD && git reflog expire --expire=now --all \
+&& git gc --quiet --prune=now"""
+"""Leaves of a repository what its commit is made of: the fix may be in what came after."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +68,9 @@ def image(
             f"the repository in {reference} is at {head[:12]}, not at {source.commit[:12]}",
             "name that commit with --ref, or give an image without /testbed",
         )
-    if not {"repository", "git"} <= set(facts) or _inactive(found, facts):
+    if not above:  # the user's own image, with whatever history it has
+        facts.pop("later", None)
+    if not {"repository", "git"} <= set(facts) or "later" in facts or _inactive(found, facts):
         reference = _completed(build, engine, reference, found, facts, source)
     command = test_command.detect(source.folder)
     runs = command if "runner" in facts or command != test_command.PYTEST else None
@@ -89,19 +82,12 @@ def available(build: Build, engine: Engine, reference: str) -> ImageInfo:
     found = engine.image(reference)
     if found:
         return found
-    for pause in (*PAUSES, None):
-        build.note(f"pulling {reference}")
-        try:
-            with _pulling:
-                return engine.pull(reference)
-        except NetworkError as error:
-            if any(mark in error.message.lower() for mark in ABSENT):
-                raise UserError(f"there is no image {reference}", error.message) from error
-            if pause is None or not any(mark in error.message.lower() for mark in PASSING):
-                raise
-            build.note(f"{error.message}; once more in {pause:.0f} s")
-            sleep(pause)
-    raise AssertionError("the last pause is None")
+    try:
+        return registry.pull(engine, reference, build.note)
+    except NetworkError as error:
+        if registry.is_absent(error):
+            raise UserError(f"there is no image {reference}", error.message) from error
+        raise
 
 
 def _look(
@@ -116,6 +102,8 @@ def _look(
 test -d {CONDA}/bin && test ! -h {CONDA} && echo conda yes && PATH={CONDA}/bin:$PATH
 test -d {TESTBED}/.git && echo repository $(git -C {TESTBED} rev-parse HEAD) \
 && git -C {TESTBED} merge-base --is-ancestor {source.commit} HEAD 2> /dev/null && echo above yes
+test -n "$(git -C {TESTBED} rev-list --all --reflog --not HEAD 2> /dev/null | head -n 1)" \
+&& echo later yes
 for name in python python3; do
   command -v $name > /dev/null && echo toolchain $($name --version 2>&1) && break
 done
@@ -144,7 +132,8 @@ def _completed(
     variables = dict(found.environment)
     if _inactive(found, facts):
         variables["PATH"] = f"{CONDA}/bin:{variables.get('PATH', SYSTEM_PATH)}"
-    content = f"{found.digest} {source.commit} {workdir} {'git' in facts} {variables.get('PATH')}"
+    content = f"{found.digest} {source.content} {workdir} {'git' in facts} {variables.get('PATH')}"
+    content += " forgotten" if "later" in facts else ""
     made = f"repair-agent/given:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
     if engine.image(made):
         return made
@@ -161,7 +150,9 @@ def _completed(
                 build.run(builder, f"move {workdir} to {TESTBED}", moved)
             builder.put("/", packed_folder(source.folder, TESTBED.strip("/")))
             build.run(builder, "settle the repository", install.SETTLE)
-        labels = {"repair-agent": "image"}
+        if "later" in facts:
+            build.run(builder, "forget commits that are later than the image's", FORGET)
+        labels = {"repair-agent": "image", LOG: clipped(build.log)}
         builder.commit(made, labels=labels, environment=variables, workdir=TESTBED)
     return made
 

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Timer
 
@@ -50,6 +50,8 @@ def _lines(process: subprocess.Popen[bytes], heed: Callable[[], None]) -> Iterat
         ready, _, _ = select.select([output], [], [], HEED_SECONDS)
         heed()
         if not ready:
+            if process.poll() is not None:  # what it left behind holds its output open
+                break
             continue
         data = os.read(output, 65536)
         if not data:
@@ -86,6 +88,6 @@ def _process(
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
+    with suppress(ProcessLookupError):  # all of them have ended
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()

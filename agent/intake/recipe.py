@@ -11,7 +11,7 @@ import re
 
 from agent.intake import install
 from agent.intake.base_image import Base
-from agent.intake.build import SYSTEM_PATH, VENV, Build, packed_folder
+from agent.intake.build import LOG, SYSTEM_PATH, VENV, Build, clipped, packed_folder
 from agent.intake.graded import Graded
 from agent.intake.install import TESTBED
 from agent.intake.moment import Moment
@@ -23,10 +23,7 @@ from tools.engine import Builder, Engine
 
 VERSION = 3
 """Raised when the steps change, so that images of an older recipe are not taken for new ones."""
-LOG_CHARACTERS = 30_000
-TOOLCHAIN, TEST_COMMAND, LOG = (
-    "repair-agent.toolchain", "repair-agent.test-command", "repair-agent.log",
-)  # fmt: skip
+TOOLCHAIN, TEST_COMMAND = "repair-agent.toolchain", "repair-agent.test-command"
 """Labels of an image that tell what its record is made of."""
 PRETENDED = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "POETRY_DYNAMIC_VERSIONING_BYPASS")
 ENVIRONMENT = {"PATH": f"{VENV}/bin:{SYSTEM_PATH}", "VIRTUAL_ENV": VENV}
@@ -76,7 +73,7 @@ def image(
 
 def _reference(base: Base, source: Source, moment: Moment, graded: Graded | None) -> str:
     more = [*graded.tools, graded.answers] if graded else []
-    content = [VERSION, base.reference, source.commit, source.version, moment.options, more]
+    content = [VERSION, base.reference, source.content, source.version, moment.options, more]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     name = re.sub(r"[^a-z0-9]+", "-", source.name.lower()).strip("-") or "repository"
     return f"repair-agent/{name}:{digest}"
@@ -106,12 +103,4 @@ def _labels(build: Build, builder: Builder, project: Project) -> dict[str, str]:
         asked = "--version" if project.test_command == PYTEST else "--help"
         build.run(builder, "try the test runner", f"{project.test_command} {asked}")
         labels[TEST_COMMAND] = project.test_command
-    return labels | {LOG: _clipped(build.log)}
-
-
-def _clipped(text: str) -> str:
-    """Return a log short enough for a label, its middle left out."""
-    half = LOG_CHARACTERS // 2
-    if len(text) <= LOG_CHARACTERS:
-        return text
-    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"
+    return labels | {LOG: clipped(build.log)}

@@ -30,7 +30,8 @@ class Source:
     """A repository of one commit in `folder`, which may be moved or removed.
 
     `shown` is what the user named, without credentials; `commit` is a full SHA; `date` is the
-    commit's, or the release's upload time, UTC; `version` is the project's own where it is known.
+    commit's, or the release's upload time, UTC; `version` is the project's own where it is known;
+    `empty` are submodules that could not be had.
     """
 
     folder: Path
@@ -40,6 +41,12 @@ class Source:
     date: datetime
     version: str | None = None
     notes: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> str:
+        """What tells its files apart from others': the commit, and which submodules are empty."""
+        return " ".join((self.commit, *self.empty))
 
 
 def fetch(
@@ -99,9 +106,16 @@ def _from_git(
     version = None
     if _version_comes_from_tags(partial):
         version = version_of(history.describe(where, made.commit))
+    origin = named.path if isinstance(named, Folder) else named.url
+
+    def mirror_of(url: str, commit: str) -> Path | None:
+        return mirrors.holding(mirrored, address.short_name(Remote(url)), commit)
+
+    filled = tuple(submodules.fill(partial, origin, mirror_of))
     return Source(
-        into, address.short_name(named), address.shown(named), made.commit, made.date,
-        version, (*notes, *made.notes, *submodules.fill(partial, where)),
+        into, address.short_name(named), address.shown(named), made.commit, made.date, version,
+        (*notes, *made.notes, *(one.text for one in filled)),
+        tuple(one.path for one in filled if one.commit is None),
     )  # fmt: skip
 
 

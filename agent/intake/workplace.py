@@ -10,8 +10,7 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.errors import UserError
-from agent.intake import environment, room
-from agent.intake.address import expanded
+from agent.intake import address, environment, room
 from agent.intake.environment import Host, Instance
 from agent.intake.issue import TaskFile
 from agent.intake.network import BuildNetwork
@@ -51,13 +50,13 @@ def open_workplace(
         )
     engine = Engine(config.docker_host) if config.sandbox == "docker" else None
     with temporary_folder() as folder:
-        say(f"fetching {issue.repository}")
+        say(f"fetching {address.shown(address.parse(issue.repository))}")
         source = fetch(
             issue.repository,
             issue.ref,
             folder / "source",
             index_url=config.index_url,
-            mirrored=[expanded(folder) for folder in config.mirrors],
+            mirrored=[address.expanded(folder) for folder in config.mirrors],
         )
         task = as_task(issue, source)
         for note in (*source.notes, *task.notes):

@@ -1,0 +1,79 @@
+"""Pulls from registries that are busy, away, or have no such image; the engine is stood in for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent.intake import registry
+from tools.base import NetworkError
+from tools.container import ImageInfo
+
+FOUND = ImageInfo(("tool:1",), "sha256:0", 1)
+
+
+class Engine:
+    """Says what it is told to, one word for each pull, then gives the image."""
+
+    def __init__(self, *says: str) -> None:
+        self.says, self.pulls = list(says), 0
+
+    def pull(self, reference: str) -> ImageInfo:
+        self.pulls += 1
+        if self.says:
+            raise NetworkError(f"cannot pull {reference}: {self.says.pop(0)}")
+        return FOUND
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pause no time; note for how long."""
+    pauses: list[float] = []
+    monkeypatch.setattr(registry, "sleep", pauses.append)
+    monkeypatch.setattr(registry, "_silent_until", {})
+    return pauses
+
+
+def test_a_busy_registry_is_asked_again_and_trusted_later(at_once: list[float]) -> None:
+    engine: Any = Engine("toomanyrequests: rate limit", "unexpected EOF")
+    said: list[str] = []
+    assert registry.pull(engine, "tool:1", said.append) == FOUND
+    assert at_once == list(registry.PAUSES[:2])
+    assert "toomanyrequests: rate limit; once more in 5 s" in said[1]
+    engine = Engine(*["429 Too Many Requests"] * 4)
+    with pytest.raises(NetworkError, match="Too Many"):
+        registry.pull(engine, "tool:1", said.append)
+    assert registry.pull(engine, "tool:1", said.append) == FOUND
+
+
+def test_one_that_does_not_answer_is_left_alone_for_a_while(at_once: list[float]) -> None:
+    engine: Any = Engine("dial tcp: no such host")
+    with pytest.raises(NetworkError, match="no such host"):
+        registry.pull(engine, "ghcr.io/owner/tool:1", print)
+    with pytest.raises(NetworkError, match=r"other:1: ghcr\.io did not answer"):
+        registry.pull(engine, "ghcr.io/owner/other:1", print)
+    assert (engine.pulls, at_once) == (1, [])
+    assert registry.pull(engine, "owner/tool:1", print) == FOUND, "another registry"
+
+
+def test_an_image_that_is_not_there_says_nothing_of_its_registry() -> None:
+    engine: Any = Engine("manifest unknown")
+    with pytest.raises(NetworkError) as error:
+        registry.pull(engine, "tool:1", print)
+    assert registry.is_absent(error.value)
+    assert registry.pull(engine, "tool:1", print) == FOUND
+
+
+@pytest.mark.parametrize(
+    ("reference", "host"),
+    [
+        ("python:3.9-slim", "docker.io"),
+        ("owner/tool", "docker.io"),
+        ("ghcr.io/owner/tool:1", "ghcr.io"),
+        ("127.0.0.1:9/tool", "127.0.0.1:9"),
+        ("localhost/tool", "localhost"),
+    ],
+)
+def test_a_names_registry(reference: str, host: str) -> None:
+    assert registry.registry_of(reference) == host
