@@ -171,6 +171,12 @@ def test_the_verdict_says_why_in_sentences() -> None:
     said = " ".join(judge([candidate("1.1")], table, []).sentences)
     assert "1 of 1 issue checks that fail on the clean base pass with it" in said
     assert "No check that passes on the clean base fails with it" in said
+    assert said.startswith("Candidate 1.1 is the only one. ")
+    alike = judge([candidate("1.1", merged=("1.2", "2.1"))], table, [], 4).sentences[0]
+    assert alike.startswith("Candidate 1.1 is the only one: all of 3 samples are alike; attempts")
+    both = matrix([OLD], {"1.1": ["pass"], "2.1": ["pass"]})
+    two = judge([candidate("1.1"), candidate("2.1", "other")], both, []).sentences[0]
+    assert two == "Candidate 1.1 was chosen from 2."
     nothing = judge([], Matrix((), ()), [Dropped("tests/test_a.py", "a test")])
     assert (nothing.status, nothing.confidence, nothing.entropy) == ("no_patch", None, None)
     assert "tests/test_a.py" in " ".join(nothing.sentences)

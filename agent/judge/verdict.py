@@ -35,9 +35,13 @@ def judge(
 
 
 def _choice(chosen: str, candidates: Sequence[Candidate], rejected: int) -> str:
-    behind = len(samples(candidates))
-    different = f" different ones, left by {behind} samples" if behind > len(candidates) else ""
-    said = f"Candidate {chosen} was chosen from {len(candidates)}{different}"
+    behind, different = len(samples(candidates)), len(candidates)
+    if different == 1:
+        alike = f": all of {behind} samples are alike" if behind > 1 else ""
+        said = f"Candidate {chosen} is the only one{alike}"
+    else:
+        left = f" different ones, left by {behind} samples" if behind > different else ""
+        said = f"Candidate {chosen} was chosen from {different}{left}"
     return f"{said}; attempts tried and rejected {rejected} more." if rejected else f"{said}."
 
 
