@@ -11,10 +11,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
+from tools import disk_usage
 from tools.base import EngineError, NetworkError, WorldError
+from tools.builder import stop_all
 from tools.engine import Engine, Limits, owner, owner_lives
 
 
@@ -140,6 +144,36 @@ def test_a_build_step_that_takes_too_long_ends(engine: Engine, python_image: str
         builder.run("sleep 60", timeout=1)
     assert time.monotonic() - started < 20
     assert builder.name not in {item.name for item in engine.containers()}
+
+
+def test_builds_under_way_can_be_ended_from_another_thread(
+    engine: Engine, python_image: str
+) -> None:
+    started, begun = time.monotonic(), Event()
+
+    def build() -> bool:
+        try:
+            with engine.builder(python_image) as builder:
+                code, _ = builder.run("echo begun; sleep 100", on_line=lambda line: begun.set())
+        except EngineError:
+            return True
+        return code != 0
+
+    with ThreadPoolExecutor(1) as threads:
+        ended = threads.submit(build)
+        assert begun.wait(30)
+        stop_all()
+        assert ended.result()
+    assert time.monotonic() - started < 50
+
+
+def test_what_others_share_is_not_ours() -> None:
+    def ask() -> dict[str, Any]:
+        theirs = [{"Size": 75, "SharedSize": 70, "Labels": {}} for _ in range(4)]
+        ours = {"Size": 1, "SharedSize": 0, "Labels": {"repair-agent": "image"}}
+        return {"LayersSize": 91, "Images": [*theirs, ours]}
+
+    assert disk_usage.images(ask, "repair-agent") == 1
 
 
 def test_volumes_are_shared_by_builds_and_in_no_layer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from threading import Timer
 from time import monotonic, sleep
 from types import TracebackType
@@ -60,6 +61,7 @@ class Builder:
         except BaseException:
             self._engine.remove(self.name)
             raise
+        _open.add(self)
         return self
 
     def __exit__(
@@ -68,6 +70,7 @@ class Builder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        _open.discard(self)
         self._engine.remove(self.name)
 
     def run(
@@ -81,7 +84,8 @@ class Builder:
     ) -> tuple[int, str]:
         """Run one step with /bin/sh; return its exit code and its last 1 MB of output.
 
-        A step over `timeout` seconds is killed together with the container: EngineError.
+        A step over `timeout` seconds is killed together with the container: EngineError. So it is
+        by `stop_all`, where it may also return as a step that was killed.
         """
         timer = Timer(timeout, self._engine.remove, [self.name])
         timer.daemon = True
@@ -137,3 +141,13 @@ class Builder:
         return self._engine.commit(
             self.name, reference, labels=labels, environment=environment or {}, workdir=workdir
         )
+
+
+_open: set[Builder] = set()
+
+
+def stop_all() -> None:
+    """Remove the containers of all builds that are under way in this process, in any thread."""
+    for builder in tuple(_open):
+        with suppress(EngineError):  # its own thread removes it as well
+            builder._engine.remove(builder.name)

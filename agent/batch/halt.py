@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.errors import Interrupted
 from agent.records import Usage
 from agent.show.progress import Watch
+from tools.builder import stop_all
 
 
 class Halt:
@@ -14,8 +15,9 @@ class Halt:
         self._by: Interrupted | None = None
 
     def set(self, by: Interrupted) -> None:
-        """Ask everybody to stop, with the signal that did."""
+        """Ask everybody to stop, with the signal that did; builds hear of nothing: theirs end."""
         self._by = by
+        stop_all()
 
     @property
     def is_set(self) -> bool:

@@ -19,7 +19,7 @@ from agent.batch.models import Models, open_models
 from agent.batch.room import Room
 from agent.batch.samples import complete, predict
 from agent.config import Config
-from agent.errors import Interrupted, ModelLost, ModelRefused, UserError, WorldError
+from agent.errors import EngineError, Interrupted, ModelLost, ModelRefused, UserError, WorldError
 from agent.grading.evaluate import Grader, again, grader
 from agent.intake import dataset
 from agent.intake.issue import TaskFile
@@ -148,6 +148,8 @@ class Work:
             except Interrupted:
                 return Ended(task.id, "stopped", None)
             except Exception as error:  # the one place where an instance's failure is recorded
+                if self.halt.is_set and isinstance(error, EngineError):  # its build was ended
+                    return Ended(task.id, "stopped", None)
                 problem = error.message if isinstance(error, Explained) else repr(error)
                 if folder.finished:  # its patch is there: what failed is its grading
                     problem = f"not graded: {problem}"
