@@ -253,6 +253,31 @@ def test_a_given_image_gets_the_repository_when_it_has_none(
         prepare(task(other), other, engine=engine, image=image.reference, say=print)
 
 
+def test_a_given_image_of_another_user_stays_that_users(
+    engine: Engine, python_image: str, tmp_path: Path, images: list[str]
+) -> None:
+    commit(tmp_path / "tiny", "one", PROJECT)
+    source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
+    theirs = "repair-agent/test:theirs"
+    with engine.builder(python_image) as builder:
+        builder.put("/home", packed_folder(source.folder, "work"))
+        code, said = builder.run("rm -rf /home/work/.git && chown -R 1000:1000 /home/work")
+        assert code == 0, said
+        builder.commit(
+            theirs, labels={"repair-agent": "test"}, workdir="/home/work", user="1000:1000"
+        )
+    images.append(theirs)
+    image = prepare(task(source), source, engine=engine, image=theirs, say=print)
+    images.append(image.reference)
+    with DockerSandbox(engine, image.reference) as sandbox:
+        assert sandbox.run("id -u").output == "1000\n"
+        sandbox.write("tiny.py", b"def two():\n    return 2\n")
+        assert sandbox.run("git add -A && git diff --cached --stat && echo x > new").ok
+        assert sandbox.run("git rev-parse HEAD").output.strip() == source.commit
+    again = prepare(task(source), source, engine=engine, image=image.reference, say=print)
+    assert again.reference == image.reference, "what it needs is in it"
+
+
 OFFICIAL = """set -e
 mkdir -p /opt/miniconda3/envs/testbed/bin
 printf '#!/bin/sh\\nexec python3 "$@"\\n' > /opt/miniconda3/envs/testbed/bin/python

@@ -41,6 +41,7 @@ class Engine(Protocol):
         labels: Mapping[str, str],
         environment: Mapping[str, str],
         workdir: str,
+        user: str,
     ) -> ImageInfo: ...
 
 
@@ -136,11 +137,13 @@ class Builder:
         labels: Mapping[str, str],
         environment: Mapping[str, str] | None = None,
         workdir: str = "/",
+        user: str = "",
     ) -> ImageInfo:
-        """Make an image of the container as it stands."""
+        """Make an image of the container as it stands, for processes of `user`, or of root."""
         return self._engine.commit(
-            self.name, reference, labels=labels, environment=environment or {}, workdir=workdir
-        )
+            self.name, reference, labels=labels, environment=environment or {}, workdir=workdir,
+            user=user,
+        )  # fmt: skip
 
 
 _open: set[Builder] = set()

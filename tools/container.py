@@ -22,7 +22,8 @@ class Limits:
 class ImageInfo:
     """An image the engine has: its tags, digest (sha256:…), bytes, labels, environment.
 
-    `created` is ISO 8601, which sorts by time; `workdir` is where its processes start.
+    `created` is ISO 8601, which sorts by time; `workdir` is where its processes start, `user` whose
+    they are, "" for root's.
     """
 
     tags: tuple[str, ...]
@@ -32,6 +33,7 @@ class ImageInfo:
     environment: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     workdir: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True)

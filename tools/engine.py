@@ -182,13 +182,15 @@ class Engine:
         labels: Mapping[str, str],
         environment: Mapping[str, str],
         workdir: str,
+        user: str = "",
     ) -> ImageInfo:
-        """Make an image of a container as it stands."""
+        """Make an image of a container as it stands; its processes will be `user`'s, or root's."""
         repository, _, tag = reference.rpartition(":")
         config = {
             "Labels": {**labels, LABEL: labels.get(LABEL, "layer"), OWNER_LABEL: ""},
             "Env": [f"{key}={value}" for key, value in environment.items()],
             "WorkingDir": workdir,
+            "User": user,
             "Cmd": ["/bin/sh"],
             "Entrypoint": [],
         }
@@ -250,7 +252,7 @@ class Engine:
                 ) from error
 
     def create_build(self, image: str, name: str, volumes: Mapping[str, str]) -> None:
-        """Create a container with a network that does nothing by itself; see `builder`."""
+        """Create a container of root with a network that does nothing by itself; see `builder`."""
         host = HostConfig(
             version=self._api._version,
             mounts=[Mount(target, source) for source, target in volumes.items()],
@@ -264,6 +266,7 @@ class Engine:
                 command=[],
                 name=name,
                 host_config=host,
+                user="0",
                 labels={LABEL: "build", OWNER_LABEL: owner()},
                 use_config_proxy=False,
             )
@@ -386,4 +389,5 @@ def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
         environment,
         str(raw.get("Created") or ""),
         config.get("WorkingDir") or "",
+        str(config.get("User") or ""),
     )

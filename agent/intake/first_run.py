@@ -77,6 +77,7 @@ def of(
             labels=labels,
             environment=found.environment if found else {},
             workdir=workdir,
+            user=found.user if found else "",
         )
     return result
 

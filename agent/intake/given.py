@@ -29,6 +29,12 @@ ADD_GIT = " ".join(
     for number, (name, command) in enumerate(COMMAND_OF.items())
 )
 
+GIT = f"HOME=/tmp/look git -C {TESTBED}"
+TRUSTING = (
+    f"mkdir -p /tmp/look && printf '[safe]\\n\\tdirectory = {TESTBED}\\n' > /tmp/look/.gitconfig"
+)
+"""The repository may be another user's than root, and git reads of that from a home alone."""
+ROOT = ("", "0", "root", "0:0", "root:root")
 FORGET = f"""cd {TESTBED} && git checkout --quiet --detach HEAD \
 && git for-each-ref --format='delete %(refname)' | git update-ref --stdin \
 && rm -f .git/FETCH_HEAD .git/ORIG_HEAD && git reflog expire --expire=now --all \
@@ -98,11 +104,12 @@ def _look(
     SWE-bench's own images hold the commit with what installing changed committed above it.
     """
     names = " ".join(quote(name) for name in _top_level(source.folder))
-    asked = f"""command -v git > /dev/null && echo git yes
+    asked = f"""{TRUSTING}
+command -v git > /dev/null && echo git yes
 test -d {CONDA}/bin && test ! -h {CONDA} && echo conda yes && PATH={CONDA}/bin:$PATH
-test -d {TESTBED}/.git && echo repository $(git -C {TESTBED} rev-parse HEAD) \
-&& git -C {TESTBED} merge-base --is-ancestor {source.commit} HEAD 2> /dev/null && echo above yes
-test -n "$(git -C {TESTBED} rev-list --all --reflog --not HEAD 2> /dev/null | head -n 1)" \
+test -d {TESTBED}/.git && echo repository $({GIT} rev-parse HEAD) \
+&& {GIT} merge-base --is-ancestor {source.commit} HEAD 2> /dev/null && echo above yes
+test -n "$({GIT} rev-list --all --reflog --not HEAD 2> /dev/null | head -n 1)" \
 && echo later yes
 for name in python python3; do
   command -v $name > /dev/null && echo toolchain $($name --version 2>&1) && break
@@ -149,11 +156,13 @@ def _completed(
                 )
                 build.run(builder, f"move {workdir} to {TESTBED}", moved)
             builder.put("/", packed_folder(source.folder, TESTBED.strip("/")))
-            build.run(builder, "settle the repository", install.SETTLE)
+            build.run(builder, "settle the repository", f"chown -R 0:0 {TESTBED}; {install.SETTLE}")
         if "later" in facts:
             build.run(builder, "forget commits that are later than the image's", FORGET)
+        if found.user not in ROOT:
+            build.run(builder, "give it to its user", f"chown -R {quote(found.user)} {TESTBED}")
         labels = {"repair-agent": "image", LOG: clipped(build.log)}
-        builder.commit(made, labels=labels, environment=variables, workdir=TESTBED)
+        builder.commit(made, labels=labels, environment=variables, workdir=TESTBED, user=found.user)
     return made
 
 
