@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -11,11 +11,17 @@ from agent.intake import host_program
 
 
 def is_gone(process: int) -> bool:
-    """Tell whether a process has ended, though nobody may have asked for its exit code."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+    """Tell whether a process ends at once, though nobody may ask for its exit code."""
+    until = monotonic() + 5
+    while monotonic() < until:
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        sleep(0.01)
+    return False
 
 
 def test_lines_are_followed_as_they_come_and_the_last_are_kept() -> None:
