@@ -166,6 +166,9 @@ def test_a_stopped_batch_goes_on(
     (here / "go").touch()
     _, said = running.communicate(timeout=60)
     assert running.returncode in (143, -9), said
+    if number is signal.SIGTERM:
+        assert "none has ended; 2 left, nothing more was begun" in said
+        assert "Everything is in out; repair-agent report out" in said
     assert statuses(here) == {}
     again = batch(here, "--slice", ":2")
     assert again.returncode == 0, again.stderr

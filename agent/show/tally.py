@@ -134,10 +134,10 @@ class Tally:
     def summary(self) -> str:
         """Return in one line how all ended."""
         parts = [f"{self.counts[state]} {state}" for state in ORDER if self.counts[state]]
-        text = ", ".join(parts) or "nothing was to do"
+        left = self._all - sum(self.counts.values())
+        text = ", ".join(parts) or ("none has ended" if left else "nothing was to do")
         graded = f"; {self.resolved} of {self.graded} graded resolved" if self.graded else ""
         earlier = f"; {self.earlier} finished earlier" if self.earlier else ""
-        left = self._all - sum(self.counts.values())
         reason = "the model is away" if self.model_is_away else "nothing more was begun"
         return f"{text}{graded}{earlier}" + (f"; {left} left, {reason}" if left else "")
 
