@@ -260,11 +260,11 @@ def test_a_given_image_of_another_user_stays_that_users(
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     theirs = "repair-agent/test:theirs"
     with engine.builder(python_image) as builder:
-        builder.put("/home", packed_folder(source.folder, "work"))
-        code, said = builder.run("rm -rf /home/work/.git && chown -R 1000:1000 /home/work")
+        builder.put("/srv", packed_folder(source.folder, "work"))
+        code, said = builder.run("rm -rf /srv/work/.git && chown -R 1000:1000 /srv/work")
         assert code == 0, said
         builder.commit(
-            theirs, labels={"repair-agent": "test"}, workdir="/home/work", user="1000:1000"
+            theirs, labels={"repair-agent": "test"}, workdir="/srv/work", user="1000:1000"
         )
     images.append(theirs)
     image = prepare(task(source), source, engine=engine, image=theirs, say=print)

@@ -26,43 +26,42 @@ class Engine:
         return FOUND
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pause no time; note for how long."""
-    pauses: list[float] = []
-    monkeypatch.setattr(registry, "sleep", pauses.append)
-    monkeypatch.setattr(registry, "_silent_until", {})
-    return pauses
-
-
-def test_a_busy_registry_is_asked_again_and_trusted_later(at_once: list[float]) -> None:
+def test_a_busy_registry_is_asked_again_and_trusted_later() -> None:
     engine: Any = Engine("toomanyrequests: rate limit", "unexpected EOF")
     said: list[str] = []
-    assert registry.pull(engine, "tool:1", said.append) == FOUND
-    assert at_once == list(registry.PAUSES[:2])
-    assert "toomanyrequests: rate limit; once more in 5 s" in said[1]
-    engine = Engine(*["429 Too Many Requests"] * 4)
+    assert registry.pull(engine, "busy.invalid/tool:1", said.append, (0.1, 0)) == FOUND
+    assert "toomanyrequests: rate limit; once more in 0 s" in said[1]
+    assert engine.pulls == 3
+    engine = Engine(*["429 Too Many Requests"] * 3)
     with pytest.raises(NetworkError, match="Too Many"):
-        registry.pull(engine, "tool:1", said.append)
-    assert registry.pull(engine, "tool:1", said.append) == FOUND
+        registry.pull(engine, "busy.invalid/tool:1", said.append, (0, 0))
+    assert registry.pull(engine, "busy.invalid/tool:1", said.append) == FOUND
 
 
-def test_one_that_does_not_answer_is_left_alone_for_a_while(at_once: list[float]) -> None:
+def test_one_that_does_not_answer_is_left_alone_for_a_while() -> None:
     engine: Any = Engine("dial tcp: no such host")
     with pytest.raises(NetworkError, match="no such host"):
-        registry.pull(engine, "ghcr.io/owner/tool:1", print)
-    with pytest.raises(NetworkError, match=r"other:1: ghcr\.io did not answer"):
-        registry.pull(engine, "ghcr.io/owner/other:1", print)
-    assert (engine.pulls, at_once) == (1, [])
-    assert registry.pull(engine, "owner/tool:1", print) == FOUND, "another registry"
+        registry.pull(engine, "away.invalid/owner/tool:1", print)
+    with pytest.raises(NetworkError, match=r"other:1: away\.invalid did not answer"):
+        registry.pull(engine, "away.invalid/owner/other:1", print)
+    assert engine.pulls == 1
+    assert registry.pull(engine, "here.invalid/tool:1", print) == FOUND, "another registry"
+
+
+def test_one_that_stays_slow_is_left_alone_too() -> None:
+    engine: Any = Engine(*["i/o timeout"] * 3)
+    for said in ("i/o timeout", "did not answer"):
+        with pytest.raises(NetworkError, match=said):
+            registry.pull(engine, "slow.invalid/tool:1", print, (0, 0))
+    assert engine.pulls == 3
 
 
 def test_an_image_that_is_not_there_says_nothing_of_its_registry() -> None:
     engine: Any = Engine("manifest unknown")
     with pytest.raises(NetworkError) as error:
-        registry.pull(engine, "tool:1", print)
+        registry.pull(engine, "known.invalid/tool:1", print)
     assert registry.is_absent(error.value)
-    assert registry.pull(engine, "tool:1", print) == FOUND
+    assert registry.pull(engine, "known.invalid/tool:1", print) == FOUND
 
 
 @pytest.mark.parametrize(

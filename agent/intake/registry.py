@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Semaphore
 from time import monotonic, sleep
 
@@ -24,10 +24,15 @@ _pulling = Semaphore(2)
 _silent_until: dict[str, float] = {}
 
 
-def pull(engine: Engine, reference: str, note: Callable[[str], None]) -> ImageInfo:
+def pull(
+    engine: Engine,
+    reference: str,
+    note: Callable[[str], None],
+    pauses: Sequence[float] = PAUSES,
+) -> ImageInfo:
     """Return an image that a registry gives; raises NetworkError, of which `is_absent` may tell."""
     registry = registry_of(reference)
-    for pause in (*PAUSES, None):
+    for pause in (*pauses, None):
         if monotonic() < _silent_until.get(registry, 0.0):
             told = f"cannot pull {reference}: {registry} did not answer a while ago"
             raise NetworkError(told, "check the network, then start it again")
