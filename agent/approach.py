@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from agent.events import End
 from agent.planner import free
 from agent.planner.episode import Conversation
 from agent.planner.guided import Agenda, Guided
@@ -18,9 +17,10 @@ from agent.planner.reproduce import CONVERSATION as REPRODUCE
 from agent.planner.reproduce import NOTHING_GIVEN, nearest, reproduce
 from agent.planner.surroundings import Surroundings, survey
 from agent.planner.trial import Bench
-from agent.recording import read_record, read_task
 from agent.records import Place, Reproduction, Sampling
 from agent.solving import TO_BE_MADE, Solving, conversation
+from agent.store.events import End
+from agent.store.recording import read_record, read_task
 from tools.bounded import Bounded
 from tools.sandbox import Sandbox
 

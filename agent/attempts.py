@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from agent.approach import Approach, Driver
 from agent.errors import Interrupted, ModelLost
-from agent.events import End, Header
 from agent.judge.candidate import HarvestFailed, harvest
-from agent.recording import read_task
 from agent.records import Candidate, Sampling
 from agent.solving import TO_BE_MADE, Solving, conversation
+from agent.store.events import End, Header
+from agent.store.recording import read_task
 from tools.base import EndReason, SandboxLost
 from tools.sandbox import Sandbox
 

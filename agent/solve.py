@@ -22,7 +22,6 @@ from agent.judge.verify import verify
 from agent.model.budget import Budget
 from agent.model.protocol import Model
 from agent.model.purse import Purse
-from agent.recording import read_record, read_task
 from agent.records import (
     Candidate,
     Counts,
@@ -35,7 +34,8 @@ from agent.records import (
 from agent.show.progress import Watch
 from agent.show.verdict import sheet
 from agent.solving import Solving, limits, note_opening, planner_of, spent
-from agent.store import TaskFolder, patch_name
+from agent.store.folder import TaskFolder, patch_name
+from agent.store.recording import read_record, read_task
 
 
 def solve(

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Literal
 
 from agent.config import Config
-from agent.disk import EventLog
-from agent.events import Event
 from agent.intake.workplace import Workplace
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities, Model
 from agent.planner.context import Window
 from agent.planner.episode import Conversation
 from agent.planner.stored import StoredReplies, stored
-from agent.recording import read_events
 from agent.records import Call, Sampling, Usage
 from agent.show.progress import Watch
-from agent.store import TaskFolder
+from agent.store.disk import EventLog
+from agent.store.events import Event
+from agent.store.folder import TaskFolder
+from agent.store.recording import read_events
 from tools.base import Observation
 
 Planner = Literal["free", "guided"]

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agent.encoding import as_json, line_of
-from agent.recording import read_task
+from agent.store.encoding import as_json, line_of
+from agent.store.recording import read_task
 from tools.varying import steady
 
 VARYING = ("seconds", "digest", "served", "time")

@@ -14,9 +14,9 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.config import read
-from agent.embedded import fetch
 from agent.intake import base_image, issue
 from agent.intake.workplace import build_network, open_workplace
+from agent.machine.embedded import fetch
 from tests import buildx
 from tests.samples import LEAN
 from tools.base import Explained

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.disk import write_whole
-from agent.encoding import encode
-from agent.events import End, Header
-from agent.grades import Environment, Grade, Grades
-from agent.recording import Failure
 from agent.records import Call, Counts, Result, Sampling, Status, Usage
-from agent.store import RunFolder, versions
+from agent.store.disk import write_whole
+from agent.store.encoding import encode
+from agent.store.events import End, Header
+from agent.store.folder import RunFolder, versions
+from agent.store.grades import Environment, Grade, Grades
+from agent.store.recording import Failure
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -21,15 +21,15 @@ from agent.batch.choice import Choice
 from agent.batch.engine import Threads
 from agent.batch.room import Room
 from agent.batch.samples import complete
-from agent.encoding import encode
 from agent.errors import EngineError, Interrupted, UserError, WorldError
-from agent.grades import Grade
 from agent.grading.evaluate import Book, Grader
 from agent.intake.issue import TaskFile
 from agent.model.purse import Purse, PurseEmpty
-from agent.predictions import Prediction, predictions
 from agent.records import Counts, Image, Result, Usage
 from agent.show.tally import Ended, Tally
+from agent.store.encoding import encode
+from agent.store.grades import Grade
+from agent.store.predictions import Prediction, predictions
 from tests import recorded
 from tools.container import ImageInfo
 

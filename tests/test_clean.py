@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.clean import (
+from agent.machine.clean import (
     Cleaned,
     by_life,
     clean,

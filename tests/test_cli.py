@@ -190,7 +190,7 @@ def test_a_command_that_is_not_there_yet_says_so(here: Path, command: str) -> No
 
 def test_help_loads_no_heavy_package(here: Path) -> None:
     program = "import sys; sys.argv = ['repair-agent', 'solve', '--help']\n"
-    program += "from agent.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+    program += "from agent.cli.main import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
     program += (
         "heavy = {'docker', 'git', 'pydantic', 'rich', 'jinja2', 'requests', 'unidiff', 'github'}\n"
     )

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from agent.config import Config, read
-from agent.doctor import (
+from agent.machine.doctor import (
     ENOUGH_BYTES,
     Finding,
     base_images,

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from agent.embedded import entries, lines
+from agent.machine.embedded import entries, lines
 from agent.model.embedded.weights import EMBEDDED
 
 PROGRAM = Path(sys.executable).with_name("repair-agent")

@@ -10,8 +10,8 @@ from agent.inspector.text import lines
 from agent.judge.candidate import merge
 from agent.judge.vote import vote
 from agent.model.protocol import digest
-from agent.recording import RecordedTask, load_task
 from agent.records import Call, Message
+from agent.store.recording import RecordedTask, load_task
 
 PROJECT = Path(__file__).parent.parent
 EXAMPLE = PROJECT / "runs" / "example"

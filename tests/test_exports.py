@@ -15,14 +15,14 @@ from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolUnio
 from pydantic import TypeAdapter
 
 from agent.errors import UserError
-from agent.events import End, Event
 from agent.exports.attempt import trajectory_of
 from agent.exports.mini_swe_agent import mini_swe_agent_json
 from agent.exports.openai_messages import openai_lines
+from agent.formats.trajectory import Environment, Step, Trajectory, load
 from agent.model.scripted import replayed
-from agent.recording import Log, RecordedTask, load_task
 from agent.records import Call, Message, Usage
-from agent.trajectory import Environment, Step, Trajectory, load
+from agent.store.events import End, Event
+from agent.store.recording import Log, RecordedTask, load_task
 from tests.recorded import EVENTS, PATCH
 from tests.stub_server import Stub, fails, serving
 from tests.test_free import REVIEWED, Live

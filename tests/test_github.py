@@ -20,7 +20,7 @@ from agent.intake.github import Wanted, server_of
 from agent.intake.issue import IssueName, TaskFile
 from agent.intake.repository import fetch
 from agent.intake.workplace import as_task
-from agent.recording import read_task
+from agent.store.recording import read_task
 from tests.git_server import served
 from tests.github_server import FORMER, PROJECT, GitHub, Reply, answering, commit_at, git_at
 from tests.samples import CALC, PYTEST, PYTHON_PATH, REPRODUCTION, git, make_project

@@ -13,10 +13,10 @@ from agent.model.protocol import Capabilities
 from agent.planner.guided import MOST_UNPROVEN, Agenda, Sample, handed_in
 from agent.planner.index import Index
 from agent.planner.trial import Trial
-from agent.recording import RecordedTask, read_task
 from agent.records import Message, Place, Result
 from agent.show.transcript import plain
 from agent.solving import planner_of
+from agent.store.recording import RecordedTask, read_task
 from tests.samples import ISSUE, commit
 from tests.test_solve import NEW, OLD, WROTE, Bench
 

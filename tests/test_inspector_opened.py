@@ -15,9 +15,9 @@ from agent.inspector.episode import WRITING, writer_of
 from agent.inspector.logged import LoggedEpisode
 from agent.inspector.opened import OpenedRun, RunShelf, open_path
 from agent.inspector.text import json_text, lines
-from agent.recording import read_log
 from agent.records import Call
 from agent.show.blocks import markdown
+from agent.store.recording import read_log
 from tests.screens import EXAMPLE, OTHERS
 
 TASK = "sympy-14774-cc61aff2"

@@ -14,7 +14,7 @@ import pytest
 from agent.errors import UserError
 from agent.inspector.opened import OpenedRun, open_path
 from agent.inspector.page import page, refuse_foreign
-from agent.recording import load_run
+from agent.store.recording import load_run
 from tests.screens import EXAMPLE, OTHERS
 from tests.test_cli import run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.recording import read_task
+from agent.store.recording import read_task
 from tests.samples import ISSUE, PYTHON_PATH, make_project
 from tests.test_cli import PROGRAM
 from tools.engine import Engine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from agent.events import Event
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities
 from agent.model.scripted import ScriptedModel
@@ -12,6 +11,7 @@ from agent.planner.index import Index
 from agent.planner.localize import LONGEST, called, fused, narrowed, pick, places, telling
 from agent.planner.ranking import rank
 from agent.records import Message, Place, Sampling
+from agent.store.events import Event
 
 LONG = (
     "def long(values):\n"

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from agent.events import Header
-from agent.recording import RecordedTask, load_run, load_task
 from agent.records import (
     Candidate,
     Check,
@@ -21,6 +19,8 @@ from agent.records import (
     Usage,
     Verdict,
 )
+from agent.store.events import Header
+from agent.store.recording import RecordedTask, load_run, load_task
 from tests.recorded import EVENTS, PATCH, TASK, opened, result
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.acted_again import Action, difference
+from agent.cli.start import run_solve
 from agent.config import Config
 from agent.errors import EXIT_DIVERGED, UserError, WorldError
 from agent.model.scripted import load
-from agent.recording import read_task
-from agent.replay import run
-from agent.start import run_solve
+from agent.replay.acted_again import Action, difference
+from agent.replay.command import run
+from agent.store.recording import read_task
 from tests.samples import ISSUE, PYTEST, PYTHON_PATH
 from tests.test_guided import RIGHT as CHANGE
 from tests.test_guided import TWIN, USELESS, solve

@@ -137,7 +137,7 @@ def test_the_program_writes_the_page_and_json_alone_on_stdout(small: Path, tmp_p
 def test_without_matplotlib_one_line_says_what_to_install(small: Path, tmp_path: Path) -> None:
     words = "['repair-agent', 'report', 'small', '--html', 'page.html']"
     program = f"import sys; sys.modules['matplotlib'] = None; sys.argv = {words}\n"
-    program += "from agent.cli import main\nmain()"
+    program += "from agent.cli.main import main\nmain()"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from agent.events import Event, Header
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities, Replies, digest, estimate
 from agent.planner.context import Window
 from agent.planner.episode import Conversation, Question
 from agent.planner.stored import StoredReplies, stored
-from agent.recording import last_starts
 from agent.records import Call, Message, Sampling, Usage
+from agent.store.events import Event, Header
+from agent.store.recording import last_starts
 from tools.base import EpisodeOver, ToolCall
 
 ROUNDS = 8

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.errors import UserError
-from agent.trajectory import Step, Trajectory, load
+from agent.formats.trajectory import Step, Trajectory, load
 from tests.trajectories import REAL, SUBMIT, answer, block, file_of, said
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.events import End, Event, Header
 from agent.inspector.opened import open_path
 from agent.inspector.text import json_text, lines
-from agent.recording import load_run
 from agent.records import Call, Message, Sampling, Usage
-from agent.store import RunFolder
+from agent.store.events import End, Event, Header
+from agent.store.folder import RunFolder
+from agent.store.recording import load_run
 from tests.judged import ACSC, ASEC, FIRST, IMAGE, MATRIX, OLD, PATCH, RESULT, SECOND, TASK, VERDICT
 from tools.base import NetworkError, Observation, ToolCall
 

@@ -12,8 +12,8 @@ from typing import Self
 from agent.config import Config
 from agent.errors import EngineError, WorldError
 from agent.intake.room import BASES, GIGABYTE, prune
-from agent.recording import read_record
 from agent.records import Image
+from agent.store.recording import read_record
 from tools.container import ImageInfo
 from tools.engine import Engine
 

@@ -24,14 +24,14 @@ from agent.grading.evaluate import Grader, again, grader
 from agent.intake import dataset
 from agent.intake.issue import TaskFile
 from agent.model.purse import Purse, PurseEmpty
-from agent.predictions import predictions
-from agent.recording import read_record, read_task
 from agent.records import Image, Result, Usage
 from agent.show.progress import FileProgress
 from agent.show.tally import Ended, Tally
 from agent.solve import solve
 from agent.solving import spent
-from agent.store import ASIDE, RunFolder, TaskFolder
+from agent.store.folder import ASIDE, RunFolder, TaskFolder
+from agent.store.predictions import predictions
+from agent.store.recording import read_record, read_task
 from tools.base import Explained
 
 Redo = Literal["failed", "all"]

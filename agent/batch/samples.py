@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from agent.predictions import predictions
-from agent.recording import RecordedTask, attempt_number, read_task
-from agent.store import RunFolder
+from agent.store.folder import RunFolder
+from agent.store.predictions import predictions
+from agent.store.recording import RecordedTask, attempt_number, read_task
 
 
 def predict(run: RunFolder, task: RecordedTask, but: Container[int] = ()) -> None:

@@ -12,7 +12,7 @@ from agent.batch.run import Batch, Redo, run_batch
 from agent.config import Config
 from agent.errors import EXIT_UNVERIFIED, EXIT_WORLD, UserError
 from agent.show.tally import Tally
-from agent.store import RunFolder, new_run_id, versions
+from agent.store.folder import RunFolder, new_run_id, versions
 
 EXIT_OUT_OF_MONEY = EXIT_UNVERIFIED
 SETTINGS = ("model", "planner", "attempts", "samples", "temperature", "seed")

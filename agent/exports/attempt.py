@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
-from agent import mini_swe_agent_steps
-from agent.events import Event
-from agent.mini_swe_agent import reasoning_of
-from agent.recording import Log, rebuilt
+from agent.formats import mini_swe_agent_steps
+from agent.formats.mini_swe_agent import reasoning_of
+from agent.formats.steps import Step, Trajectory
 from agent.records import Call, Message
-from agent.steps import Step, Trajectory
+from agent.store.events import Event
+from agent.store.recording import Log, rebuilt
 from tools.base import Observation
 
 NAME = "repair-agent"

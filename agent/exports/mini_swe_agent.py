@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from agent.encoding import as_json
-from agent.mini_swe_agent import FORMAT, IGNORED
-from agent.mini_swe_agent_steps import NAME
-from agent.steps import Step, Trajectory
+from agent.formats.mini_swe_agent import FORMAT, IGNORED
+from agent.formats.mini_swe_agent_steps import NAME
+from agent.formats.steps import Step, Trajectory
+from agent.store.encoding import as_json
 from tools.base import Observation, ToolCall
 
 
 def mini_swe_agent_json(recorded: Trajectory) -> str:
-    """Return the text of a `.traj.json` file, which `agent.trajectory.load` reads back equal.
+    """Return the text of a `.traj.json` file, which `formats.trajectory.load` reads back equal.
 
     Each step is a reply with native calls, as the format has them since 2.0. What the format does
-    not have stands in fields of its own, named in `agent/mini_swe_agent.py`; what is not known is
+    not have stands in fields of its own, named in `formats/mini_swe_agent.py`; what is not known is
     left out. The text is UTF-8, lone surrogates written as escapes.
     """
     whole = {

@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from agent.encoding import as_json
 from agent.errors import UserError
-from agent.events import Event, Header
 from agent.model.chat import Chat, outgoing
 from agent.model.protocol import digest
 from agent.model.wire import Ask, Body
 from agent.planner.context import shortened
 from agent.records import Call, Message
+from agent.store.encoding import as_json
+from agent.store.events import Event, Header
 
 
 def openai_lines(events: Sequence[Event]) -> Iterator[str]:

@@ -12,17 +12,17 @@ from time import monotonic
 from typing import Any
 
 from agent.config import Config
-from agent.disk import write_whole
-from agent.encoding import encode
 from agent.errors import UserError, WorldError
-from agent.grades import Environment, Grade, Grades
 from agent.grading import harness
 from agent.intake import dataset
 from agent.intake.issue import TaskFile
 from agent.intake.workplace import open_workplace
-from agent.predictions import Prediction, predictions
-from agent.recording import read_record
 from agent.records import Image
+from agent.store.disk import write_whole
+from agent.store.encoding import encode
+from agent.store.grades import Environment, Grade, Grades
+from agent.store.predictions import Prediction, predictions
+from agent.store.recording import read_record
 from tools.engine import Engine
 
 FILE = "grades.json"

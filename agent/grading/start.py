@@ -9,14 +9,14 @@ from rich.console import Console
 
 from agent.config import Config
 from agent.errors import UserError
-from agent.grades import Grade
 from agent.grading.evaluate import again, evaluate, grader
 from agent.intake.named import Options, task_named
-from agent.predictions import predictions
-from agent.recording import read_info
 from agent.records import Image
 from agent.show.progress import progress
-from agent.store import RunFolder, versions
+from agent.store.folder import RunFolder, versions
+from agent.store.grades import Grade
+from agent.store.predictions import predictions
+from agent.store.recording import read_info
 
 
 def run(

@@ -13,7 +13,6 @@ from textual.app import App, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from agent.encoding import as_bytes
 from agent.errors import UserError
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, help_page
@@ -23,6 +22,7 @@ from agent.inspector.shared_tasks import two_tasks
 from agent.inspector.task_screen import TaskScreen
 from agent.inspector.widgets import Page
 from agent.show.blocks import Block, markdown
+from agent.store.encoding import as_bytes
 
 
 class Inspector(App[None]):

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.disk import write_whole
-from agent.encoding import as_bytes
 from agent.errors import UserError
 from agent.inspector.opened import OpenedRun, open_path
+from agent.store.disk import write_whole
+from agent.store.encoding import as_bytes
 
 
 @dataclass(frozen=True)

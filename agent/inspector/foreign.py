@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agent.formats.trajectory import Trajectory
 from agent.inspector.episode import About, Act, Step
 from agent.records import Message
 from agent.show.transcript import written
-from agent.trajectory import Trajectory
 
 
 class ForeignEpisode:

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
-from agent.encoding import event_of
 from agent.errors import UserError, from_os_error
-from agent.events import End, Event, Header
 from agent.inspector.episode import About, Act, Step
 from agent.records import Call, Message
 from agent.show.figures import several
 from agent.show.transcript import ENDS, written
+from agent.store.encoding import event_of
+from agent.store.events import End, Event, Header
 from tools.base import Observation
 
 KIND = re.compile(rb'\{\s*"kind"\s*:\s*"(\w+)"')

@@ -11,12 +11,14 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.errors import UserError
-from agent.grades import Grades
+from agent.formats.trajectory import Trajectory, is_trajectory, load
 from agent.inspector.episode import Episode
 from agent.inspector.foreign import ForeignEpisode
 from agent.inspector.logged import LoggedEpisode
-from agent.predictions_file import read_predictions
-from agent.recording import (
+from agent.records import Candidate, Result
+from agent.store.grades import Grades
+from agent.store.predictions_file import read_predictions
+from agent.store.recording import (
     Failure,
     RecordedTask,
     RunInfo,
@@ -27,8 +29,6 @@ from agent.recording import (
     read_parts,
     read_record,
 )
-from agent.records import Candidate, Result
-from agent.trajectory import Trajectory, is_trajectory, load
 
 
 @dataclass(frozen=True)

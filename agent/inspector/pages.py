@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterator
 
 from agent.inspector.opened import OpenedTask
-from agent.recording import RecordedTask
 from agent.records import BehaviourClass, Candidate, Check, Matrix, Outcome
 from agent.show import verdict as verdict_sheet
 from agent.show.blocks import (
@@ -21,6 +20,7 @@ from agent.show.blocks import (
     Words,
 )
 from agent.show.figures import duration, several
+from agent.store.recording import RecordedTask
 from tools.clip import clip
 
 SHOWN = 200_000

@@ -8,19 +8,19 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from agent.encoding import as_json
-from agent.encoding import plain as values
 from agent.errors import UserError
 from agent.inspector.episode import Episode, Step
 from agent.inspector.foreign import ForeignEpisode
 from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf, open_run
 from agent.inspector.pages import patch_difference
 from agent.inspector.shared_tasks import two_tasks
-from agent.recording import read_task
 from agent.show.figures import duration, money, several, tokens
 from agent.show.listing import list_tasks, plain_task
 from agent.show.transcript import plain, prefixed
 from agent.show.visible import one_line
+from agent.store.encoding import as_json
+from agent.store.encoding import plain as values
+from agent.store.recording import read_task
 
 
 def lines(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:

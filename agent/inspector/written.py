@@ -8,11 +8,11 @@ from agent.errors import UserError
 from agent.exports.attempt import trajectory_of
 from agent.exports.mini_swe_agent import mini_swe_agent_json
 from agent.exports.openai_messages import openai_lines
+from agent.formats.trajectory import is_trajectory, load
 from agent.inspector.opened import OpenedTask, open_path
 from agent.inspector.pages import patch_of
 from agent.inspector.text import named_task
-from agent.recording import Log, RecordedTask, read_task
-from agent.trajectory import is_trajectory, load
+from agent.store.recording import Log, RecordedTask, read_task
 
 
 def trajectory(path: Path) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from agent.encoding import decode, encode
 from agent.errors import UserError
+from agent.store.encoding import decode, encode
 from tools.engine import Engine, ImageInfo
 from tools.junit import CaseReport, Result
 from tools.run_tests import is_structured, run_for

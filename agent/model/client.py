@@ -26,7 +26,7 @@ from agent.model.failures import (
 )
 from agent.model.protocol import ContextOverflow
 from agent.model.wire import Body
-from agent.redaction import without_secrets
+from agent.store.redaction import without_secrets
 
 TRIES, LOST_TRIES = 9, 3
 """Requests in all; and how many of them may bring a reply that cannot be used."""

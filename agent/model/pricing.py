@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
 
-from agent.model.wire import Billed
+from agent.formats.usage import Billed
 from agent.records import Usage
 
 

@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from agent.disk import disk, write_whole
-from agent.encoding import decode, encode
 from agent.errors import UserError, WorldError
 from agent.model import llama
 from agent.model.chat import Chat
@@ -24,6 +22,8 @@ from agent.model.served import ServedModel
 from agent.model.text import Text
 from agent.model.wire import Wire
 from agent.records import Message
+from agent.store.disk import disk, write_whole
+from agent.store.encoding import decode, encode
 from prompts import render
 
 Api = Literal["chat", "responses", "text"]

@@ -19,12 +19,12 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from agent import mini_swe_agent_steps
+from agent.formats import mini_swe_agent_steps
+from agent.formats.trajectory import Step, Trajectory, is_trajectory
+from agent.formats.trajectory import load as load_trajectory
 from agent.model.protocol import Capabilities, Replies
-from agent.recording import RecordedTask, load_task
 from agent.records import Call, Message, Sampling, Usage
-from agent.trajectory import Step, Trajectory, is_trajectory
-from agent.trajectory import load as load_trajectory
+from agent.store.recording import RecordedTask, load_task
 from tools.base import EpisodeOver, ToolCall, UserError
 from tools.sandbox import COMMAND_SECONDS
 

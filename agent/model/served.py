@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.errors import ModelLost, ModelRefused
+from agent.formats.usage import Billed, billed
 from agent.model.client import LOST_TRIES, TRIES, Answer, Connection, Patience
 from agent.model.dialect import Dialect
 from agent.model.failures import Refused, Unanswered, Waste
 from agent.model.pricing import Prices
 from agent.model.protocol import Capabilities, ContextOverflow, Replies
-from agent.model.wire import Ask, Billed, Body, Wire, billed, guessed, plus
+from agent.model.wire import Ask, Body, Wire, guessed, plus
 from agent.records import Message, Sampling, Usage
 
 AT_ONCE = 4

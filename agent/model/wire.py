@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agent.formats.usage import Billed
 from agent.model.protocol import estimate
 from agent.records import Message, Sampling, Usage
 
@@ -34,39 +35,6 @@ class Wire(Protocol):
 
     def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
         """Return the replies in an answer, () when there is nothing in it."""
-
-
-@dataclass(frozen=True)
-class Billed:
-    """What one answer says of its cost; `usd` only where the provider names the sum."""
-
-    prompt: int
-    completion: int
-    cached: int = 0
-    usd: float | None = None
-
-
-def billed(answer: Mapping[str, Any]) -> Billed | None:
-    """Read the usage of an answer of either API, None when it has none."""
-    usage = answer.get("usage")
-    if not isinstance(usage, Mapping):
-        return None
-    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
-    prompt = _count(usage, "prompt_tokens", "input_tokens")
-    said = _count(usage, "completion_tokens", "output_tokens")
-    cost = usage.get("cost")
-    return Billed(
-        prompt,
-        # Some providers leave thoughts, which they bill, out of what was said but not of the total.
-        max(said, _count(usage, "total_tokens") - prompt),
-        min(prompt, int(cached or _count(usage, "prompt_cache_hit_tokens"))),
-        float(cost) if isinstance(cost, int | float) else None,
-    )
-
-
-def _count(usage: Mapping[str, Any], *names: str) -> int:
-    return next((int(usage[n]) for n in names if isinstance(usage.get(n), int | float)), 0)
 
 
 def guessed(body: Body, replies: Sequence[Message]) -> Billed:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from agent.errors import ModelLost
-from agent.events import End, Event
 from agent.model.budget import Budget
 from agent.model.protocol import ContextOverflow, Model, Replies, digest
 from agent.model.purse import LOST_REPLIES
 from agent.planner.context import View, Window
 from agent.planner.stored import StoredReplies
 from agent.records import Call, Message, Sampling, Usage
+from agent.store.events import End, Event
 from tools.base import EpisodeOver, Observation
 from tools.toolbox import Toolbox
 

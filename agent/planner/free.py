@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from agent.events import End
 from agent.planner import episode
 from agent.planner.advice import Advice
 from agent.planner.context import issue_text
@@ -16,6 +15,7 @@ from agent.planner.index import Index
 from agent.planner.ranking import Ranking
 from agent.planner.repository_map import outline
 from agent.records import Image, Message, Task
+from agent.store.events import End
 from prompts import render
 from tools.bash import Bash
 from tools.clip import clip

@@ -13,7 +13,6 @@ from difflib import SequenceMatcher
 from time import monotonic
 from typing import Any
 
-from agent.events import End, Event
 from agent.judge.candidate import canonical_key
 from agent.planner.context import issue_text
 from agent.planner.episode import Conversation, Question
@@ -22,6 +21,7 @@ from agent.planner.localize import MOST
 from agent.planner.replacement import applied, grammar
 from agent.planner.trial import Bench, Trial, failures
 from agent.records import Call, Message, Place
+from agent.store.events import End, Event
 from prompts import render
 from tools.base import EpisodeOver, Observation
 from tools.problems import new_problems

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from agent.events import Event, Header
 from agent.model.protocol import digest
 from agent.planner.context import shortened
-from agent.recording import starts
 from agent.records import Call, Message, Sampling, Usage
 from agent.show.figures import money, several
+from agent.store.events import Event, Header
+from agent.store.recording import starts
 from tools.varying import steady
 
 _steady = lru_cache(maxsize=2048)(steady)

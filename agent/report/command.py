@@ -9,7 +9,6 @@ from itertools import count
 from pathlib import Path
 from typing import TextIO
 
-from agent.encoding import as_json as encoded
 from agent.report import page, plots, terminal
 from agent.report.comparison import pairs
 from agent.report.instances import RunRecord, read_run
@@ -17,6 +16,7 @@ from agent.report.plain import plain
 from agent.report.summary import Summary, summarize
 from agent.report.tables import Table, tables
 from agent.show.visible import one_line
+from agent.store.encoding import as_json as encoded
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from agent.grades import Environment
 from agent.report.instances import RunRecord
 from agent.report.stats import mcnemar
 from agent.report.summary import Summary
+from agent.store.grades import Environment
 
 
 @dataclass(frozen=True)

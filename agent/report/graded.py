@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from agent.grades import Environment
 from agent.records import Status
 from agent.report.instances import Instance, Mark, RunRecord
 from agent.report.stats import Interval, pass_at_k, risk_coverage, wilson_95
+from agent.store.grades import Environment
 
 STATUSES: tuple[Status, ...] = ("verified", "unverified", "disagree", "no_patch")
 THRESHOLDS = tuple(tenth / 10 for tenth in range(10))

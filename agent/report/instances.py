@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.encoding import event_of
 from agent.errors import UserError, from_os_error
-from agent.events import Header
-from agent.grades import Environment, Grade, Grades
-from agent.predictions import predictions
-from agent.recording import (
+from agent.records import FORMAT, Call, Result, Status, Usage
+from agent.store.encoding import event_of
+from agent.store.events import Header
+from agent.store.grades import Environment, Grade, Grades
+from agent.store.predictions import predictions
+from agent.store.recording import (
     Failure,
     Run,
     RunInfo,
@@ -19,7 +20,6 @@ from agent.recording import (
     read_events,
     read_record,
 )
-from agent.records import FORMAT, Call, Result, Status, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from agent.disk import write_whole
 from agent.errors import UserError, from_os_error
 from agent.report.plots import Drawing
 from agent.report.tables import Table
+from agent.store.disk import write_whole
 
 GENERATOR = "repair-agent report"
 HEAD = 1000

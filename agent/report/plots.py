@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import UserError
-from agent.grades import Environment
 from agent.report.graded import Share
 from agent.report.summary import Summary
 from agent.report.tables import IMAGES
+from agent.store.grades import Environment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from agent.grades import Environment
 from agent.records import Usage
 from agent.report.graded import STATUSES, Graded, by_repository, environments, graded
 from agent.report.instances import Instance, RunRecord, total
+from agent.store.grades import Environment
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.grades import Environment
 from agent.report.comparison import Pair
 from agent.report.graded import Graded, Share
 from agent.report.stats import Interval
 from agent.report.summary import Part, Summary
 from agent.show.figures import duration, money, several
 from agent.show.visible import one_line
+from agent.store.grades import Environment
 
 NOT_GRADED = "not graded"
 UNKNOWN = "-"

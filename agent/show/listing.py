@@ -7,12 +7,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from agent.encoding import line_of, plain
 from agent.errors import UserError
-from agent.recording import Failure, RecordedTask, read_record
 from agent.records import Result
 from agent.show.figures import duration, money
 from agent.show.visible import one_line
+from agent.store.encoding import line_of, plain
+from agent.store.recording import Failure, RecordedTask, read_record
 
 
 def list_tasks(folders: Iterable[Path]) -> Iterator[str]:

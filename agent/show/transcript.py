@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from agent.events import End, Event, Header
-from agent.recording import Failure, Log, RecordedTask
 from agent.records import Call, Matrix, Message, Reproduction, Result, Verdict
 from agent.show.figures import duration, money, several, tokens
 from agent.show.visible import one_line, visible
+from agent.store.events import End, Event, Header
+from agent.store.recording import Failure, Log, RecordedTask
 from tools.base import Observation, ToolCall
 
 COLUMN = 8

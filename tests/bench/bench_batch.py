@@ -29,7 +29,7 @@ from agent import config
 from agent.batch.choice import Choice
 from agent.batch.run import Batch, run_batch
 from agent.show.tally import Ended, Tally
-from agent.store import RunFolder, versions
+from agent.store.folder import RunFolder, versions
 from tests.batches import RIGHT, make_batch, script
 from tests.samples import CALC
 from tools.engine import Engine

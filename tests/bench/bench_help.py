@@ -10,7 +10,7 @@ from statistics import median
 
 from typer.main import get_command
 
-from agent.cli import app
+from agent.cli.main import app
 
 PROGRAM = Path(sys.executable).with_name("repair-agent")
 RUNS = 10

@@ -24,9 +24,9 @@ from fcntl import ioctl
 from pathlib import Path
 from time import monotonic
 
-from agent.encoding import as_json, line_of
-from agent.events import End, Event, Header
 from agent.records import Call, Message, Sampling, Usage
+from agent.store.encoding import as_json, line_of
+from agent.store.events import End, Event, Header
 from tools.base import Observation, ToolCall
 
 PROJECT = Path(__file__).parent.parent.parent

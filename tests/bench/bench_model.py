@@ -23,7 +23,7 @@ import requests
 from rich.console import Console
 
 from agent import config
-from agent.embedded import fetch
+from agent.machine.embedded import fetch
 from agent.model.embedded.processor import cores
 from agent.model.embedded.server import CONTEXT, PARALLEL, EmbeddedServer
 from agent.model.embedded.weights import EMBEDDED, shelf

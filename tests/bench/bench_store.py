@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from statistics import median
 
-from agent.events import Event
-from agent.recording import read_events
 from agent.records import Call, Message, Sampling, Usage
-from agent.store import RunFolder
+from agent.store.events import Event
+from agent.store.folder import RunFolder
+from agent.store.recording import read_events
 from tools.base import Observation, ToolCall
 
 BOUND_MS = 1.0

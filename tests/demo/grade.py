@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.config import read
 from agent.judge.verify import apply
-from agent.recording import RecordedTask, load_task
+from agent.store.recording import RecordedTask, load_task
 from tools.base import Explained
 from tools.engine import Engine, Limits
 from tools.run_tests import describe, run_tests

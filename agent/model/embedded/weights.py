@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 import platformdirs
 
-from agent.disk import write_whole
 from agent.errors import UserError, WorldError
+from agent.store.disk import write_whole
 
 LOCAL = "local"
 MAGIC = b"GGUF"

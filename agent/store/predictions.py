@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.encoding import complete_lines
-from agent.recording import attempt_number, read_bytes
+from agent.store.encoding import complete_lines
+from agent.store.recording import attempt_number, read_bytes
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from agent.errors import UserError
-from agent.events import End, Event, Header
 from agent.records import Call, Message
+from agent.store.events import End, Event, Header
 from tools.base import Observation
 
 KINDS: dict[str, type[Any]] = {

@@ -10,12 +10,12 @@ from typing import TextIO
 from rich.console import Console
 
 from agent.config import Config
-from agent.encoding import encode
 from agent.errors import WorldError
 from agent.model.embedded.download import pull, sources
 from agent.model.embedded.server import EmbeddedServer
 from agent.model.embedded.weights import EMBEDDED, find, named, shelf
 from agent.show.transfer import transfer
+from agent.store.encoding import encode
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,18 @@ from pathlib import Path
 from shlex import join
 from typing import Any, TextIO
 
-from agent import encoding
-from agent.acted_again import Again, again
 from agent.config import Config
 from agent.errors import EXIT_DIVERGED, UserError, WorldError
 from agent.intake.address import Release, expanded, parse
 from agent.intake.dataset import named_in
 from agent.intake.repository import fetch
 from agent.intake.workplace import Workplace
-from agent.recording import Log, RecordedTask, is_task, load_task, read_info, read_task
 from agent.records import Image, Task
+from agent.replay.acted_again import Again, again
 from agent.show.figures import several
 from agent.show.visible import visible
+from agent.store import encoding
+from agent.store.recording import Log, RecordedTask, is_task, load_task, read_info, read_task
 from tools.engine import Engine, Limits
 from tools.owner import temporary_folder
 from tools.sandboxes import docker_sandboxes, local_sandboxes

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agent.mini_swe_agent import (
+from agent.formats.mini_swe_agent import (
     IGNORED,
     SUFFIXES,
     Extra,
@@ -19,8 +19,8 @@ from agent.mini_swe_agent import (
     read,
     text_of,
 )
+from agent.formats.steps import Step, Trajectory
 from agent.records import Message
-from agent.steps import Step, Trajectory
 from tools.base import Observation, ToolCall
 
 NAME = "mini-swe-agent"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent import mini_swe_agent, mini_swe_agent_steps, swe_agent
-from agent.json_file import plain_in
-from agent.steps import Environment, Step, Trajectory
+from agent.formats import mini_swe_agent, mini_swe_agent_steps, swe_agent
+from agent.formats.steps import Environment, Step, Trajectory
+from agent.store.json_file import plain_in
 
 __all__ = ["Environment", "Step", "Trajectory", "is_trajectory", "load"]
 

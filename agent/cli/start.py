@@ -19,12 +19,12 @@ from agent.errors import (
 from agent.intake.address import parse, shown
 from agent.intake.issue import TaskFile
 from agent.model.selection import open_model
-from agent.recording import read_task
 from agent.records import Result, Status
 from agent.show import verdict as verdict_view
 from agent.show.progress import progress
 from agent.solve import solve
-from agent.store import RunFolder, TaskFolder, new_run_id, versions
+from agent.store.folder import RunFolder, TaskFolder, new_run_id, versions
+from agent.store.recording import read_task
 
 EXIT_CODES: dict[Status, int] = {
     "verified": EXIT_VERIFIED,

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TextIO
 
 from agent.config import Config, user_path
-from agent.encoding import encode
 from agent.errors import EXIT_WORLD, EngineError
 from agent.model.protocol import Model
 from agent.model.selection import open_model
 from agent.records import Message, Usage
-from agent.redaction import redacted
+from agent.store.encoding import encode
+from agent.store.redaction import redacted
 from prompts import render
 from tools.base import Explained
 from tools.engine import Engine

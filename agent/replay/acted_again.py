@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import unified_diff
 
-from agent.events import End, Event, Header
 from agent.intake.workplace import Workplace
 from agent.judge.candidate import HarvestFailed, harvest
 from agent.model import scripted
@@ -18,9 +17,10 @@ from agent.planner.episode import Conversation
 from agent.planner.guided import Agenda, Guided
 from agent.planner.surroundings import survey
 from agent.planner.trial import Bench
-from agent.recording import Log, RecordedTask
 from agent.records import Call, Candidate, Message, Reproduction, Sampling
 from agent.show.visible import one_line
+from agent.store.events import End, Event, Header
+from agent.store.recording import Log, RecordedTask
 from tools.base import EpisodeOver, Observation
 from tools.sandbox import Sandbox
 from tools.varying import steady

@@ -9,7 +9,6 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from agent.clean import TAGS
 from agent.config import Config
 from agent.errors import UserError
 from agent.intake import first_run
@@ -17,6 +16,7 @@ from agent.intake.build import LOG
 from agent.intake.issue import TaskFile
 from agent.intake.recipe import TEST_COMMAND, TOOLCHAIN
 from agent.intake.workplace import open_workplace
+from agent.machine.clean import TAGS
 from agent.show.progress import progress
 from tools.container import ImageInfo
 from tools.engine import Engine

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.encoding import made
 from agent.errors import UserError
-from agent.model.wire import billed
+from agent.formats.steps import Environment
+from agent.formats.usage import billed
 from agent.records import Usage
-from agent.steps import Environment
+from agent.store.encoding import made
 
 SUFFIXES = (".traj.json", ".traj.json.gz")
 IGNORED = "ignore_errors"

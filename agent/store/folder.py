@@ -17,12 +17,12 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from agent.disk import EventLog, Lines, disk, is_temporary, write_whole
-from agent.encoding import as_bytes, complete_lines, decode, encode
 from agent.errors import UserError
-from agent.recording import Failure, RunInfo, Session, read_bytes, read_info, read_record
 from agent.records import FORMAT, Candidate, Place, Result
-from agent.redaction import redacted
+from agent.store.disk import EventLog, Lines, disk, is_temporary, write_whole
+from agent.store.encoding import as_bytes, complete_lines, decode, encode
+from agent.store.recording import Failure, RunInfo, Session, read_bytes, read_info, read_record
+from agent.store.redaction import redacted
 from tools.base import Explained
 
 LOCK, ASIDE = ".lock", ".redone"

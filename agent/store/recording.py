@@ -8,9 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent.encoding import complete_lines, decode, event_of
 from agent.errors import UserError, from_os_error
-from agent.events import End, Event, Header
 from agent.records import (
     FORMAT,
     Attempt,
@@ -26,6 +24,8 @@ from agent.records import (
     Usage,
     Verdict,
 )
+from agent.store.encoding import complete_lines, decode, event_of
+from agent.store.events import End, Event, Header
 from tools.base import Observation
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import UserError
-from agent.json_file import plain_in, text_in
+from agent.store.json_file import plain_in, text_in
 
 NAME = "predictions file"
 KEYS = "instance_id, model_name_or_path and model_patch"

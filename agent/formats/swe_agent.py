@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.encoding import made
 from agent.errors import UserError
-from agent.mini_swe_agent import Stats, text_of
+from agent.formats.mini_swe_agent import Stats, text_of
+from agent.formats.steps import Step, Trajectory
 from agent.records import Message, Role
-from agent.steps import Step, Trajectory
+from agent.store.encoding import made
 from tools.base import Observation, ToolCall
 
 NAME = "SWE-agent"

@@ -47,8 +47,8 @@ def build(
     from rich.console import Console
 
     from agent.config import environment, read
-    from agent.images import build as run
     from agent.intake.named import Options, task_named
+    from agent.machine.images import build as run
 
     flags = {
         "image": image,
@@ -71,7 +71,7 @@ def list_images(
     Example: repair-agent image list
     """
     from agent.config import environment, read
-    from agent.images import show
+    from agent.machine.images import show
 
     return show(read({}, environment(), Path.cwd()), sys.stdout, as_json=as_json)
 
@@ -86,6 +86,6 @@ def log(
     Example: repair-agent image log repair-agent/tool:0123456789abcdef
     """
     from agent.config import environment, read
-    from agent.images import tell
+    from agent.machine.images import tell
 
     return tell(tag, read({}, environment(), Path.cwd()), sys.stdout)

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from agent.encoding import as_json, complete_lines, line_of
 from agent.errors import from_os_error
-from agent.events import Event
+from agent.store.encoding import as_json, complete_lines, line_of
+from agent.store.events import Event
 
 TEMPORARY = ".tmp"
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.main import get_group
 
-from agent import cli_batch, cli_image, cli_model
+from agent.cli import image as image_commands
+from agent.cli import model as model_commands
+from agent.cli.batch import batch, evaluate
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -92,9 +94,9 @@ def solve(
     Example: repair-agent solve https://github.com/OWNER/REPO/issues/N -m gpt-5-mini
     """
     _refuse_later({"--apply": apply, "--pr": pr})
-    from agent.encoding import encode
+    from agent.cli.start import EXIT_CODES, run_solve
     from agent.intake.named import Options, task_named
-    from agent.start import EXIT_CODES, run_solve
+    from agent.store.encoding import encode
 
     flags = {
         "model": model,
@@ -190,7 +192,7 @@ def replay(
 
     Example: repair-agent replay runs/RUN/TASK/attempt-1
     """
-    from agent.replay import run
+    from agent.replay.command import run
 
     def say(text: str) -> None:
         sys.stderr.write(f"{text}\n")
@@ -209,7 +211,7 @@ def doctor(
 
     Example: repair-agent doctor -m gpt-5-mini
     """
-    from agent.doctor import run
+    from agent.machine.doctor import run
 
     return run(_config({"model": model, "base_url": base_url}), as_json=as_json, out=sys.stdout)
 
@@ -225,7 +227,7 @@ def clean(
 
     Example: repair-agent clean --images
     """
-    from agent.clean import run
+    from agent.machine.clean import run
 
     return run(_config({}), images=images, out=sys.stdout)
 
@@ -249,10 +251,10 @@ for _name, _example, _text in (
     ("select", "select *.patch --repo .", "Judge patches of any author."),
 ):
     _not_yet(_name, _example, _text)
-app.command()(cli_batch.batch)
-app.command()(cli_batch.evaluate)
-app.add_typer(cli_image.app, name="image")
-app.add_typer(cli_model.app, name="model")
+app.command()(batch)
+app.command()(evaluate)
+app.add_typer(image_commands.app, name="image")
+app.add_typer(model_commands.app, name="model")
 
 
 def _refuse_later(options: dict[str, Any]) -> int:

@@ -1,0 +1,1 @@
+"""Formats: what other agents and APIs write, read as plain records."""
