@@ -21,8 +21,8 @@ from agent.records import Place, Reproduction, Sampling
 from agent.solving import TO_BE_MADE, Solving, conversation
 from agent.store.events import End
 from agent.store.recording import read_record, read_task
-from tools.bounded import Bounded
-from tools.sandbox import Sandbox
+from tools.sandbox.bounded import Bounded
+from tools.sandbox.protocol import Sandbox
 
 SAMPLES, WARMTH = 4, 0.7
 """Tests of one prompt that a small model is asked for, and their temperature."""

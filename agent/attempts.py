@@ -14,7 +14,7 @@ from agent.solving import TO_BE_MADE, Solving, conversation
 from agent.store.events import End, Header
 from agent.store.recording import read_task
 from tools.base import EndReason, SandboxLost
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 COOLEST, WARMEST = 0.6, 1.0
 """Temperatures between which a small model's samples of one prompt differ and still make sense."""

@@ -12,9 +12,9 @@ from __future__ import annotations
 from agent.approach import decide, look_around, write_reproduction
 from agent.attempts import attempt, attempt_numbers
 from agent.config import Config
+from agent.environment.workplace import Workplace, open_workplace
 from agent.errors import UserError
 from agent.intake.issue import TaskFile
-from agent.intake.workplace import Workplace, open_workplace
 from agent.judge.candidate import merge
 from agent.judge.evidence import gather
 from agent.judge.verdict import judge

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.config import Config
-from agent.intake.workplace import Workplace
+from agent.environment.workplace import Workplace
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities, Model
 from agent.planner.context import Window

@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 from agent import config
-from agent.intake import base_image
-from agent.intake.network import BuildNetwork
+from agent.environment import base_image
+from agent.environment.network import BuildNetwork
 from agent.model.embedded.download import pull, sources
 from agent.model.embedded.weights import EMBEDDED, shelf
 from agent.show.transfer import transfer
 from tests.prepare import make_lean
 from tools.base import WorldError
-from tools.engine import Engine, owner
+from tools.sandbox.engine import Engine, owner
 
 PYTHONS = ("3.9", "3.11")
 LABELS = {"repair-agent": "test"}

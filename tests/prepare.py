@@ -14,13 +14,14 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.config import read
-from agent.intake import base_image, issue
-from agent.intake.workplace import build_network, open_workplace
+from agent.environment import base_image
+from agent.environment.workplace import build_network, open_workplace
+from agent.intake import issue
 from agent.machine.embedded import fetch
 from tests import buildx
 from tests.samples import LEAN
 from tools.base import Explained
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 PYTHONS = ("3.9", "3.11")
 TASK = Path(__file__).parent / "data" / "sympy-14774.md"

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.records import Candidate, Check, Matrix, Outcome, TestResult
-from tools.sandbox import Sandbox
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.local import LocalSandbox
+from tools.sandbox.protocol import Sandbox
 
 CALC = '''"""Sums."""
 

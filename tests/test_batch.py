@@ -19,7 +19,7 @@ from tests.batches import LOCAL, RIGHT, WRONG, batch, make_batch, make_priced, s
 from tests.samples import CALC, PYTHON_PATH, git
 from tests.stub_server import Stub, serving
 from tests.test_cli import PROGRAM, SPOILING, run
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from tests.batches import LOCAL, RIGHT, batch, make_batch, make_priced, script
 from tests.stub_server import Stub, fails, serving
 from tests.test_cli import run
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 DOCKER = LOCAL | {"REPAIR_AGENT_SANDBOX": "docker"}
 NOBODY = "http://127.0.0.1:9"

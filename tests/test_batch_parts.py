@@ -31,7 +31,7 @@ from agent.store.encoding import encode
 from agent.store.grades import Grade
 from agent.store.predictions import Prediction, predictions
 from tests import recorded
-from tools.container import ImageInfo
+from tools.sandbox.container import ImageInfo
 
 SIMULATED = 10_000
 

@@ -11,8 +11,8 @@ from agent.judge.verify import apply
 from agent.records import Candidate
 from tests.samples import PYTHON_PATH, candidate, git, make_project, sandbox_of
 from tools.base import SandboxLost
-from tools.sandbox import Sandbox
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.local import LocalSandbox
+from tools.sandbox.protocol import Sandbox
 
 
 @pytest.fixture

@@ -22,19 +22,19 @@ from agent.machine.clean import (
     remove_images,
     remove_volumes,
 )
-from tools.engine import LABEL, ContainerInfo, Engine, ImageInfo, Limits, owner
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.engine import LABEL, ContainerInfo, Engine, ImageInfo, Limits, owner
+from tools.sandbox.local import LocalSandbox
 
 LEAVE_CONTAINER = """
 import os, sys
-from tools.engine import Engine, Limits
+from tools.sandbox.engine import Engine, Limits
 Engine().create(sys.argv[1], sys.argv[2], ["/nothing"], limits=Limits())
 os._exit(9)
 """
 LEAVE_FOLDER = """
 import os, signal, sys
 from pathlib import Path
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.local import LocalSandbox
 with LocalSandbox(Path(sys.argv[1])) as sandbox:
     sandbox.write("big", b"x" * 100_000)
     print(Path(sandbox.root).parent, flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.planner.context import FILLED_TO, KEPT, Window, issue_text
@@ -102,6 +102,7 @@ def test_a_request_that_overflowed_is_smaller_the_next_time() -> None:
 
 
 @given(st.lists(st.integers(0, 20_000), max_size=12), st.integers(1500, 8000))
+@example([3288], 1500)  # too long by less than the line that says what is missing
 def test_a_view_fits_or_the_attempt_ends(sizes: list[int], tokens: int) -> None:
     messages = talk(*sizes)
     window = Window(tokens, 500)

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from agent.intake import dockerfile
-from agent.intake.build import Build
-from agent.intake.dockerfile import Recipe
-from agent.intake.environment import Host, prepare
-from agent.intake.network import BuildNetwork
+from agent.environment import dockerfile
+from agent.environment.build import Build
+from agent.environment.dockerfile import Recipe
+from agent.environment.image import Host, prepare
+from agent.environment.network import BuildNetwork
 from agent.intake.repository import Source, fetch
 from agent.records import Image
 from tests import buildx
 from tests.test_environment import PROJECT, commit, task
 from tools.base import UserError, WorldError
-from tools.engine import Engine
-from tools.sandbox_docker import DockerSandbox
+from tools.sandbox.docker import DockerSandbox
+from tools.sandbox.engine import Engine
 
 INSTALLED = """FROM {base}
 ARG GREETING=none

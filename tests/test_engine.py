@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from tools import disk_usage
 from tools.base import EngineError, NetworkError, WorldError
-from tools.builder import stop_all
-from tools.engine import Engine, Limits, owner, owner_lives
+from tools.sandbox import disk_usage
+from tools.sandbox.builder import stop_all
+from tools.sandbox.engine import Engine, Limits, owner, owner_lives
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_volumes_are_shared_by_builds_and_in_no_layer(
 
 def test_owners_are_told_apart() -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", "from tools.engine import owner; print(owner()); input()"],
+        [sys.executable, "-c", "from tools.sandbox.engine import owner; print(owner()); input()"],
         cwd=Path(__file__).parent.parent,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

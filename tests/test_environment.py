@@ -12,15 +12,15 @@ from time import monotonic
 import certifi
 import pytest
 
-from agent.intake.build import packed_folder
-from agent.intake.environment import Instance, local, prepare
-from agent.intake.network import BuildNetwork
+from agent.environment.build import packed_folder
+from agent.environment.image import Instance, local, prepare
+from agent.environment.network import BuildNetwork
 from agent.intake.repository import Source, fetch
 from agent.records import Image, Task
 from tools.base import UserError, WorldError
-from tools.engine import Engine, owner
 from tools.run_tests import Canaries, run_tests, run_written
-from tools.sandbox_docker import DockerSandbox
+from tools.sandbox.docker import DockerSandbox
+from tools.sandbox.engine import Engine, owner
 
 PYTHON = "3.9"  # one base image for all of these tests
 MARK = "marker-of-this-machine.example"
@@ -215,7 +215,7 @@ def test_a_build_that_hangs_is_stopped_in_time(
     setup = f"import time\ntime.sleep(600)\n{PROJECT['setup.py']}"
     commit(tmp_path / "slow", "one", {**PROJECT, "setup.py": setup})
     source = fetch(str(tmp_path / "slow"), None, tmp_path / "one")
-    monkeypatch.setattr("agent.intake.build.SECONDS", 12.0)
+    monkeypatch.setattr("agent.environment.build.SECONDS", 12.0)
     before = {tag for one in engine.images() for tag in one.tags}
     started = monotonic()
     with pytest.raises(WorldError, match="was stopped") as caught:

@@ -290,9 +290,11 @@ def test_repositories_inside_an_archive_do_not_hide_files(tmp_path: Path) -> Non
 
 
 INTERRUPTED = """
+import signal
 import sys
 from pathlib import Path
 from tools.snapshot import snapshot
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is born without it
 try:
     snapshot(sys.argv[1], None, Path(sys.argv[2]))
 except KeyboardInterrupt:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.intake.build import VENV
-from agent.intake.graded import TOX, graded
-from agent.intake.project import Project
-from agent.intake.python_version import Declared
+from agent.environment.build import VENV
+from agent.environment.graded import TOX, graded
+from agent.environment.project import Project
+from agent.environment.python_version import Declared
 
 PLAIN = Project(Declared(), "setup.py", (), (), (), "python -m pytest")
 EARLY, LATE = datetime(2019, 5, 1, tzinfo=UTC), datetime(2021, 5, 1, tzinfo=UTC)

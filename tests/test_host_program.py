@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from agent.intake import host_program
+from agent.environment import host_program
 
 
 def is_gone(process: int) -> bool:

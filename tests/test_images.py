@@ -10,7 +10,7 @@ import pytest
 
 from tests.samples import ISSUE, commit, git, make_project
 from tests.test_cli import run
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 BROKEN = "wanted = dict(python_requires='==3.9.*')\nraise SystemExit('this cannot be installed')\n"
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.intake.install import dependencies, in_place
-from agent.intake.moment import Moment
-from agent.intake.project import Project
-from agent.intake.python_version import Declared
+from agent.environment.install import dependencies, in_place
+from agent.environment.moment import Moment
+from agent.environment.project import Project
+from agent.environment.python_version import Declared
 
 MOMENT = Moment(datetime(2019, 11, 1, tzinfo=UTC))
 PROJECT = Project(Declared(), "pyproject.toml", (), (), (), None)

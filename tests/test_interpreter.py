@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.intake import base_image, interpreter
-from agent.intake.network import BuildNetwork
+from agent.environment import base_image, interpreter
+from agent.environment.network import BuildNetwork
 from tools.base import NetworkError
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 OWN = ".".join(map(str, sys.version_info[:2]))
 

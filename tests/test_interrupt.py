@@ -14,8 +14,8 @@ import pytest
 from agent.store.recording import read_task
 from tests.samples import ISSUE, PYTHON_PATH, make_project
 from tests.test_cli import PROGRAM
-from tools.engine import Engine
 from tools.owner import PREFIX
+from tools.sandbox.engine import Engine
 
 MARK = "/tmp/begun"
 

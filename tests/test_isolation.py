@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tools.base import EngineError, SandboxLost
-from tools.engine import Engine, Limits
-from tools.sandbox_docker import DockerSandbox
+from tools.sandbox.docker import DockerSandbox
+from tools.sandbox.engine import Engine, Limits
 
 SMALL = Limits(memory=256 << 20, processes=128)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.intake.languages import check_is_python
-from agent.intake.project import examine
+from agent.environment.languages import check_is_python
+from agent.environment.project import examine
 from tools.base import UserError
 
 

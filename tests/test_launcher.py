@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools import launcher
 from tools.base import SandboxLost
-from tools.launcher import Launcher
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox import launcher
+from tools.sandbox.launcher import Launcher
+from tools.sandbox.local import LocalSandbox
 
 NAMES = st.text(
     st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=40

@@ -16,7 +16,7 @@ from agent.planner.free import toolbox
 from agent.records import Message
 from tests.samples import PYTHON_PATH
 from tests.test_solve import Bench
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.local import LocalSandbox
 
 STEPS = 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.output import Clipped, join
+from tools.sandbox.output import Clipped, join
 
 
 @given(st.lists(st.binary(max_size=60)), st.integers(min_value=1, max_value=50))

@@ -12,8 +12,8 @@ from agent.planner.probes import probes
 from agent.planner.sources import read_sources
 from tests.samples import PYTEST, PYTHON_PATH, git, make_project
 from tools.run_tests import run_tests
-from tools.sandbox import Sandbox
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.local import LocalSandbox
+from tools.sandbox.protocol import Sandbox
 
 EXTRA = """from calc import mean
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.intake.project import examine
+from agent.environment.project import examine
 
 SCRIPT = "from setuptools import setup\n"
 

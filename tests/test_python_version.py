@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.intake.python_version import RELEASED, Declared, candidates, cutoff, declared
+from agent.environment.python_version import RELEASED, Declared, candidates, cutoff, declared
 from tools.base import UserError
 
 

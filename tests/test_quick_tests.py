@@ -11,7 +11,7 @@ from tests.samples import CALC, PYTEST, commit, make_project, sandbox_of
 from tools.edit import Arguments, Edit
 from tools.junit import CaseReport
 from tools.quick_tests import MOST_LINES, QuickTests, told
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agent.intake import registry
+from agent.environment import registry
 from tools.base import NetworkError
-from tools.container import ImageInfo
+from tools.sandbox.container import ImageInfo
 
 FOUND = ImageInfo(("tool:1",), "sha256:0", 1)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.config import read as read_config
+from agent.environment.workplace import Workplace, open_workplace
 from agent.intake import issue
-from agent.intake.workplace import Workplace, open_workplace
 from agent.judge.candidate import harvest
 from agent.judge.evidence import gather
 from agent.judge.verdict import judge

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agent.intake.moment import Moment
-from agent.intake.project import Project
-from agent.intake.python_version import Declared
-from agent.intake.resolve import Way, gone, ways
+from agent.environment.moment import Moment
+from agent.environment.project import Project
+from agent.environment.python_version import Declared
+from agent.environment.resolve import Way, gone, ways
 
 MOMENT = Moment(datetime(2019, 11, 1, tzinfo=UTC))
 SAID = """error: No solution found when resolving dependencies

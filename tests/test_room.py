@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.intake.room import prune
+from agent.environment.room import prune
 from tools.base import EngineError
-from tools.container import ImageInfo
+from tools.sandbox.container import ImageInfo
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from tests.samples import CALC, PYTEST, make_project, sandbox_of
 from tools.junit import parse_junit
 from tools.run_tests import Canaries, is_pytest, run_for, run_tests
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 FORGERIES = {
     "atexit": "import atexit, os\natexit.register(os._exit, 0)\n",

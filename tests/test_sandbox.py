@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from tools.base import SandboxLost
-from tools.engine import Engine
 from tools.owner import PREFIX
-from tools.sandbox import Completed, Sandbox
-from tools.sandbox_docker import DockerSandbox
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.docker import DockerSandbox
+from tools.sandbox.engine import Engine
+from tools.sandbox.local import LocalSandbox
+from tools.sandbox.protocol import Completed, Sandbox
 
 KINDS = ("local", "docker", "exec")
 IMAGES = {"docker": "python_image", "exec": "bare_image"}
@@ -472,9 +472,9 @@ def test_a_sandbox_that_ended_says_so(fresh: Open) -> None:
 
 CHILD = """
 import pathlib, signal, sys
-from tools.engine import Engine
-from tools.sandbox_docker import DockerSandbox
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.engine import Engine
+from tools.sandbox.docker import DockerSandbox
+from tools.sandbox.local import LocalSandbox
 
 def stop(number, frame):
     raise SystemExit(128 + number)

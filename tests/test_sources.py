@@ -6,7 +6,7 @@ import pytest
 
 from agent.planner.sources import LARGEST_FILE, is_source, read_sources, source_text
 from tests.samples import CALC, commit, git, make_project, sandbox_of
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.local import LocalSandbox
 
 
 def test_the_tracked_source_files_come_in_order(tmp_path: Path) -> None:

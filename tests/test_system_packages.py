@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.intake.environment import prepare
-from agent.intake.network import BuildNetwork
+from agent.environment.image import prepare
+from agent.environment.network import BuildNetwork
+from agent.environment.system_packages import missing
 from agent.intake.repository import fetch
-from agent.intake.system_packages import missing
 from tests.test_environment import PROJECT, PYTHON, commit, task
-from tools.engine import Engine
-from tools.sandbox_docker import DockerSandbox
+from tools.sandbox.docker import DockerSandbox
+from tools.sandbox.engine import Engine
 
 
 @pytest.mark.parametrize(

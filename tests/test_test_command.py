@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.intake.test_command import COLLECTED, detect, python_files
+from agent.environment.test_command import COLLECTED, detect, python_files
 
 CASE = "import unittest\n\nclass Sums(unittest.TestCase):\n    def test_one(self): pass\n"
 FUNCTION = "def test_one(): pass\n"

@@ -15,7 +15,7 @@ from agent.model.wire import Ask
 from agent.planner.free import toolbox
 from agent.records import Message, Sampling
 from tests.samples import PYTHON_PATH
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.local import LocalSandbox
 
 EDIT = """I mend it.
 ```json

@@ -7,10 +7,10 @@ import pytest
 
 from agent.planner.free import toolbox
 from tests.samples import PYTEST, make_project, sandbox_of
-from tools import bounded
 from tools.base import EpisodeOver, Observation, ToolCall
-from tools.bounded import Bounded
-from tools.sandbox import Sandbox
+from tools.sandbox import bounded
+from tools.sandbox.bounded import Bounded
+from tools.sandbox.protocol import Sandbox
 from tools.toolbox import Toolbox
 
 

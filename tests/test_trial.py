@@ -9,8 +9,8 @@ import pytest
 
 from agent.planner.trial import Bench, failures
 from tests.samples import CALC, PYTEST, PYTHON_PATH, REPRODUCTION, make_project
-from tools.sandbox import Sandbox
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.local import LocalSandbox
+from tools.sandbox.protocol import Sandbox
 
 CHECKS = {"tests/test_issue.py": REPRODUCTION}
 RIGHT = CALC.replace("len(values)\n", "len(values) if values else 0.0\n")

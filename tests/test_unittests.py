@@ -10,7 +10,7 @@ import pytest
 from tests.samples import commit, make_project, sandbox_of
 from tools.junit import CaseReport
 from tools.run_tests import Canaries, is_structured, run_tests, run_written
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 from tools.unittests import UnittestCommand, parsed
 
 UNITTEST = "python3 -m unittest"

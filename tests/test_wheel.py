@@ -90,7 +90,7 @@ def test_it_is_not_taken_in_by_packages_of_the_same_names(program: Path, tmp_pat
 def test_its_sandbox_works_as_installed(program: Path, tmp_path: Path) -> None:
     """The program that runs inside is read from the installed package."""
     script = (
-        "from pathlib import Path; from tools.sandbox_local import LocalSandbox\n"
+        "from pathlib import Path; from tools.sandbox.local import LocalSandbox\n"
         "with LocalSandbox(Path('.')) as sandbox: print(sandbox.run('echo works').output)"
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from tools.sandbox import COMMAND_SECONDS, Completed, Sandbox
+from tools.sandbox.protocol import COMMAND_SECONDS, Completed, Sandbox
 
 
 @dataclass(frozen=True)

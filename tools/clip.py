@@ -4,6 +4,8 @@ from __future__ import annotations
 
 LIMIT = 10_000
 """Characters of one observation."""
+SAID = 60
+"""Characters at most of the line that says what is missing."""
 
 
 def clip(text: str, limit: int = LIMIT) -> str:

@@ -12,7 +12,7 @@ from tools.base import ToolError
 from tools.problems import new_problems
 from tools.quick_tests import QuickTests
 from tools.read import missing
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 
 @dataclass(frozen=True, kw_only=True)

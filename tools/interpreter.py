@@ -6,7 +6,7 @@ import json
 from shlex import quote
 from typing import Any
 
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 
 def ask(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Sequence
 from shlex import quote
 
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 TEST_FOLDERS = ("tests", "test", "testing")
 _COLLECTED = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|tests)\.py$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 from tools.interpreter import ask
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 
 def new_problems(sandbox: Sandbox, path: str, before: str | None, after: str) -> list[str] | None:

@@ -10,7 +10,7 @@ from tools.clip import clip_lines
 from tools.junit import CaseReport
 from tools.nearby_tests import find_nearby, is_collected
 from tools.run_tests import is_structured, run_tests
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 SECONDS = 20.0
 """For all tests after one edit; files that have taken longer are left out."""

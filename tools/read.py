@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from tools.base import ToolError
 from tools.clip import clip_lines
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 MOST_LINES = 400
 LONGEST_LINE = 500

@@ -20,7 +20,7 @@ from tools.base import ToolError
 from tools.bash import ending
 from tools.clip import clip, clip_lines
 from tools.junit import CaseReport, Result, parse_junit
-from tools.sandbox import Completed, Sandbox
+from tools.sandbox.protocol import Completed, Sandbox
 
 TEST_SECONDS = 300.0
 GRACE = 20

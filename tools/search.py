@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from tools.base import ToolError
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 MOST_MATCHES = 60
 LONGEST_LINE = 250

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.errors import Interrupted
 from agent.records import Usage
 from agent.show.progress import Watch
-from tools.builder import stop_all
+from tools.sandbox.builder import stop_all
 
 
 class Halt:

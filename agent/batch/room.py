@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Self
 
 from agent.config import Config
+from agent.environment.room import BASES, GIGABYTE, prune
 from agent.errors import EngineError, WorldError
-from agent.intake.room import BASES, GIGABYTE, prune
 from agent.records import Image
 from agent.store.recording import read_record
-from tools.container import ImageInfo
-from tools.engine import Engine
+from tools.sandbox.container import ImageInfo
+from tools.sandbox.engine import Engine
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,18 @@ from time import monotonic
 from typing import Any
 
 from agent.config import Config
+from agent.environment.workplace import open_workplace
 from agent.errors import UserError, WorldError
 from agent.grading import harness
 from agent.intake import dataset
 from agent.intake.issue import TaskFile
-from agent.intake.workplace import open_workplace
 from agent.records import Image
 from agent.store.disk import write_whole
 from agent.store.encoding import encode
 from agent.store.grades import Environment, Grade, Grades
 from agent.store.predictions import Prediction, predictions
 from agent.store.recording import read_record
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 FILE = "grades.json"
 

@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from agent.environment import host_program
 from agent.errors import UserError, WorldError
-from agent.intake import host_program
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 SECONDS = 1800
 """How long the harness lets one instance's tests run, unless told otherwise."""

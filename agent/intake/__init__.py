@@ -1,1 +1,1 @@
-"""Intake: from the user's words to a Task and an Image."""
+"""Intake: from the user's words to an issue, and to the code that it is about."""

@@ -27,7 +27,7 @@ from agent.judge.staging import (
 )
 from agent.records import Candidate, Dropped
 from tools.nearby_tests import is_collected, is_test
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 __all__ = ["HarvestFailed", "canonical_key", "harvest", "merge", "sort_out"]
 

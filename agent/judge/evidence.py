@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from agent.records import Candidate, Origin, Reproduction
 from tools.nearby_tests import find_nearby, tracked_files
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MOST_FILES = 8

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from shlex import quote
 
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 SECONDS = 300.0
 REPOSITORY, LINK, NOTHING = "160000", "120000", "000000"

@@ -16,8 +16,8 @@ from tools.base import SandboxLost
 from tools.clip import clip
 from tools.junit import CaseReport
 from tools.run_tests import Canaries, run_tests
-from tools.sandbox import Sandbox
-from tools.sandboxes import Sandboxes
+from tools.sandbox.protocol import Sandbox
+from tools.sandbox.sandboxes import Sandboxes
 
 BASE = "base"
 BASE_SECONDS = 300.0

@@ -12,8 +12,8 @@ from typing import TextIO
 
 from agent.config import Config
 from agent.errors import EngineError
-from tools.engine import ContainerInfo, Engine, ImageInfo, owner_lives
 from tools.owner import OWNER_FILE, PREFIX
+from tools.sandbox.engine import ContainerInfo, Engine, ImageInfo, owner_lives
 
 TAGS = "repair-agent/"
 

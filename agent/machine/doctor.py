@@ -22,7 +22,7 @@ from agent.store.encoding import encode
 from agent.store.redaction import redacted
 from prompts import render
 from tools.base import Explained
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 OLDEST_PYTHON = (3, 11)
 ENOUGH_BYTES = 10 * 10**9

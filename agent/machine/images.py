@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.config import Config
+from agent.environment import first_run
+from agent.environment.build import LOG
+from agent.environment.recipe import TEST_COMMAND, TOOLCHAIN
+from agent.environment.workplace import open_workplace
 from agent.errors import UserError
-from agent.intake import first_run
-from agent.intake.build import LOG
 from agent.intake.issue import TaskFile
-from agent.intake.recipe import TEST_COMMAND, TOOLCHAIN
-from agent.intake.workplace import open_workplace
 from agent.machine.clean import TAGS
 from agent.show.progress import progress
-from tools.container import ImageInfo
-from tools.engine import Engine
+from tools.sandbox.container import ImageInfo
+from tools.sandbox.engine import Engine
 
 PARTS = ("base", "layer")
 """What images are made on: not environments of a repository."""

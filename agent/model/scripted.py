@@ -26,7 +26,7 @@ from agent.model.protocol import Capabilities, Replies
 from agent.records import Call, Message, Sampling, Usage
 from agent.store.recording import RecordedTask, load_task
 from tools.base import EpisodeOver, ToolCall, UserError
-from tools.sandbox import COMMAND_SECONDS
+from tools.sandbox.protocol import COMMAND_SECONDS
 
 FORM = 'a JSON object such as {"attempt-1": [{"tool_calls": [{"name": "bash", "arguments": {}}]}]}'
 REPLAYED = mini_swe_agent_steps.NAME

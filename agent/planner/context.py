@@ -14,7 +14,7 @@ from agent.model.wire import arguments
 from agent.records import Message
 from prompts import render
 from tools.base import EpisodeOver
-from tools.clip import clip
+from tools.clip import SAID, clip
 
 FILLED_TO = 0.6
 """Share of the room that is still used after observations were left out."""
@@ -133,7 +133,7 @@ def fitted(
         if now > room and worth_leaving_out(message, found):
             text = shortened(message, found).content
             over = int((now - room) * CHARACTERS_PER_TOKEN)
-            found[message.id] = clip(text, max(200, len(text) - 2 * over))
+            found[message.id] = clip(text, max(200, len(text) - 2 * over - SAID))
             now = tokens(found)
     if now > room:
         raise EpisodeOver("context", f"{now:,} tokens do not fit into the {room:,} there are")

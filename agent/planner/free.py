@@ -24,7 +24,7 @@ from tools.plan import Plan
 from tools.quick_tests import QuickTests
 from tools.read import Read
 from tools.run_tests import RunTests
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 from tools.search import Search
 from tools.submit import Submit
 from tools.toolbox import Toolbox

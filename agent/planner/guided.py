@@ -25,7 +25,7 @@ from agent.store.events import End, Event
 from prompts import render
 from tools.base import EpisodeOver, Observation
 from tools.problems import new_problems
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 NAME = "guided"
 PROBLEMS = "problems"

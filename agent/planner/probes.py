@@ -17,7 +17,7 @@ from tools.interpreter import ask
 from tools.junit import CaseReport
 from tools.nearby_tests import tracked_files
 from tools.run_tests import is_structured, run_written
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 WANTS_ERROR = re.compile(
     r"\b(?:should|must|expect(?:ed|s)?|ought)\b[^.\n]{0,60}\b(?:rais|throw|error|exception|reject"

@@ -17,7 +17,7 @@ from prompts import render
 from tools.base import EpisodeOver
 from tools.nearby_tests import is_collected, tracked_files
 from tools.run_tests import describe, run_written
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 CONVERSATION = "reproduce"
 NAME = "test_reported_issue.py"

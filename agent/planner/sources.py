@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from shlex import quote
 
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 SUFFIXES = frozenset(
     {".py", ".pyi", ".pyw", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".m"}

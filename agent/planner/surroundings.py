@@ -8,7 +8,7 @@ from agent.planner.index import Index
 from agent.planner.ranking import Ranking, rank
 from agent.planner.repository_map import DEFINITIONS
 from agent.planner.sources import read_sources
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tools.clip import clip
 from tools.junit import CaseReport
 from tools.nearby_tests import find_nearby
 from tools.run_tests import describe, is_structured, run_tests, run_written
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 
 CHECK_SECONDS, NEAR_SECONDS = 120.0, 30.0
 """For the issue checks and for the tests near a change."""

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import unified_diff
 
-from agent.intake.workplace import Workplace
+from agent.environment.workplace import Workplace
 from agent.judge.candidate import HarvestFailed, harvest
 from agent.model import scripted
 from agent.model.budget import Budget, Limits
@@ -22,7 +22,7 @@ from agent.show.visible import one_line
 from agent.store.events import End, Event, Header
 from agent.store.recording import Log, RecordedTask
 from tools.base import EpisodeOver, Observation
-from tools.sandbox import Sandbox
+from tools.sandbox.protocol import Sandbox
 from tools.varying import steady
 
 ENDED, NOTHING = "[the attempt ended]", "[nothing was done]"

@@ -10,20 +10,20 @@ from shlex import join
 from typing import Any, TextIO
 
 from agent.config import Config
+from agent.environment.workplace import Workplace
 from agent.errors import EXIT_DIVERGED, UserError, WorldError
 from agent.intake.address import Release, expanded, parse
 from agent.intake.dataset import named_in
 from agent.intake.repository import fetch
-from agent.intake.workplace import Workplace
 from agent.records import Image, Task
 from agent.replay.acted_again import Again, again
 from agent.show.figures import several
 from agent.show.visible import visible
 from agent.store import encoding
 from agent.store.recording import Log, RecordedTask, is_task, load_task, read_info, read_task
-from tools.engine import Engine, Limits
 from tools.owner import temporary_folder
-from tools.sandboxes import docker_sandboxes, local_sandboxes
+from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.sandboxes import docker_sandboxes, local_sandboxes
 
 _ATTEMPT = re.compile(r"attempt-([1-9]\d*)(\.jsonl)?")
 FORM = "name one as RUN/TASK/attempt-1"

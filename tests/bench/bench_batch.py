@@ -32,9 +32,9 @@ from agent.show.tally import Ended, Tally
 from agent.store.folder import RunFolder, versions
 from tests.batches import RIGHT, make_batch, script
 from tests.samples import CALC
-from tools.engine import Engine
-from tools.launcher import Launcher
-from tools.sandbox_docker import DockerSandbox
+from tools.sandbox.docker import DockerSandbox
+from tools.sandbox.engine import Engine
+from tools.sandbox.launcher import Launcher
 
 INSTANCES, EARLY = 10, 5
 SPARSE = 5

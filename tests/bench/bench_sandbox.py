@@ -16,10 +16,10 @@ from pathlib import Path
 from statistics import median
 
 from agent import config
-from agent.intake import base_image
-from agent.intake.network import BuildNetwork
-from tools.engine import Engine
-from tools.sandbox_docker import DockerSandbox
+from agent.environment import base_image
+from agent.environment.network import BuildNetwork
+from tools.sandbox.docker import DockerSandbox
+from tools.sandbox.engine import Engine
 
 COMMANDS, OPENINGS = 150, 9
 LEAST_RATIO, MOST_SECONDS = 10.0, 1.0

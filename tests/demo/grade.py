@@ -13,9 +13,9 @@ from agent.config import read
 from agent.judge.verify import apply
 from agent.store.recording import RecordedTask, load_task
 from tools.base import Explained
-from tools.engine import Engine, Limits
 from tools.run_tests import describe, run_tests
-from tools.sandboxes import docker_sandboxes
+from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.sandboxes import docker_sandboxes
 
 HIDDEN = Path(__file__).with_name("test_hidden.py")
 

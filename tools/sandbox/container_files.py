@@ -9,7 +9,7 @@ import posixpath
 import tarfile
 from collections.abc import Iterator
 
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 READ_LIMIT = 256 << 20
 LINKS = 40

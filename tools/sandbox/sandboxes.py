@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools.base import SandboxLost
-from tools.engine import Engine, Limits
-from tools.sandbox import Sandbox
-from tools.sandbox_docker import DockerSandbox
-from tools.sandbox_local import LocalSandbox
+from tools.sandbox.docker import DockerSandbox
+from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.local import LocalSandbox
+from tools.sandbox.protocol import Sandbox
 
 Killable = DockerSandbox | LocalSandbox
 

@@ -11,13 +11,13 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Protocol, Self
 
-from tools.attached import Execution
 from tools.base import EngineError
-from tools.container import ImageInfo
+from tools.sandbox.attached import Execution
+from tools.sandbox.container import ImageInfo
 
 
 class Engine(Protocol):
-    """What a builder asks of the engine; see tools.engine."""
+    """What a builder asks of the engine; see tools.sandbox.engine."""
 
     def create_build(self, image: str, name: str, volumes: Mapping[str, str]) -> None: ...
 

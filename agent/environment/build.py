@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 
 import uv
 
-from agent.intake import system_packages
-from agent.intake.network import CA_FILE, CACHE, TOOLS, BuildNetwork
+from agent.environment import system_packages
+from agent.environment.network import CA_FILE, CACHE, TOOLS, BuildNetwork
 from tools.base import EngineError, NetworkError, UserError, WorldError
-from tools.engine import Builder, Engine
 from tools.git_url import redacted
+from tools.sandbox.engine import Builder, Engine
 
 LOG, LOG_CHARACTERS = "repair-agent.log", 30_000
 """The label of an image that holds its log, and how much of it."""

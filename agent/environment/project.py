@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.intake import python_version, test_command
-from agent.intake.python_version import Declared
+from agent.environment import python_version, test_command
+from agent.environment.python_version import Declared
 
 BUILD_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 TESTED_BY = ("tox.ini", "noxfile.py", ".travis.yml", ".gitlab-ci.yml", "azure-pipelines.yml")

@@ -15,12 +15,12 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import HostConfig, LogConfig, Mount, Ulimit
 
-from tools import disk_usage
-from tools.attached import Attached, Execution
 from tools.base import EngineError, NetworkError
-from tools.builder import Builder
-from tools.container import LABEL, OWNER_LABEL, ContainerInfo, ImageInfo, Limits
 from tools.owner import owner, owner_lives
+from tools.sandbox import disk_usage
+from tools.sandbox.attached import Attached, Execution
+from tools.sandbox.builder import Builder
+from tools.sandbox.container import LABEL, OWNER_LABEL, ContainerInfo, ImageInfo, Limits
 
 __all__ = [
     "LABEL",

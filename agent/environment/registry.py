@@ -7,7 +7,7 @@ from threading import Semaphore
 from time import monotonic, sleep
 
 from tools.base import NetworkError
-from tools.engine import Engine, ImageInfo
+from tools.sandbox.engine import Engine, ImageInfo
 
 ABSENT = (
     "not found", "manifest unknown", "does not exist", "no such image", "denied",

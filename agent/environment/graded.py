@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent.intake.build import VENV
-from agent.intake.project import Project
+from agent.environment.build import VENV
+from agent.environment.project import Project
 
 TOX = ("tox", "tox-current-env")
 """Where a project is tested by tox, scripts run it in the environment that is there."""

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tools import launcher
-from tools.launcher import Launcher
 from tools.owner import make_folder
-from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+from tools.sandbox import launcher
+from tools.sandbox.launcher import Launcher
+from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 
 LONGEST_WAIT = 1e6
 

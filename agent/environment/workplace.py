@@ -9,16 +9,17 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.config import Config
+from agent.environment import room
+from agent.environment.image import Host, Instance, local, prepare
+from agent.environment.network import BuildNetwork
 from agent.errors import UserError
-from agent.intake import address, environment, room
-from agent.intake.environment import Host, Instance
+from agent.intake import address
 from agent.intake.issue import TaskFile
-from agent.intake.network import BuildNetwork
 from agent.intake.repository import Source, fetch
 from agent.records import Comment, Image, Task
-from tools.engine import Engine, Limits
 from tools.owner import temporary_folder
-from tools.sandboxes import Sandboxes, docker_sandboxes, local_sandboxes
+from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.sandboxes import Sandboxes, docker_sandboxes, local_sandboxes
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,10 @@ def open_workplace(
         for note in (*source.notes, *task.notes):
             say(note)
         if engine is None:
-            image = environment.local(source, task, say, path=config.path)
+            image = local(source, task, say, path=config.path)
             yield Workplace(task, image, local_sandboxes(source.folder, config.path))
             return
-        image = environment.prepare(
+        image = prepare(
             task,
             source,
             engine=engine,

@@ -11,8 +11,8 @@ from threading import Lock, get_ident
 from typing import Any, Protocol
 
 from tools.base import SandboxLost
-from tools.output import join
-from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+from tools.sandbox.output import join
+from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 
 GRACE_SECONDS = 30.0
 """How much longer than its timeout a command may stay unanswered before the sandbox is lost."""

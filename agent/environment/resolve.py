@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from agent.intake.build import VENV, Build
-from agent.intake.moment import Moment, stamp
-from agent.intake.project import Project
-from tools.engine import Builder
+from agent.environment.build import VENV, Build
+from agent.environment.moment import Moment, stamp
+from agent.environment.project import Project
+from tools.sandbox.engine import Builder
 
 LOCK = "/tmp/lock.txt"
 RUNNER = "pytest"

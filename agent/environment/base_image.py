@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from agent.intake import host_program, interpreter, registry
-from agent.intake.interpreter import Interpreter
-from agent.intake.network import BuildNetwork
+from agent.environment import host_program, interpreter, registry
+from agent.environment.interpreter import Interpreter
+from agent.environment.network import BuildNetwork
 from tools.base import NetworkError, WorldError
-from tools.engine import Engine
 from tools.owner import temporary_folder
+from tools.sandbox.engine import Engine
 
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 """The Debian releases that ship these interpreters."""

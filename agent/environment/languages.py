@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.intake.project import Project
+from agent.environment.project import Project
 from tools.base import UserError
 
 

@@ -9,17 +9,17 @@ import hashlib
 import json
 import re
 
-from agent.intake import install
-from agent.intake.base_image import Base
-from agent.intake.build import LOG, SYSTEM_PATH, VENV, Build, clipped, packed_folder
-from agent.intake.graded import Graded
-from agent.intake.install import TESTBED
-from agent.intake.moment import Moment
-from agent.intake.project import Project
+from agent.environment import install
+from agent.environment.base_image import Base
+from agent.environment.build import LOG, SYSTEM_PATH, VENV, Build, clipped, packed_folder
+from agent.environment.graded import Graded
+from agent.environment.install import TESTBED
+from agent.environment.moment import Moment
+from agent.environment.project import Project
+from agent.environment.resolve import Wants, resolve
+from agent.environment.test_command import PYTEST
 from agent.intake.repository import Source
-from agent.intake.resolve import Wants, resolve
-from agent.intake.test_command import PYTEST
-from tools.engine import Builder, Engine
+from tools.sandbox.engine import Builder, Engine
 
 VERSION = 3
 """Raised when the steps change, so that images of an older recipe are not taken for new ones."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from agent.errors import UserError
 from agent.store.encoding import decode, encode
-from tools.engine import Engine, ImageInfo
 from tools.junit import CaseReport, Result
 from tools.run_tests import is_structured, run_for
-from tools.sandboxes import Sandboxes
+from tools.sandbox.engine import Engine, ImageInfo
+from tools.sandbox.sandboxes import Sandboxes
 
 LABEL = "repair-agent.first-run"
 SECONDS = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed, Sandbox
+from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed, Sandbox
 
 LEAST_SECONDS = 10.0
 """What a command gets when no time is left: looking at what was done is cheap."""

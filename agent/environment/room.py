@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tools.base import EngineError
-from tools.container import ImageInfo
+from tools.sandbox.container import ImageInfo
 
 TAGS, BASES = "repair-agent/", "repair-agent/base:"
 GIGABYTE = 1e9
 
 
 class Store(Protocol):
-    """What is asked of the engine; see tools.engine."""
+    """What is asked of the engine; see tools.sandbox.engine."""
 
     def images(self) -> list[ImageInfo]: ...
 

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
 
-from tools import launcher
 from tools.base import EngineError, SandboxLost
-from tools.container import Limits
-from tools.engine import Engine
-from tools.launcher import Launcher
-from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
-from tools.sandbox_exec import ExecSession
+from tools.sandbox import launcher
+from tools.sandbox.by_exec import ExecSession
+from tools.sandbox.container import Limits
+from tools.sandbox.engine import Engine
+from tools.sandbox.launcher import Launcher
+from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 
 HELLO_SECONDS = 60.0
 TESTBED = "/testbed"

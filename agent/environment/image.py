@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-from agent.intake import (
+from agent.environment import (
     base_image,
     given,
     languages,
@@ -22,18 +22,18 @@ from agent.intake import (
     system_packages,
     test_command,
 )
-from agent.intake.base_image import Base
-from agent.intake.build import LOG, Build, InstallFailed, PackagesMissing
-from agent.intake.dockerfile import image as from_dockerfile
-from agent.intake.given import Given
-from agent.intake.graded import Graded, graded
-from agent.intake.moment import Moment
-from agent.intake.network import BuildNetwork
-from agent.intake.project import Project
+from agent.environment.base_image import Base
+from agent.environment.build import LOG, Build, InstallFailed, PackagesMissing
+from agent.environment.dockerfile import image as from_dockerfile
+from agent.environment.given import Given
+from agent.environment.graded import Graded, graded
+from agent.environment.moment import Moment
+from agent.environment.network import BuildNetwork
+from agent.environment.project import Project
 from agent.intake.repository import Source
 from agent.records import Image, Task
 from tools.base import NetworkError, UserError, WorldError
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 __all__ = ["BuildNetwork", "local", "prepare"]
 

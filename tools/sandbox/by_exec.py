@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Self, TypeVar
 
-from tools.attached import Attached, Execution
 from tools.base import EngineError, SandboxLost
-from tools.container import Limits
-from tools.container_files import archive_of, read_file
-from tools.engine import Engine
-from tools.output import Clipped
-from tools.sandbox import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+from tools.sandbox.attached import Attached, Execution
+from tools.sandbox.container import Limits
+from tools.sandbox.container_files import archive_of, read_file
+from tools.sandbox.engine import Engine
+from tools.sandbox.output import Clipped
+from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed
 
 # PID 1, which signals from inside cannot end, and which ends with our connection. It obeys one
 # order a line and answers with the number of processes killed for memory so far. Nothing but

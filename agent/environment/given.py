@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from agent.intake import install, registry, test_command
-from agent.intake.build import LOG, SYSTEM_PATH, Build, clipped, packed_folder
-from agent.intake.install import TESTBED
+from agent.environment import install, registry, test_command
+from agent.environment.build import LOG, SYSTEM_PATH, Build, clipped, packed_folder
+from agent.environment.install import TESTBED
 from agent.intake.repository import Source
 from tools.base import NetworkError, UserError
-from tools.engine import Engine, ImageInfo
+from tools.sandbox.engine import Engine, ImageInfo
 
 CONDA = "/opt/miniconda3/envs/testbed"
 """SWE-bench's own images hold their environment here, which interactive shells alone activate."""

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.intake import host_program
-from agent.intake.build import HINT, LINES, SECONDS, SHOWN_LINES, Build
-from agent.intake.network import BuildNetwork
+from agent.environment import host_program
+from agent.environment.build import HINT, LINES, SECONDS, SHOWN_LINES, Build
+from agent.environment.network import BuildNetwork
 from agent.intake.repository import Source
 from tools.base import UserError, WorldError
-from tools.engine import Engine
+from tools.sandbox.engine import Engine
 
 LABEL = "repair-agent=image"
 INSTALL = "install it (Debian and Ubuntu: docker-buildx), or give an image with --image"

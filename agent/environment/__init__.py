@@ -1,0 +1,1 @@
+"""Environments: an image in which a repository runs as of a date, and sandboxes of it."""

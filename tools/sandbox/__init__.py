@@ -1,0 +1,1 @@
+"""Sandboxes: where untrusted code runs, by one protocol; the engine behind them."""
