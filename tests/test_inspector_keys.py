@@ -12,6 +12,7 @@ import pytest
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, Static, TabbedContent
 
+from agent.inspector import dialogs
 from agent.inspector.app import Inspector
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, Search
@@ -163,6 +164,17 @@ async def test_what_is_not_there_is_said() -> None:
     async with app.run_test() as pilot:
         await press(pilot, "slash", *"no such words anywhere", "enter")
         assert str(app.screen.query_one("#found", Static).render()) == "nothing found"
+        await press(pilot, "escape")
+        assert isinstance(app.screen, TaskScreen)
+
+
+async def test_a_long_search_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialogs, "AT_A_TIME", -1)
+    monkeypatch.setattr(dialogs, "PAUSE", 30)
+    app = example()
+    async with app.run_test() as pilot:
+        await press(pilot, "slash", *"inverse", "enter")
+        assert "so far" in str(app.screen.query_one("#found", Static).render())
         await press(pilot, "escape")
         assert isinstance(app.screen, TaskScreen)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import ClassVar
 
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -19,6 +22,8 @@ from agent.inspector.widgets import Page
 from agent.show.blocks import Block, Heading, Table
 from agent.show.visible import one_line
 
+AT_A_TIME, PAUSE = 0.05, 0.005
+"""Seconds of a search, and between them for what was typed."""
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Everywhere", (
         ("j k, arrows", "down, up"),
@@ -144,19 +149,29 @@ class Search(ModalScreen[tuple[str, Sequence[Hit], int] | None]):
         if event.value == self._words and self._hits:
             self.action_into()
             return
-        self._words = event.value
-        self._hits = []
-        for hit in find(self._opened, self._words):
-            self._hits.append(hit)
+        self._look(event.value)
+
+    @work(exclusive=True)
+    async def _look(self, words: str) -> None:
+        """Look for words bit by bit: meanwhile keys are heard, and other words may be asked for."""
+        self._words, self._hits = words, []
+        places, found = self.query_one(OptionList), self.query_one("#found", Static)
+        places.clear_options()
+        since = monotonic()
+        for hit in find(self._opened, words):
+            if hit is not None:
+                self._hits.append(hit)
             if len(self._hits) == MOST:
                 break
-        places = self.query_one(OptionList)
-        places.clear_options()
+            if monotonic() - since > AT_A_TIME:
+                found.update(f"{len(self._hits):,} places so far …")
+                await asyncio.sleep(PAUSE)
+                since = monotonic()
         # Text of others is no markup.
         places.add_options(Option(_plain(hit)) for hit in self._hits)
         more = f", the first {MOST:,}" if len(self._hits) == MOST else ""
         told = f"{len(self._hits):,} places{more}" if self._hits else "nothing found"
-        self.query_one("#found", Static).update(told)
+        found.update(told)
         self.action_into()
 
     def action_into(self) -> None:

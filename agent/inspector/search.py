@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.inspector import pages
+from agent.inspector.costs import costs_page
 from agent.inspector.opened import OpenedTask
 from agent.inspector.pages import in_order
 from agent.show.blocks import markdown
@@ -29,8 +30,11 @@ class Hit:
     step: int = 0
 
 
-def find(task: OpenedTask, words: str) -> Iterator[Hit]:
-    """Yield where the words stand, in the order of the tabs; case does not matter."""
+def find(task: OpenedTask, words: str) -> Iterator[Hit | None]:
+    """Yield where the words stand, in the order of the tabs; case does not matter.
+
+    None after each step: a pause in which a caller can do something else.
+    """
     wanted = words.lower()
     if not wanted:
         return
@@ -43,6 +47,7 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit]:
             texts += [text for act in step.acts for text in (act.text, act.seen or "")]
             for line in _lines(texts, wanted):
                 yield Hit("steps", f"{label} step {number}", line, "", index, number)
+            yield None
     for candidate in task.record.candidates:
         for line in _lines([candidate.patch, *candidate.tests.values()], wanted):
             yield Hit("patches", f"patch {candidate.id}", line, candidate.id)
@@ -51,6 +56,7 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit]:
         told = [one.message for one in matrix.outcomes if one.check == check.id] if matrix else []
         for line in _lines([check.id, check.reason, *dict.fromkeys(told)], wanted):
             yield Hit("matrix", "check", line, check.id)
+    yield from _in_page("cost", "cost", markdown(costs_page(task)), wanted)
     yield from _in_page("issue", "issue", markdown(pages.issue_page(task)), wanted)
 
 
