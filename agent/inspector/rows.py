@@ -19,6 +19,8 @@ from agent.show.visible import visible
 TAB = 8
 LEXED = 60_000
 """Characters of a patch up to which its code is coloured."""
+NEAR = 2 / 3
+"""Share of a row behind which a line is rather cut at a blank than in a word."""
 ADDED, REMOVED = "on #10301c", "on #3a1518"
 
 
@@ -62,10 +64,19 @@ def _split(text: str) -> list[str]:
 
 
 def _folded(line: str, width: int) -> list[str]:
+    """Return the parts of a line, cut behind a blank where one stands near the edge."""
     line = line.expandtabs(TAB)
-    if line.isascii():
-        return [line[at : at + width] for at in range(0, len(line), width)] or [""]
-    return chop_cells(line, width) or [""]
+    parts, at, plain = [], 0, line.isascii()
+    while at < len(line):
+        piece = line[at : at + width]
+        part = piece if plain else next(iter(chop_cells(piece, width)), "") or piece[:1]
+        end = at + len(part)
+        blank = part.rfind(" ") + 1
+        if end < len(line) and line[end] != " " and blank > len(part) * NEAR:
+            part = part[:blank]
+        parts.append(part)
+        at += len(part)
+    return parts or [""]
 
 
 def _diff(patch: str, width: int) -> Iterator[Row]:
