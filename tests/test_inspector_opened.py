@@ -14,6 +14,7 @@ from agent.inspector.costs import costs_page
 from agent.inspector.episode import WRITING, writer_of
 from agent.inspector.logged import LoggedEpisode
 from agent.inspector.opened import OpenedRun, RunShelf, open_path
+from agent.inspector.search import find
 from agent.inspector.text import json_text, lines
 from agent.records import Call
 from agent.show.blocks import markdown
@@ -100,6 +101,14 @@ def test_a_damaged_file_is_told_and_all_else_shown(run: Path, name: str, damage:
     json.loads("\n".join(json_text(found)))
     for page in (pages.issue_page(task), costs_page(task)):
         markdown(page)
+
+
+def test_a_search_finds_what_the_costs_say() -> None:
+    task = opened_run(EXAMPLE).task(TASK)
+    places = [hit.line for hit in find(task, "attempt 4") if hit and hit.tab == "cost"]
+    said = markdown(costs_page(task)).splitlines()
+    assert places == [line for line in said if "attempt 4" in line]
+    assert len(places) > 1
 
 
 @pytest.mark.parametrize("name", ["task.json", "image.json", "candidates.json", "matrix.json",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.inspector import pages
-from agent.inspector.costs import costs_page
+from agent.inspector.costs import Ledger
 from agent.inspector.opened import OpenedTask
 from agent.inspector.pages import in_order
 from agent.show.blocks import markdown
@@ -39,10 +39,12 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit | None]:
     if not wanted:
         return
     yield from _in_page("why", "why", markdown(pages.overview(task)), wanted)
+    ledger = Ledger()
     for index, episode in enumerate(task.episodes):
         label = episode.about.label
         for number in range(1, len(episode) + 1):
             step = episode.step(number)
+            ledger.enter(label, step)
             texts = [step.thought, *step.heard, *step.remarks]
             texts += [text for act in step.acts for text in (act.text, act.seen or "")]
             for line in _lines(texts, wanted):
@@ -56,7 +58,7 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit | None]:
         told = [one.message for one in matrix.outcomes if one.check == check.id] if matrix else []
         for line in _lines([check.id, check.reason, *dict.fromkeys(told)], wanted):
             yield Hit("matrix", "check", line, check.id)
-    yield from _in_page("cost", "cost", markdown(costs_page(task)), wanted)
+    yield from _in_page("cost", "cost", markdown(ledger.page(task)), wanted)
     yield from _in_page("issue", "issue", markdown(pages.issue_page(task)), wanted)
 
 
