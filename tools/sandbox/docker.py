@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from tools.base import EngineError, SandboxLost
 from tools.sandbox import launcher
@@ -14,7 +13,7 @@ from tools.sandbox.by_exec import ExecSession
 from tools.sandbox.container import Limits
 from tools.sandbox.engine import Engine
 from tools.sandbox.launcher import Launcher
-from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+from tools.sandbox.session import InSession, Session
 
 HELLO_SECONDS = 60.0
 TESTBED = "/testbed"
@@ -28,28 +27,7 @@ ENVIRONMENT = {
 }
 
 
-class Session(Protocol):
-    """The three verbs in a container that runs, and its end."""
-
-    def run(
-        self,
-        command: str,
-        *,
-        timeout: float,
-        cwd: str | None,
-        env: Mapping[str, str] | None,
-        stdin: bytes,
-        limit: int,
-    ) -> Completed: ...
-
-    def read(self, path: str) -> bytes: ...
-
-    def write(self, path: str, data: bytes) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class DockerSandbox:
+class DockerSandbox(InSession):
     """One container without network, capabilities, mounts or secrets, removed on exit.
 
     The engine removes it too when this process dies: its main process ends with our connection.
@@ -113,26 +91,3 @@ class DockerSandbox:
     def kill(self) -> None:
         """End the sandbox from another thread; whoever waits in it gets SandboxLost."""
         self._engine.remove(self.name)
-
-    def run(
-        self,
-        command: str,
-        *,
-        timeout: float = COMMAND_SECONDS,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        limit: int = OUTPUT_BYTES,
-    ) -> Completed:
-        """Run a shell command; see Sandbox.run."""
-        return self._session.run(
-            command, timeout=timeout, cwd=cwd, env=env, stdin=stdin, limit=limit
-        )
-
-    def read(self, path: str) -> bytes:
-        """Return the content of a file; see Sandbox.read."""
-        return self._session.read(path)
-
-    def write(self, path: str, data: bytes) -> None:
-        """Write a file; see Sandbox.write."""
-        self._session.write(path, data)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,12 +15,12 @@ from typing import Self
 from tools.owner import make_folder
 from tools.sandbox import launcher
 from tools.sandbox.launcher import Launcher
-from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+from tools.sandbox.session import InSession
 
 LONGEST_WAIT = 1e6
 
 
-class LocalSandbox:
+class LocalSandbox(InSession):
     """Runs commands on the host in a copy of `source`, which is removed on exit.
 
     `path` is the PATH of the commands; nothing else of the host's environment reaches them.
@@ -55,7 +54,7 @@ class LocalSandbox:
                 start_new_session=True,  # Ctrl-C in the terminal is ours to handle, not its
                 bufsize=0,
             )
-            self._launcher = Launcher(_Pipes(self._process), hello_seconds=30)
+            self._session = Launcher(_Pipes(self._process), hello_seconds=30)
         except BaseException:
             self._close()
             raise
@@ -67,7 +66,7 @@ class LocalSandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._launcher.close()
+        self._session.close()
         self._close()
 
     def kill(self) -> None:
@@ -87,29 +86,6 @@ class LocalSandbox:
                 process.wait()
             process.stdout.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def run(
-        self,
-        command: str,
-        *,
-        timeout: float = COMMAND_SECONDS,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        limit: int = OUTPUT_BYTES,
-    ) -> Completed:
-        """Run a shell command; see Sandbox.run."""
-        return self._launcher.run(
-            command, timeout=timeout, cwd=cwd, env=env, stdin=stdin, limit=limit
-        )
-
-    def read(self, path: str) -> bytes:
-        """Return the content of a file; see Sandbox.read."""
-        return self._launcher.read(path)
-
-    def write(self, path: str, data: bytes) -> None:
-        """Write a file; see Sandbox.write."""
-        self._launcher.write(path, data)
 
 
 class _Pipes:
