@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.samples import CALC, ISSUE, commit, make_project
+from tests.samples import CALC, ISSUE, commit, make_project, own_name
 from tests.stub_server import USD
 from tests.test_cli import run
 
@@ -43,14 +43,14 @@ def script(text: str, *before: str) -> str:
 
 def make_batch(folder: Path, instances: int = 4) -> Path:
     """Write a dataset of instances of one repository, and scripts for the first three."""
-    project = make_project(folder / "tool")
+    project = make_project(folder / own_name(folder))
     wanted = "from setuptools import setup\nsetup(name='calc', python_requires='==3.9.*')\n"
     (project / "setup.py").write_text(wanted)
     sha = commit(project, "for Python 3.9 alone")
     rows = [
         {
             "instance_id": f"owner__tool-{number}",
-            "repo": "owner/tool",
+            "repo": f"owner/{own_name(folder)}",
             "base_commit": sha,
             "problem_statement": ISSUE,
             "created_at": "2021-05-01T00:00:00Z",

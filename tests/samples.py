@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.records import Candidate, Check, Matrix, Outcome, TestResult
+from tools.sandbox.engine import Engine
 from tools.sandbox.local import LocalSandbox
 from tools.sandbox.protocol import Sandbox
 
@@ -79,6 +81,18 @@ def commit(folder: Path, message: str) -> str:
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", message)
     return git(folder, "rev-parse", "HEAD")
+
+
+def own_name(folder: Path) -> str:
+    """Return a repository's name that no other test has, so that its images are told apart."""
+    return f"tool-{hashlib.sha256(bytes(folder)).hexdigest()[:8]}"
+
+
+def remove_images(engine: Engine, name: str) -> None:
+    """Remove the images of a repository, those under our tag only."""
+    for tag in [tag for one in engine.images() for tag in one.tags]:
+        if tag.startswith(f"repair-agent/{name}:"):
+            engine.remove_image(tag)
 
 
 @contextmanager

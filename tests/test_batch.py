@@ -16,7 +16,7 @@ import pytest
 from agent.store.encoding import decode
 from agent.store.grades import Grades
 from tests.batches import LOCAL, RIGHT, WRONG, batch, make_batch, make_priced, script
-from tests.samples import CALC, PYTHON_PATH, git
+from tests.samples import CALC, PYTHON_PATH, git, own_name, remove_images
 from tests.stub_server import Stub, serving
 from tests.test_cli import PROGRAM, SPOILING, run
 from tools.sandbox.engine import Engine
@@ -197,7 +197,8 @@ def test_the_harness_grades_and_only_changed_patches_are_run_again(
         kept = here / "out" / "owner__tool-1" / "grading" / "voted"
         assert "test_mean_of_nothing" in (kept / "test_output.txt").read_text()
         tags = [tag for one in engine.images() for tag in one.tags]
-        assert not [tag for tag in tags if tag.startswith("repair-agent/tool:")], "given back"
+        ours = f"repair-agent/{own_name(here)}:"
+        assert not [tag for tag in tags if tag.startswith(ours)], "given back"
 
         resumed = run(
             here, "batch", "data.jsonl", "-m", "scripted:scripts", "--mirror", ".", "-o", "out",
@@ -217,7 +218,7 @@ def test_the_harness_grades_and_only_changed_patches_are_run_again(
         assert [one["resolved"] for one in changed] == [True, True, False]
         runs = [one["harness_run"] for one in changed]
         assert (runs[0], runs[1] == grades.grades[1].harness_run) == (told[0]["harness_run"], False)
-        assert git(here / "tool", "status", "--porcelain") == ""
+        assert git(here / own_name(here), "status", "--porcelain") == ""
 
         predictions.write_text(predictions.read_text().replace("7.0", "8.0").replace("0.0", "9.0"))
         away = {"DOCKER_HOST": f"unix://{here}/none.sock"}
@@ -227,9 +228,7 @@ def test_the_harness_grades_and_only_changed_patches_are_run_again(
         assert [one["resolved"] for one in told] == [None, None, False], "each was tried"
         assert "owner__tool-2 could not be graded: " in nowhere.stderr
     finally:
-        for tag in (tag for one in engine.images() for tag in one.tags):
-            if tag.startswith("repair-agent/tool:"):
-                engine.remove_image(tag)
+        remove_images(engine, own_name(here))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.batches import LOCAL, RIGHT, batch, make_batch, make_priced, script
+from tests.samples import own_name, remove_images
 from tests.stub_server import Stub, fails, serving
 from tests.test_cli import run
 from tools.sandbox.engine import Engine
@@ -52,12 +53,10 @@ def observed(here: Path, number: int) -> str:
 
 
 @pytest.fixture
-def images(engine: Engine) -> Iterator[None]:
+def images(here: Path, engine: Engine) -> Iterator[None]:
     """Remove what the test builds."""
     yield
-    for tag in [tag for one in engine.images() for tag in one.tags]:
-        if tag.startswith("repair-agent/tool:"):
-            engine.remove_image(tag)
+    remove_images(engine, own_name(here))
 
 
 @pytest.mark.long

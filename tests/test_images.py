@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.samples import ISSUE, commit, git, make_project
+from tests.samples import ISSUE, commit, git, make_project, own_name, remove_images
 from tests.test_cli import run
 from tools.sandbox.engine import Engine
 
@@ -17,25 +17,25 @@ BROKEN = "wanted = dict(python_requires='==3.9.*')\nraise SystemExit('this canno
 
 @pytest.fixture
 def here(tmp_path: Path, engine: Engine) -> Iterator[Path]:
-    project = make_project(tmp_path / "tool")
+    project = make_project(tmp_path / own_name(tmp_path))
     wanted = "from setuptools import setup\nsetup(name='calc', python_requires='==3.9.*')\n"
     (project / "setup.py").write_text(wanted)
     commit(project, "for Python 3.9 alone")
     (tmp_path / "issue.md").write_text(ISSUE)
     yield tmp_path
-    for tag in (tag for one in engine.images() for tag in one.tags):
-        if tag.startswith("repair-agent/tool:"):
-            engine.remove_image(tag)
+    remove_images(engine, own_name(tmp_path))
 
 
 def test_an_image_is_built_listed_and_tells_how_it_was_made(here: Path, engine: Engine) -> None:
-    built = run(here, "image", "build", "issue.md", "--repo", "tool")
+    built = run(here, "image", "build", "issue.md", "--repo", own_name(here))
     assert built.returncode == 0, built.stderr
     tag = built.stdout.strip()
-    assert tag.startswith("repair-agent/tool:"), "the tag stands alone on standard output"
+    assert tag.startswith(f"repair-agent/{own_name(here)}:"), (
+        "the tag stands alone on standard output"
+    )
     assert "install" in built.stderr
     assert "tests: 1 pass, 1 fail" in built.stderr
-    again = run(here, "image", "build", "issue.md", "--repo", "tool")
+    again = run(here, "image", "build", "issue.md", "--repo", own_name(here))
     assert again.stdout == built.stdout
     listed = json.loads(run(here, "image", "list", "--json").stdout)
     (own,) = [one for one in listed if one["tag"] == tag]
@@ -45,7 +45,9 @@ def test_an_image_is_built_listed_and_tells_how_it_was_made(here: Path, engine: 
     assert own["first_run"]["whole"]
     assert len(own["first_run"]["slowest"]) == 2
     assert tag in run(here, "image", "list").stdout
-    other = run(here, "image", "build", "issue.md", "--repo", "tool", "--test-command", "true")
+    other = run(
+        here, "image", "build", "issue.md", "--repo", own_name(here), "--test-command", "true"
+    )
     assert "tests: 1 pass" not in other.stderr, "those ran with another command"
     told = run(here, "image", "log", tag).stdout
     assert "$ uv " in told
@@ -60,8 +62,8 @@ def test_an_image_is_built_listed_and_tells_how_it_was_made(here: Path, engine: 
 def test_an_instance_is_built_from_what_its_row_may_tell(here: Path, engine: Engine) -> None:
     row = {
         "instance_id": "owner__tool-1",
-        "repo": "owner/tool",
-        "base_commit": git(here / "tool", "rev-parse", "HEAD"),
+        "repo": f"owner/{own_name(here)}",
+        "base_commit": git(here / own_name(here), "rev-parse", "HEAD"),
         "problem_statement": ISSUE,
         "created_at": "2021-05-01T00:00:00Z",
         "image": "nobody.invalid/owner__tool-1:latest",
@@ -75,7 +77,7 @@ def test_an_instance_is_built_from_what_its_row_may_tell(here: Path, engine: Eng
         assert built.returncode == 0, built.stderr
         tags.append(built.stdout.strip())
     assert tags[0] == tags[1]
-    assert tags[0].startswith("repair-agent/tool:"), "never somebody's own name"
+    assert tags[0].startswith(f"repair-agent/{own_name(here)}:"), "never somebody's own name"
     with engine.builder(tags[0]) as builder:
         script = (
             "source /opt/miniconda3/bin/activate && conda activate testbed && cd /testbed && "
@@ -89,19 +91,14 @@ def test_an_instance_is_built_from_what_its_row_may_tell(here: Path, engine: Eng
 
 
 def test_a_build_that_cannot_succeed_ends_with_what_to_try(here: Path, engine: Engine) -> None:
-    (here / "tool" / "setup.py").write_text(BROKEN)
-    commit(here / "tool", "broken")
-    before = {one.digest for one in engine.images()}
-    built = run(here, "image", "build", "issue.md", "--repo", "tool")
+    (here / own_name(here) / "setup.py").write_text(BROKEN)
+    commit(here / own_name(here), "broken")
+    built = run(here, "image", "build", "issue.md", "--repo", own_name(here))
     assert (built.returncode, built.stdout) == (6, "")
     error = built.stderr.strip().splitlines()[-1]
     assert error.startswith("error: resolve the dependencies: `printf")
     assert "this cannot be installed" in error
     assert "--image" in error
-    left = [one for one in engine.images() if one.digest not in before]
-    assert all(
-        tag.startswith(("repair-agent/layer:", "repair-agent/base:"))
-        for one in left
-        for tag in one.tags
-    )
+    tags = [tag for one in engine.images() for tag in one.tags]
+    assert not [tag for tag in tags if own_name(here) in tag]
     assert not [one for one in engine.containers() if "build" in one.name]

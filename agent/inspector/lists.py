@@ -11,6 +11,7 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
@@ -213,6 +214,9 @@ class RunsScreen(Listing):
 
     COLUMNS: ClassVar[tuple[str, ...]] = ("run", "started", "model", "dataset", "tasks")
 
+    class Counted(Message):
+        """More runs' tasks were counted."""
+
     def __init__(self, shelf: RunShelf) -> None:
         super().__init__()
         self._shelf = shelf
@@ -245,12 +249,14 @@ class RunsScreen(Listing):
                 continue
             self._counts[run.path.name] = _counted(run.path)
             if place % 50 == 49:
-                self.app.call_from_thread(self._refill)
+                self.post_message(self.Counted())
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._refill)
+            self.post_message(self.Counted())
 
-    def _refill(self) -> None:
-        self.fill([self._entry(run) for run in self._shelf.runs])
+    def on_runs_screen_counted(self) -> None:
+        """Show the counts; a screen that is being put away has no table any more."""
+        if self.query(DataTable):
+            self.fill([self._entry(run) for run in self._shelf.runs])
 
     def poll(self) -> None:
         """Take in runs that came or went."""
