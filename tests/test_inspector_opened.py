@@ -16,6 +16,7 @@ from agent.inspector.logged import LoggedEpisode
 from agent.inspector.opened import OpenedRun, RunShelf, open_path
 from agent.inspector.search import find
 from agent.inspector.text import json_text, lines
+from agent.inspector.titles import line_about
 from agent.records import Call
 from agent.show.blocks import markdown
 from agent.store.recording import read_log
@@ -112,12 +113,55 @@ def test_a_search_finds_what_the_costs_say() -> None:
 
 
 @pytest.mark.parametrize("name", ["task.json", "image.json", "candidates.json", "matrix.json",
-                                  "verdict.json", "result.json", "shared.jsonl"])  # fmt: skip
-def test_a_missing_file_is_no_error(run: Path, name: str) -> None:
+                                  "verdict.json", "shared.jsonl", "attempt-2.jsonl",
+                                  "candidate-1.1.patch"])  # fmt: skip
+def test_a_missing_file_is_told_and_all_else_shown(run: Path, name: str) -> None:
     (run / TASK / name).unlink()
+    found = opened_run(run)
+    (told,) = found.task(TASK).problems
+    assert told.startswith(f"{name} is missing")
+    assert told in markdown(pages.overview(found.task(TASK)))
+    assert told in json.loads("\n".join(json_text(found)))["problems"]
+    assert f"problem: {told}" in lines(found)
+
+
+def test_a_task_without_its_result_is_unfinished_and_misses_nothing(run: Path) -> None:
+    (run / TASK / "result.json").unlink()
     task = opened_run(run).task(TASK)
     assert not task.problems
-    markdown(pages.overview(task))
+    assert "problem" not in markdown(pages.overview(task))
+    assert next(opened_run(run).lines()).status == "unfinished"
+
+
+def test_a_run_without_its_run_json_opens_and_is_listed(run: Path) -> None:
+    (run / "run.json").unlink()
+    found = opened_run(run)
+    assert found.ids == (TASK,)
+    assert found.problems == ("run.json is missing: how the run was set up is not known",)
+    assert next(lines(found)) == f"problem: {found.problems[0]}"
+    shelf = open_path(run.parent)
+    assert isinstance(shelf, RunShelf)
+    assert [(one.path.name, one.problem) for one in shelf.runs] == [("run", found.problems[0])]
+    assert not opened_run(run / TASK).problems, "a task may be looked at by itself"
+
+
+@pytest.mark.parametrize(("damage", "told"), [
+    (b'{"kind":"obser', "attempt-1.jsonl: the last line was cut and is left out"),
+    (b'{"kind":"observation","text":"\xff\xfe"}\n', "cannot be read"),
+    (b"garbage\n", "cannot be read"),
+])  # fmt: skip
+def test_a_damaged_log_is_told_in_front_and_beside_its_attempt(
+    run: Path, damage: bytes, told: str
+) -> None:
+    with (run / TASK / "attempt-1.jsonl").open("ab") as log:
+        log.write(damage)
+    task = opened_run(run).task(TASK)
+    (problem,) = task.problems
+    assert told in problem
+    assert problem in markdown(pages.overview(task))
+    assert [one.about.damaged for one in task.episodes] == [True, False, False, False, False]
+    assert task.episodes[0].about.end.startswith("submitted")
+    assert "damaged" in line_about(task.episodes[0].about, 3).plain
 
 
 @pytest.mark.parametrize("line", [b"garbage", b'{"kind":"call","id":1}', b'{"kind":"novel"}',

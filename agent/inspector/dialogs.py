@@ -17,9 +17,10 @@ from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from agent.inspector.opened import OpenedTask
-from agent.inspector.search import MOST, Hit, find
+from agent.inspector.search import MOST, Hit, Spot, find
 from agent.inspector.widgets import Page
 from agent.show.blocks import Block, Heading, Table
+from agent.show.figures import several
 from agent.show.visible import one_line
 
 AT_A_TIME, PAUSE = 0.05, 0.005
@@ -63,7 +64,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 
 
 class Above(ModalScreen[None]):
-    """A page that covers the screen until it is put away."""
+    """A page that covers the screen until it is put away; it may open at a spot."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,escape,question_mark", "app.pop_screen", "back"),
@@ -74,10 +75,10 @@ class Above(ModalScreen[None]):
         Binding("N", "again(-1)", "previous", show=False),
     ]
 
-    def __init__(self, page: Sequence[Block]) -> None:
+    def __init__(self, page: Sequence[Block], spot: Spot | None = None) -> None:
         super().__init__()
-        self._blocks = page
-        self._words = ""
+        self._blocks, self._spot = page, spot
+        self._words = spot.words if spot else ""
 
     def compose(self) -> ComposeResult:
         """Lay out a page and what can be done with it."""
@@ -88,8 +89,11 @@ class Above(ModalScreen[None]):
     def on_mount(self) -> None:
         """Show the page."""
         self.query_one("#find").display = False
-        self.query_one(Page).show(self._blocks)
-        self.query_one(Page).focus()
+        page = self.query_one(Page)
+        page.show(self._blocks)
+        page.focus()
+        if self._spot is not None:
+            self.call_after_refresh(page.find_spot, self._spot)
 
     def action_search(self) -> None:
         """Ask for words."""
@@ -164,13 +168,13 @@ class Search(ModalScreen[tuple[str, Sequence[Hit], int] | None]):
             if len(self._hits) == MOST:
                 break
             if monotonic() - since > AT_A_TIME:
-                found.update(f"{len(self._hits):,} places so far …")
+                found.update(f"{several(len(self._hits), 'place')} so far …")
                 await asyncio.sleep(PAUSE)
                 since = monotonic()
         # Text of others is no markup.
         places.add_options(Option(_plain(hit)) for hit in self._hits)
         more = f", the first {MOST:,}" if len(self._hits) == MOST else ""
-        told = f"{len(self._hits):,} places{more}" if self._hits else "nothing found"
+        told = f"{several(len(self._hits), 'place')}{more}" if self._hits else "nothing found"
         found.update(told)
         self.action_into()
 

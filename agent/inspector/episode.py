@@ -121,6 +121,7 @@ class About:
     seconds: float | None = None
     number: int | None = None
     restarts: int = 0
+    damaged: bool = False
 
 
 class Episode(Protocol):

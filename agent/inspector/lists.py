@@ -18,7 +18,15 @@ from textual.worker import get_current_worker
 
 from agent.errors import UserError
 from agent.inspector.navigation import navigation
-from agent.inspector.opened import OpenedRun, RunLine, RunShelf, TaskLine, open_run, open_shelf
+from agent.inspector.opened import (
+    OpenedRun,
+    RunLine,
+    RunShelf,
+    TaskLine,
+    open_run,
+    open_shelf,
+    run_folders,
+)
 from agent.inspector.titles import STATUS
 from agent.show.figures import duration, money, several
 from agent.show.visible import one_line
@@ -260,8 +268,7 @@ class RunsScreen(Listing):
 
     def poll(self) -> None:
         """Take in runs that came or went."""
-        there = {path.parent for path in self._shelf.folder.glob("*/run.json")}
-        if there != {run.path for run in self._shelf.runs}:
+        if run_folders(self._shelf.folder) != {run.path for run in self._shelf.runs}:
             self._shelf = open_shelf(self._shelf.folder)
             self.load()
 

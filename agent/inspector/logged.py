@@ -24,6 +24,8 @@ KIND = re.compile(rb'\{\s*"kind"\s*:\s*"(\w+)"')
 ID = re.compile(rb'"id"\s*:\s*"([^"\\]+)"')
 
 
+SHARED = "shared"
+"""The label of the work that attempts share."""
 NUMBERED = re.compile(r"(sample \d+): ")
 """How a guided model's changes are counted over its whole attempt, as candidates are."""
 
@@ -31,8 +33,8 @@ NUMBERED = re.compile(r"(sample \d+): ")
 class LoggedEpisode:
     """The latest start of a log; a log without a header (`shared.jsonl`) is one start.
 
-    Opening it looks for the ends of lines only. A log that grows is read on from where it ended;
-    its last line counts once it is whole.
+    Opening it looks only for the ends of lines and for lines that are none of ours. A log that
+    grows is read on from where it ended; its last line counts once it is whole.
     """
 
     def __init__(self, path: Path, label: str) -> None:
@@ -40,6 +42,8 @@ class LoggedEpisode:
         self._lines = array("Q")
         self._steps: list[int] = []
         self._headers: list[int] = []
+        self._bad: list[int] = []
+        self._end: int | None = None
         self._messages: dict[str, int] = {}
         self._known = 0
         self._read = 0
@@ -50,21 +54,19 @@ class LoggedEpisode:
     def about(self) -> About:
         """What header and end say."""
         header = self._event(self._headers[-1]) if self._headers else None
-        end = self._event(len(self._lines) - 1) if len(self._lines) else None
-        restarts = max(0, len(self._headers) - 1)
-        number = header.number if isinstance(header, Header) else None
-        about = About(self.label, number=number, restarts=restarts)
+        end = self._event(self._end) if self._end is not None else None
+        about = About(
+            self.label, restarts=max(0, len(self._headers) - 1), damaged=bool(self.problems)
+        )
         if isinstance(header, Header):
             sampling = f"seed {header.seed}, temperature {header.temperature:g}"
-            about = About(
-                self.label, header.model, header.planner, sampling, number=number, restarts=restarts
-            )
+            about = replace(
+                about, model=header.model, planner=header.planner, sampling=sampling,
+                number=header.number,
+            )  # fmt: skip
         if isinstance(end, End):
             said = f"{end.reason}, {end.detail}" if end.detail else end.reason
-            return About(
-                about.label, about.model, about.planner, about.sampling, said, end.usage,
-                end.seconds, number, restarts,
-            )  # fmt: skip
+            about = replace(about, end=said, usage=end.usage, seconds=end.seconds)
         return about
 
     def __len__(self) -> int:
@@ -75,7 +77,8 @@ class LoggedEpisode:
         try:
             size = self.path.stat().st_size
             if size < self._size:  # cut by whoever goes on with it
-                self._lines, self._steps, self._headers = array("Q"), [], []
+                self._lines, self._steps, self._headers, self._bad = array("Q"), [], [], []
+                self._end = None
                 self._messages, self._known, self._read, self._size = {}, 0, 0, 0
             if size == self._size:
                 return False
@@ -86,6 +89,16 @@ class LoggedEpisode:
             raise from_os_error(error) from error
         self._size = size
         return True
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the log cannot be read, a line each, as far as opening it shows."""
+        told = [f"{self.path.name} line {place + 1} cannot be read" for place in self._bad]
+        if self._read < self._size:
+            told.append(f"{self.path.name}: the last line was cut and is left out")
+        if not self._headers and not self._steps and self.label != SHARED:
+            told.append(f"{self.path.name} has no header that can be read")
+        return tuple(told)
 
     def _find(self, size: int) -> None:
         with (
@@ -99,10 +112,14 @@ class LoggedEpisode:
                     self._headers.append(place)
                     self._steps.clear()
                     self._messages.clear()
-                    self._known = place
+                    self._known, self._end = place, None
+                elif kind == b"end":
+                    self._end = place
                 elif kind == b"call":
                     self._steps.append(place)
                 self._lines.append(start)
+                if not kind or not _is_text(data[start:end]):
+                    self._bad.append(place)
                 start = end + 1
             self._read = start
 
@@ -203,6 +220,14 @@ class Sent(Sequence[Message]):
         if identity in self._call.elided:
             return replace(message, content=self._call.elided[identity])
         return message
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        str(line, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def kind_of(head: bytes) -> bytes:

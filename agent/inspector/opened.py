@@ -14,9 +14,10 @@ from agent.errors import UserError
 from agent.formats.trajectory import Trajectory, is_trajectory, load
 from agent.inspector.episode import Episode
 from agent.inspector.foreign import ForeignEpisode
-from agent.inspector.logged import LoggedEpisode
+from agent.inspector.logged import SHARED, LoggedEpisode
 from agent.records import Candidate, Result
 from agent.store.grades import Grades
+from agent.store.missing import missing_files
 from agent.store.predictions_file import read_predictions
 from agent.store.recording import (
     Failure,
@@ -29,6 +30,8 @@ from agent.store.recording import (
     read_parts,
     read_record,
 )
+
+NO_RUN_JSON = "run.json is missing: how the run was set up is not known"
 
 
 @dataclass(frozen=True)
@@ -148,11 +151,13 @@ def open_path(path: Path) -> Opened:
             f"there is no run folder or trajectory {path}",
             "name a run folder; solve and batch write them to runs/",
         )
-    if (path / "run.json").is_file():
+    if is_run(path):
         return open_run(path)
     if is_task(path):
         above = open_run(path.parent)
-        return replace(above, name=path.name, folders=(path,))
+        lone = not (path.parent / "run.json").exists()  # it may have been copied by itself
+        problems = () if lone else above.problems
+        return replace(above, name=path.name, folders=(path,), problems=problems)
     shelf = open_shelf(path)
     if shelf.runs:
         return shelf
@@ -165,9 +170,25 @@ def open_path(path: Path) -> Opened:
     return _open_trajectories(path, files)
 
 
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is a run's: it has a run.json, or lost it and has tasks."""
+    if (folder / "run.json").is_file():
+        return True
+    return folder.is_dir() and any(map(is_task, _folders(folder)))
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
+
+
+def run_folders(folder: Path) -> set[Path]:
+    """Return the folders of runs directly inside a folder."""
+    return set(filter(is_run, _folders(folder)))
+
+
 def open_shelf(folder: Path) -> RunShelf:
     """Read each run.json in a folder, as far as it can be read."""
-    found = [_run_line(path.parent) for path in folder.glob("*/run.json")]
+    found = [_run_line(path) for path in run_folders(folder)]
     found.sort(key=lambda run: (run.started.timestamp() if run.started else 0.0, run.path.name))
     return RunShelf(folder, tuple(reversed(found)))
 
@@ -178,7 +199,7 @@ def _run_line(folder: Path) -> RunLine:
     except UserError as error:
         return RunLine(folder, problem=error.message)
     if info is None:
-        return RunLine(folder, problem="run.json is gone")
+        return RunLine(folder, problem=NO_RUN_JSON)
     return RunLine(folder, info.started, str(info.config.get("model", "")), info.dataset or "")
 
 
@@ -190,7 +211,9 @@ def open_run(folder: Path) -> OpenedRun:
     except UserError as error:
         info = None
         problems.append(error.message)
-    tasks = sorted(one for one in folder.iterdir() if one.is_dir() and is_task(one))
+    else:
+        problems += [NO_RUN_JSON] if info is None else []
+    tasks = sorted(filter(is_task, _folders(folder)))
     return OpenedRun(folder.resolve().name, folder, info, tuple(problems), tuple(tasks))
 
 
@@ -198,12 +221,14 @@ def open_task(folder: Path, resolved: bool | None = None) -> OpenedTask:
     """Read a task's records; its logs are read where they are looked at."""
     problems: list[str] = []
     record = read_parts(folder, problems)
+    problems += missing_files(record)
     episodes = [
         LoggedEpisode(path, f"attempt {path.stem.rpartition('-')[2]}")
         for path in sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
     ]
     if (folder / "shared.jsonl").is_file():
-        episodes.append(LoggedEpisode(folder / "shared.jsonl", "shared"))
+        episodes.append(LoggedEpisode(folder / "shared.jsonl", SHARED))
+    problems += [problem for one in episodes for problem in one.problems]
     return OpenedTask(record, tuple(one for one in episodes if len(one)), tuple(problems), resolved)
 
 

@@ -54,7 +54,7 @@ def overview(task: OpenedTask) -> list[Block]:
 
 def _problems(task: OpenedTask) -> Iterator[Block]:
     if task.problems:
-        yield Heading("Parts of this record cannot be read")
+        yield Heading("Parts of this record are damaged or missing")
         yield Bullets(tuple((one,) for one in task.problems))
 
 

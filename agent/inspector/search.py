@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,11 +16,16 @@ from agent.show.visible import one_line
 Tab = Literal["why", "steps", "patches", "matrix", "cost", "issue"]
 MOST = 1000
 """Places that a search shows."""
+SHORT = 300
+"""Characters of a line that holds the words."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A place where the words stand: the tab, and which patch or check, or episode and step."""
+    """A place where the words stand: the tab, and which patch or check, or episode and step.
+
+    `sent` marks one in the messages that the step's request was sent with.
+    """
 
     tab: Tab
     where: str
@@ -28,6 +33,32 @@ class Hit:
     id: str = ""
     index: int = 0
     step: int = 0
+    sent: bool = False
+
+    @property
+    def page(self) -> tuple[str, str, int, int, bool]:
+        """What stands on one page has this in common."""
+        return self.tab, self.id, self.index, self.step, self.sent
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where words stand in a page: in a line that reads like `line`, or else at a place in order.
+
+    It is the line number `same` of those that read so, and the place number `nth` of all, from 0.
+    """
+
+    words: str
+    line: str
+    same: int = 0
+    nth: int = 0
+
+
+def spot_of(hits: Sequence[Hit], at: int, words: str) -> Spot:
+    """Return where a hit stands among those of its page."""
+    hit = hits[at]
+    before = [one for one in hits[:at] if one.page == hit.page]
+    return Spot(words, hit.line, sum(one.line == hit.line for one in before), len(before))
 
 
 def find(task: OpenedTask, words: str) -> Iterator[Hit | None]:
@@ -42,6 +73,10 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit | None]:
     ledger = Ledger()
     for index, episode in enumerate(task.episodes):
         label = episode.about.label
+        # What is sent later was said, heard or seen in a step before.
+        opening = [message.content for message in episode.sent(1)] if len(episode) else []
+        for line in _lines(opening, wanted):
+            yield Hit("steps", f"{label} step 1, sent", line, "", index, 1, sent=True)
         for number in range(1, len(episode) + 1):
             step = episode.step(number)
             ledger.enter(label, step)
@@ -70,4 +105,6 @@ def _in_page(tab: Tab, where: str, text: str, wanted: str) -> Iterator[Hit]:
 def _lines(texts: list[str], wanted: str) -> Iterator[str]:
     for text in texts:
         if wanted in text.lower():
-            yield from (one_line(line, 300) for line in text.splitlines() if wanted in line.lower())
+            yield from (
+                one_line(line, SHORT) for line in text.splitlines() if wanted in line.lower()
+            )

@@ -45,6 +45,7 @@ class TaskPanes(Screen[None]):
         self._index = 0
         self._words = ""
         self._laid: set[str] = set()
+        self._shown: tuple[Episode, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the tabs."""
@@ -164,11 +165,15 @@ class TaskPanes(Screen[None]):
     def _show_step(self) -> None:
         steps, episode = self.query_one(StepList), self.episode
         page = self.query_one("#step-page", Page)
+        before, self._shown = self._shown, None
         if episode is None or not steps.number:
             page.show(())
             return
+        self._shown = (episode, steps.number)
         page.words = self._words
-        page.show(step_pages.step_page(episode.step(steps.number), episode.about.label))
+        # The same step again keeps its place: it was taken there, or has grown under the reader.
+        again = before == self._shown
+        page.show(step_pages.step_page(episode.step(steps.number), episode.about.label), keep=again)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Show the patch or the check under the cursor."""

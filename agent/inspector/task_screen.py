@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, OptionList, Static
+from textual.widgets import DataTable, OptionList, Static, TabbedContent
 
 from agent.inspector import pages, step_pages
 from agent.inspector.dialogs import Above, Search
@@ -15,7 +16,7 @@ from agent.inspector.lists import POLL_SECONDS
 from agent.inspector.matrix import CandidateTable, CheckTable
 from agent.inspector.navigation import navigation
 from agent.inspector.opened import OpenedTask
-from agent.inspector.search import Hit
+from agent.inspector.search import Hit, Spot, Tab, spot_of
 from agent.inspector.task_panes import PANES, TABS, TaskPanes
 from agent.inspector.titles import title_of
 from agent.inspector.widgets import Lines, Page, StepList
@@ -27,7 +28,9 @@ class TaskScreen(TaskPanes):
     """One task, with the ways from one thing to another; what grows on disk is taken in."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(n), f"tab('{tab}')", show=False) for n, tab in enumerate(TABS, 1)),
+        *(Binding(str(n), f"turn_to('{tab}')", show=False) for n, tab in enumerate(TABS, 1)),
+        Binding("q,escape", "back", "back"),
+        Binding("question_mark", "app.help", "help"),
         Binding("slash", "search", "search"),
         Binding("n", "again(1)", "next", show=False),
         Binding("N", "again(-1)", "previous", show=False),
@@ -45,8 +48,6 @@ class TaskScreen(TaskPanes):
         Binding("h", "pane(-1)", show=False),
         Binding("y", "app.copy", "copy", show=False),
         Binding("o", "app.edit", "editor", show=False),
-        Binding("question_mark", "app.help", "help"),
-        Binding("q,escape", "app.back", "back"),
     ]
 
     def __init__(self, task: OpenedTask, again: Callable[[], OpenedTask] | None = None) -> None:
@@ -54,6 +55,7 @@ class TaskScreen(TaskPanes):
         self._again = again
         self._hits, self._hit = list[Hit](), -1
         self._marked: Candidate | None = None
+        self._came: Tab | None = None
         self._state = self._on_disk()
 
     def on_mount(self) -> None:
@@ -66,6 +68,33 @@ class TaskScreen(TaskPanes):
             self.query_one("#step-page").focus()
         elif event.lines.id in ("patch-page", "why-page"):
             self._to_writer(event.lines)
+        elif event.lines.id == "cost-page":
+            self._to_named(event.lines)
+
+    def _to_named(self, lines: Lines) -> None:
+        """Go to the step that a line of the costs names."""
+        said = lines.row(lines.cursor).plain if lines.count else ""
+        for index, episode in enumerate(self.opened.episodes):
+            found = re.search(rf"\b{re.escape(episode.about.label)} step (\d+)", said)
+            if found:
+                self._came = "cost"
+                self.to_step(index, int(found[1]))
+                return
+        self.notify("there is no step on this line", markup=False)
+
+    def action_turn_to(self, tab: Tab) -> None:
+        """Bring a tab to the front; there is no way back from it but by its number."""
+        self._came = None
+        self.action_tab(tab)
+
+    async def action_back(self) -> None:
+        """Go back to the page from which a step was opened, or else to the screen before."""
+        came, self._came = self._came, None
+        if came is not None and self.tab == "steps":
+            self.action_tab(came)
+            self.call_after_refresh(self.query_one(f"#{PANES[came][-1]}").focus)
+            return
+        await navigation(self).action_back()
 
     def _to_writer(self, lines: Lines) -> None:
         row = lines.changed_line if isinstance(lines, Page) else None
@@ -84,12 +113,15 @@ class TaskScreen(TaskPanes):
         for index, episode in episodes[:1]:
             number = writer_of(episode, row.line, row.path)
             if number is not None:
-                self.to_step(index, number, row.line.strip())
+                self._came = self.tab
+                self.to_step(index, number)
+                page = self.query_one("#step-page", Page)
+                self.call_after_refresh(page.find, row.line.strip())
                 return
         self.notify(f"no step of its attempt wrote this line of {row.path}", markup=False)
 
-    def to_step(self, index: int, number: int, words: str = "") -> None:
-        """Show a step, with words marked."""
+    def to_step(self, index: int, number: int) -> None:
+        """Show a step."""
         self.action_tab("steps")
         if index != self._index:
             self._index = index
@@ -97,8 +129,6 @@ class TaskScreen(TaskPanes):
             self.query_one(StepList).show(self.episode)
         self.query_one(StepList).put(number - 1)
         self._show_step()
-        if words:
-            self.call_after_refresh(self.query_one("#step-page", Page).find, words)
 
     def action_seek(self, what: str, way: int) -> None:
         """Go to the next step in which something failed, or that changed a file."""
@@ -113,14 +143,19 @@ class TaskScreen(TaskPanes):
                 return
             number += way
         told = "in which something failed" if what == "failed" else "that changed a file"
-        self.notify(f"no {'later' if way > 0 else 'earlier'} step {told}", markup=False)
+        where = f"no {'later' if way > 0 else 'earlier'} step of this attempt {told}"
+        other = (
+            f"; {']' if way > 0 else '['} goes to the attempt {'after' if way > 0 else 'before'}"
+        )
+        self.notify(where + (other if len(self.opened.episodes) > 1 else ""), markup=False)
 
-    def action_sent(self) -> None:
+    def action_sent(self, spot: Spot | None = None) -> None:
         """Show the messages of the step's request as they were sent."""
         number, episode = self.query_one(StepList).number, self.episode
         if episode is not None and number:
             label = episode.about.label
-            self.app.push_screen(Above(step_pages.sent_page(episode.sent(number), label, number)))
+            page = step_pages.sent_page(episode.sent(number), label, number)
+            self.app.push_screen(Above(page, spot))
 
     def action_plan(self) -> None:
         """Show the plan as it changed."""
@@ -174,18 +209,39 @@ class TaskScreen(TaskPanes):
 
     def _to_hit(self) -> None:
         hit = self._hits[self._hit]
-        at = f" · place {self._hit + 1} of {len(self._hits)}"
-        self.query_one("#title", Static).update(title_of(self.opened).append(at, "reverse"))
+        spot = spot_of(self._hits, self._hit, self._words)
+        self._came = None
         if hit.tab == "steps":
-            self.to_step(hit.index, hit.step, self._words)
-            return
-        self.action_tab(hit.tab)
+            self.to_step(hit.index, hit.step)
+        else:
+            self.action_tab(hit.tab)
         if hit.tab in ("patches", "matrix"):
             patches = hit.tab == "patches"
             table = self.query_one(CandidateTable) if patches else self.query_one(CheckTable)
             table.put(hit.id)
             self._show_row(table)
-        self.call_after_refresh(self.query_one(f"#{PANES[hit.tab][-1]}", Page).find, self._words)
+        if hit.sent:
+            self.action_sent(spot)
+        else:
+            page = self.query_one(f"#{PANES[hit.tab][-1]}", Page)
+            self.call_after_refresh(page.find_spot, spot)
+        at = f" · place {self._hit + 1} of {len(self._hits)}"
+        self.query_one("#title", Static).update(title_of(self.opened).append(at, "reverse"))
+
+    def on_lines_moved(self, event: Lines.Moved) -> None:
+        """Take the number of a place out of the title once another step is looked at."""
+        hit = self._hits[self._hit] if self._hits else None
+        here = (self._index, self.query_one(StepList).number)
+        if hit is not None and event.lines.id == "steps-list" and here != (hit.index, hit.step):
+            self._leave_place()
+
+    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+        """Take it out once another tab is looked at."""
+        if self._hits and self._hits[self._hit].tab != self.tab:
+            self._leave_place()
+
+    def _leave_place(self) -> None:
+        self.query_one("#title", Static).update(title_of(self.opened))
 
     @property
     def shown(self) -> list[Block]:
@@ -221,5 +277,6 @@ class TaskScreen(TaskPanes):
             followed = steps.number == steps.count
             self._list_episodes()
             steps.take_in()
+            self._show_step()
             if followed and steps.number < steps.count - 1 and steps.has_focus:
                 steps.action_bottom()

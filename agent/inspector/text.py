@@ -20,6 +20,7 @@ from agent.show.transcript import plain, prefixed
 from agent.show.visible import one_line
 from agent.store.encoding import as_json
 from agent.store.encoding import plain as values
+from agent.store.missing import missing_files
 from agent.store.recording import read_task
 
 
@@ -53,6 +54,7 @@ def _task(task: OpenedTask) -> Iterator[str]:
     if task.record.folder.is_dir():
         problems: list[str] = []
         record = read_task(task.record.folder, problems)
+        problems += missing_files(record)
         yield from (f"problem: {one_line(one)}" for one in problems)
         yield from plain(record)
         if task.resolved is not None:
@@ -134,7 +136,9 @@ def _run(opened: OpenedRun) -> dict[str, Any]:
     for identity in opened.ids:
         task = opened.task(identity)
         if task.record.folder.is_dir():
-            tasks.append(plain_task(read_task(task.record.folder, problems)))
+            record = read_task(task.record.folder, problems)
+            problems += missing_files(record)
+            tasks.append(plain_task(record))
         else:
             tasks.append(_foreign(task))
     return {"run": info, "tasks": tasks, "problems": problems}

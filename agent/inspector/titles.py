@@ -56,6 +56,8 @@ def line_about(about: About, steps: int) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(about.label, "bold")
     text.append(f" · {several(steps, 'step')}")
+    if about.damaged:
+        text.append(" · damaged", "bold red")
     if about.planner:
         text.append(f" · {about.planner}, {about.sampling}")
     if about.end or about.number is not None:

@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from agent.inspector.episode import Episode, Step
 from agent.inspector.rows import Row, rows
+from agent.inspector.search import SHORT, Spot
 from agent.show.blocks import Block, markdown
 from agent.show.figures import duration, money
 from agent.show.visible import one_line
@@ -154,7 +155,8 @@ class Page(Lines):
 
     def show(self, page: Sequence[Block], *, keep: bool = False) -> None:
         """Show other blocks, from their beginning unless `keep`."""
-        self.page, self._sought = page, ""
+        self.page = page
+        self._sought = self._sought if keep else ""
         self._width = 0
         self._lay()
         if not keep:
@@ -211,31 +213,46 @@ class Page(Lines):
         """Mark words and go to the next row that holds them, round the end; tell whether any."""
         self.words = words
         self.refresh()
-        places = self._places(words.lower()) if words else []
+        places = [place for place, _ in self._places(words.lower())] if words else []
         later = [place for place in places if (place - self.cursor) * way > 0]
         if not places:
             return False
         order = sorted(later or places, reverse=way < 0)
-        self.put(order[0])
-        self._sought = words
+        self._put_sought(order[0], words)
         return True
 
-    def _places(self, wanted: str) -> list[int]:
-        """Return the rows in which lines that hold the words have them, folded lines too."""
-        found: list[int] = []
+    def find_spot(self, spot: Spot) -> None:
+        """Mark words and go to a spot where they stand."""
+        self.words = spot.words
+        self.refresh()
+        places = self._places(spot.words.lower())
+        alike = [place for place, text in places if one_line(text, SHORT) == spot.line]
+        if alike:
+            self._put_sought(alike[min(spot.same, len(alike) - 1)], spot.words)
+        elif places:
+            self._put_sought(places[min(spot.nth, len(places) - 1)][0], spot.words)
+
+    def _put_sought(self, place: int, words: str) -> None:
+        self.put(place)
+        self._sought = words
+
+    def _places(self, wanted: str) -> list[tuple[int, str]]:
+        """Return the rows in which lines that hold the words have them, and those lines whole."""
+        found: list[tuple[int, str]] = []
         start = 0
         while start < self.count:
             end = start + 1
             while end < self.count and self._rows[end].goes_on:
                 end += 1
             parts = [self._rows[place].text.plain for place in range(start, end)]
-            at = "".join(parts).lower().find(wanted)
+            whole = "".join(parts)
+            at = whole.lower().find(wanted)
             if at >= 0:
                 place = start
                 while at >= len(parts[place - start]) and place + 1 < end:
                     at -= len(parts[place - start])
                     place += 1
-                found.append(place)
+                found.append((place, whole))
             start = end
         return found
 
