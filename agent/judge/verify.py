@@ -18,6 +18,7 @@ from tools.junit import CaseReport
 from tools.run_tests import Canaries, run_tests
 from tools.sandbox.protocol import Sandbox
 from tools.sandbox.sandboxes import Sandboxes
+from tools.varying import steady
 
 BASE = "base"
 BASE_SECONDS = 300.0
@@ -261,15 +262,19 @@ def _judged(
     if report is None:
         result: TestResult = "timeout" if part.timed_out else "error"
         return Outcome(candidate, check.id, result, message=part.broken or "it did not run")
-    return _outcome(candidate, check, report, volatile, base.digest)
+    return _outcome(candidate, check, report, volatile, base)
 
 
 def _outcome(
-    candidate: str, check: Check, report: CaseReport, volatile: Container[str], same_as: str = ""
+    candidate: str,
+    check: Check,
+    report: CaseReport,
+    volatile: Container[str],
+    base: CaseReport | None = None,
 ) -> Outcome:
     digest = "" if check.id in volatile else report.digest
     message = f"skipped: {report.message}" if report.result == "skip" else report.message
-    # What fails everywhere as it does on the base is kept once.
-    told = candidate == BASE or report.digest != same_as
+    # What fails everywhere as it does on the base is kept once; a message may be cut by its runner.
+    told = base is None or steady(report.text) != steady(base.text)
     output = clip(report.text, OUTPUT) if told else ""
     return Outcome(candidate, check.id, _result(report), digest, message, report.seconds, output)

@@ -1,0 +1,105 @@
+"""How what one patch makes differs from what another makes, told from the patches alone."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchedFile, PatchSet
+
+
+@dataclass
+class Change:
+    """What a patch does to one file, by the lines of the file before, counted from 1."""
+
+    old: dict[int, str] = field(default_factory=dict)
+    """The lines before that the patch shows."""
+    removed: set[int] = field(default_factory=set)
+    added: dict[int, list[str]] = field(default_factory=dict)
+    """New lines, by the line before which they stand."""
+
+    def after(self, lines: Sequence[int], old: dict[int, str]) -> list[str]:
+        """Return what becomes of a run of lines."""
+        found: list[str] = []
+        for number in lines:
+            found += self.added.get(number, [])
+            if number not in self.removed:
+                found.append(old[number])
+        return found + self.added.get(lines[-1] + 1 if lines else 1, [])
+
+
+def interdiff(one: str, other: str) -> str:
+    """Return what the files that two patches of one commit make differ in, as a unified diff.
+
+    Both patches tell the lines that they show; what neither shows is the same in both. A patch that
+    cannot be read is compared as text. The result is "" where both make the same.
+    """
+    try:
+        ours, theirs = _changes(one), _changes(other)
+    except UnidiffParseError:
+        lines = difflib.unified_diff(one.splitlines(), other.splitlines(), lineterm="", n=3)
+        return "\n".join(lines)
+    paths = sorted({*ours, *theirs})
+    return "\n".join(
+        chain.from_iterable(
+            _file(path, ours.get(path, Change()), theirs.get(path, Change())) for path in paths
+        )
+    )
+
+
+def _changes(patch: str) -> dict[str, Change]:
+    return {file.path: _change(file) for file in PatchSet(patch)}
+
+
+def _change(file: PatchedFile) -> Change:
+    change = Change()
+    for hunk in file:
+        following = hunk.source_start if hunk.source_length else hunk.source_start + 1
+        for line in hunk:
+            text = line.value.removesuffix("\n")
+            if line.is_added:
+                change.added.setdefault(following, []).append(text)
+            elif line.is_removed or line.is_context:
+                change.old[following] = text
+                if line.is_removed:
+                    change.removed.add(following)
+                following += 1
+    return change
+
+
+def _file(path: str, ours: Change, theirs: Change) -> Iterator[str]:
+    old = ours.old | theirs.old
+    shifts = [0, 0]
+    told = False
+    for run in _runs(old):
+        first = run[0] if run else 1
+        sides = [one.after(run, old) for one in (ours, theirs)]
+        for line in list(difflib.unified_diff(sides[0], sides[1], lineterm="", n=3))[2:]:
+            if not told:
+                yield from (f"--- a/{path}", f"+++ b/{path}")
+                told = True
+            yield _moved(line, [first - 1 + shift for shift in shifts])
+        shifts = [shift + len(side) - len(run) for shift, side in zip(shifts, sides, strict=True)]
+
+
+def _runs(old: dict[int, str]) -> list[list[int]]:
+    """Return the numbers of lines that follow on each other, run by run; one of none for none."""
+    found: list[list[int]] = []
+    for number in sorted(old):
+        if found and found[-1][-1] == number - 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return found or [[]]
+
+
+def _moved(line: str, by: Sequence[int]) -> str:
+    """Return a hunk's head with the numbers of the whole files; other lines as they are."""
+    head = re.match(r"@@ -(\d+)(\S*) \+(\d+)(\S*) @@", line)
+    if head is None:
+        return line
+    return f"@@ -{int(head[1]) + by[0]}{head[2]} +{int(head[3]) + by[1]}{head[4]} @@"
