@@ -19,11 +19,12 @@ from agent.inspector.dialogs import Above, Search
 from agent.inspector.lists import RunsScreen, TasksScreen
 from agent.inspector.matrix import CandidateTable
 from agent.inspector.opened import OpenedRun, open_path
+from agent.inspector.task_panes import PANES
 from agent.inspector.task_screen import TaskScreen
 from agent.inspector.widgets import Page, StepList
 from tests.screens import EXAMPLE, OTHERS, opened
 
-TASK = "sympy-14774-cc61aff2"
+TASK = "sympy-14774-c10de226"
 Pilot = Any
 W = TypeVar("W", bound=Widget)
 
@@ -146,17 +147,105 @@ async def test_what_the_model_saw_before_a_wrong_edit_is_five_keys_away() -> Non
 async def test_words_are_found_everywhere_and_gone_through() -> None:
     app = example()
     async with app.run_test() as pilot:
-        await press(pilot, "slash", *"full inverse", "enter")
+        await press(pilot, "slash", *"acsc", "enter")
         assert isinstance(app.screen, Search)
+        found = list(app.screen._hits)
         await press(pilot, "enter")
-        assert tab(app) == "why"
-        places = []
-        for _ in range(3):
+        assert len({hit.page for hit in found}) > 5
+        for at, hit in [*enumerate(found), (0, found[0])]:
+            told = f"place {at + 1} of {len(found)}"
+            await until(pilot, lambda: isinstance(app.screen, Above if hit.sent else TaskScreen))  # noqa: B023
+            if hit.sent:
+                page = app.screen.query_one("#above", Page)
+            else:
+                await until(pilot, lambda: str(one(app, "title", Static).render()).endswith(told))  # noqa: B023
+                assert tab(app) == hit.tab
+                page = one(app, PANES[hit.tab][-1], Page)
+            assert page.at_cursor is not None
+            assert "acsc" in page.at_cursor.text.plain, (told, hit)
             await press(pilot, "n")
-            places.append(str(one(app, "title", Static).render()).rsplit("·", 1)[1].strip())
-        assert places[:2] == ["place 2 of 2", "place 1 of 2"]
-        await press(pilot, "N")
-        assert tab(app) in ("why", "issue")
+        await press(pilot, "N", "N")
+        assert str(one(app, "title", Static).render()).endswith(
+            f"place {len(found)} of {len(found)}"
+        )
+        await press(pilot, "1", "4")
+        assert "place" not in str(one(app, "title", Static).render())
+
+
+async def test_the_messages_that_were_sent_are_searched() -> None:
+    app = example()
+    async with app.run_test() as pilot:
+        await press(pilot, "slash", *"small as possible", "enter", "enter")
+        assert isinstance(app.screen, Above)
+        at = app.screen.query_one("#above", Page).at_cursor
+        assert at is not None
+        assert "small as possible" in at.text.plain
+        await press(pilot, "q")
+        assert isinstance(app.screen, TaskScreen)
+        assert tab(app) == "steps"
+
+
+async def test_a_line_of_a_patch_leads_to_the_words_that_made_it_and_q_back() -> None:
+    app = example()
+    async with app.run_test() as pilot:
+        await press(pilot, "3", "j", "j", "j", "l", "G", "enter")
+        assert tab(app) == "steps"
+        page = one(app, "step-page", Page)
+        first = page.cursor
+        assert first > 0
+        await press(pilot, "q")
+        assert tab(app) == "patches"
+        assert one(app, "patch-page", Page).has_focus
+        await press(pilot, "enter")
+        assert (tab(app), page.cursor) == ("steps", first), "the second time as the first"
+        await press(pilot, "3", "q")
+        assert not app.is_running or app._exit
+
+
+async def test_a_dear_step_opens_from_the_costs() -> None:
+    app = example()
+    async with app.run_test() as pilot:
+        await press(pilot, "5")
+        costs = one(app, "cost-page", Page)
+        costs.find("attempt 4 step 2")
+        await press(pilot, "enter")
+        assert page_text(app, "step-page").startswith("# attempt 4 step 2")
+        await press(pilot, "q")
+        assert tab(app) == "cost"
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24)])
+async def test_steps_are_seen_on_a_small_terminal(size: tuple[int, int]) -> None:
+    app = example()
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "2")
+        assert one(app, "steps-list", StepList).size.height >= 3
+        assert one(app, "step-page", Page).size.height >= 3
+
+
+async def test_two_runs_of_a_list_stand_side_by_side_by_name(tmp_path: Path) -> None:
+    app = Inspector(opened("runs", tmp_path))
+    async with app.run_test() as pilot:
+        await press(pilot, "c")
+        assert isinstance(app.screen, RunsScreen)
+        await press(pilot, "j", "c")
+        assert isinstance(app.screen, CompareScreen)
+        names = [str(one(app, f"about-{side}", Static).render()) for side in "ab"]
+        assert sorted(name.partition(":")[0] for name in names) == ["again", "example"]
+        await press(pilot, "d")
+        told = app.screen.query_one("#above", Page).text
+        assert "again: candidate 1.1" in told
+        assert "example: candidate 1.1" in told
+        assert "Both make the same files." in told
+
+
+async def test_a_filter_says_how_many_lines_it_lets_through(tmp_path: Path) -> None:
+    app = Inspector(opened("runs", tmp_path))
+    async with app.run_test() as pilot:
+        await press(pilot, "slash", *"exam")
+        assert str(one(app, "title", Static).render()).endswith("1 of 2 shown")
+        await press(pilot, "q")
+        assert str(one(app, "title", Static).render()).endswith("0 of 2 shown: no line has 'examq'")
 
 
 async def test_what_is_not_there_is_said() -> None:

@@ -22,7 +22,7 @@ from agent.show.blocks import markdown
 from agent.store.recording import read_log
 from tests.screens import EXAMPLE, OTHERS
 
-TASK = "sympy-14774-cc61aff2"
+TASK = "sympy-14774-c10de226"
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_a_folder_of_runs_has_the_latest_first(run: Path) -> None:
     assert found.runs[2].problem
     text = list(lines(found))
     assert len(text) == 5
-    assert text[1] == f"  {TASK} verified 0.48 price unknown 4 min 46 s"
+    assert text[1] == f"  {TASK} verified 0.48 price unknown 5 min 44 s"
 
 
 def test_predictions_are_tasks_with_a_patch(tmp_path: Path) -> None:

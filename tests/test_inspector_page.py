@@ -18,7 +18,7 @@ from agent.store.recording import load_run
 from tests.screens import EXAMPLE, OTHERS
 from tests.test_cli import run
 
-TASK = "sympy-14774-cc61aff2"
+TASK = "sympy-14774-c10de226"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -70,7 +70,7 @@ matrix 2.1 {OLD}: assert 1 == 2
 matrix unstable: sympy/core/tests/test_random.py::test_seed
 matrix note: tests/slow.py was left out: the tests near the change take too long
 class 1: 1.1: mass 0.67, 2 issue checks passed, 0 regressions
-class 2: 2.1: mass 0.33, 1 issue checks passed, 1 regression
+class 2: 2.1: mass 0.33, 1 issue check passed, 1 regression
 class 2 regression: {OLD}
 risk security: sympy/printing/latex.py:743: S102 use of exec
 verdict: Two of three samples behave alike.
@@ -92,6 +92,9 @@ def recorded(tmp_path: Path) -> Path:
         with folder.attempt_log(1) as log:
             for event in EVENTS:
                 log.append(event)
+        for number in (2, 3):
+            with folder.attempt_log(number) as log:
+                log.append(numbered(number))
         folder.write_candidates((FIRST, SECOND))
         folder.write("matrix", MATRIX)
         folder.write("verdict", VERDICT)

@@ -16,9 +16,10 @@ from textual.screen import Screen
 from agent.errors import UserError
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, help_page
-from agent.inspector.lists import Listing, RunsScreen, TasksScreen
+from agent.inspector.listing import Listing
+from agent.inspector.lists import RunsScreen, TasksScreen
 from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf
-from agent.inspector.shared_tasks import two_tasks
+from agent.inspector.shared_tasks import Side, attempts_of, two_sides
 from agent.inspector.task_screen import TaskScreen
 from agent.inspector.widgets import Page
 from agent.show.blocks import Block, markdown
@@ -34,7 +35,7 @@ class Inspector(App[None]):
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - textual declares it for instances
         (0, "-narrow"), (90, "-wide"),
     ]  # fmt: skip
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012 - the same
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-short"), (30, "-high")]  # noqa: RUF012 - the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "quit", "out", show=False, priority=True),
     ]
@@ -43,6 +44,7 @@ class Inspector(App[None]):
         super().__init__()
         self._opened, self._editor, self._beside = opened, editor, beside
         self._first: OpenedTask | None = None
+        self._first_run: OpenedRun | None = None
 
     def on_mount(self) -> None:
         """Show the runs, the tasks of one, its only task, or two of them side by side."""
@@ -50,8 +52,7 @@ class Inspector(App[None]):
         if isinstance(self._opened, RunShelf):
             self.push_screen(RunsScreen(self._opened))
         elif self._beside is not None:
-            one, other = two_tasks(self._opened, self._beside)
-            self.push_screen(CompareScreen(one, other, (0, 0)))
+            self.push_screen(CompareScreen(*two_sides(self._opened, self._beside)))
         else:
             self.show_run(self._opened)
 
@@ -68,10 +69,13 @@ class Inspector(App[None]):
 
     def compare(self, task: OpenedTask, index: int) -> None:
         """Show an attempt beside the next one of its task."""
-        if len(task.episodes) < 2:
+        places = attempts_of(task)
+        if len(places) < 2:
             self.notify("there is one attempt only; inspect RUN OTHER compares two", markup=False)
             return
-        self.push_screen(CompareScreen(task, task, (index, (index + 1) % len(task.episodes))))
+        at = places.index(index) if index in places else 0
+        side = Side(task)
+        self.push_screen(CompareScreen(side, side, (places[at], places[(at + 1) % len(places)])))
 
     def compare_with(self, task: OpenedTask) -> None:
         """Keep a task; with one kept, show both side by side."""
@@ -82,7 +86,16 @@ class Inspector(App[None]):
             self.notify(f"{task.id}: c on another task shows both", markup=False)
             return
         one, self._first = self._first, None
-        self.push_screen(CompareScreen(one, task, (0, 0)))
+        self.push_screen(CompareScreen(Side(one, one.id), Side(task, task.id)))
+
+    def compare_runs(self, run: OpenedRun) -> None:
+        """Keep a run; with one kept, show the task that both share side by side."""
+        if self._first_run is None or self._first_run.folder == run.folder:
+            self._first_run = run
+            self.notify(f"{run.name}: c on another run shows both", markup=False)
+            return
+        one, self._first_run = self._first_run, None
+        self.push_screen(CompareScreen(*two_sides(one, run)))
 
     async def action_back(self) -> None:
         """Go back to the screen before; from the first one, out."""

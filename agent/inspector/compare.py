@@ -14,10 +14,10 @@ from textual.widgets import Footer, Static
 
 from agent.inspector import pages, step_pages
 from agent.inspector.dialogs import Above
-from agent.inspector.opened import OpenedTask
+from agent.inspector.shared_tasks import Side, attempts_of
 from agent.inspector.widgets import Lines, Page, StepList
 from agent.show.blocks import Block
-from agent.show.figures import money, several, tokens
+from agent.show.figures import several, spent
 from agent.show.visible import one_line
 
 SIDES = ("a", "b")
@@ -27,6 +27,8 @@ class CompareScreen(Screen[None]):
     """Two columns: what an attempt was, its steps, and the step under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,escape", "app.back", "back"),
+        Binding("question_mark", "app.help", "help"),
         Binding("J", "both(1)", "both on"),
         Binding("K", "both(-1)", "both back"),
         Binding("left_square_bracket", "episode(-1)", show=False),
@@ -37,13 +39,11 @@ class CompareScreen(Screen[None]):
         Binding("l", "pane(1)", show=False),
         Binding("y", "app.copy", "copy", show=False),
         Binding("o", "app.edit", "editor", show=False),
-        Binding("question_mark", "app.help", "help"),
-        Binding("q,escape", "app.back", "back"),
     ]
 
-    def __init__(self, one: OpenedTask, other: OpenedTask, indexes: tuple[int, int]) -> None:
+    def __init__(self, one: Side, other: Side, indexes: tuple[int, int] = (0, 0)) -> None:
         super().__init__()
-        self._tasks = (one, other)
+        self._sides = (one, other)
         self._indexes = list(indexes)
 
     def compose(self) -> ComposeResult:
@@ -63,9 +63,9 @@ class CompareScreen(Screen[None]):
         self.query_one("#steps-a").focus()
 
     def _fill(self, number: int) -> None:
-        task, side = self._tasks[number], SIDES[number]
-        episode = task.episodes[self._indexes[number]]
-        self.query_one(f"#about-{side}", Static).update(_about(task, self._indexes[number]))
+        what, side = self._sides[number], SIDES[number]
+        episode = what.task.episodes[self._indexes[number]]
+        self.query_one(f"#about-{side}", Static).update(_about(what, self._indexes[number]))
         self.query_one(f"#steps-{side}", StepList).show(episode)
         self._show_step(number)
 
@@ -100,11 +100,11 @@ class CompareScreen(Screen[None]):
     def action_episode(self, way: int) -> None:
         """Show another attempt on this side."""
         number = self.side
-        count = len(self._tasks[number].episodes)
-        self._indexes[number] = (self._indexes[number] + way) % count
-        same = self._tasks[0] is self._tasks[1] and self._indexes[0] == self._indexes[1]
-        if same and count > 2:
-            self._indexes[number] = (self._indexes[number] + way) % count
+        places = attempts_of(self._sides[number].task)
+        if self._sides[0].task is self._sides[1].task:
+            places = [place for place in places if place != self._indexes[1 - number]]
+        at = places.index(self._indexes[number]) + way
+        self._indexes[number] = places[at % len(places)]
         self._fill(number)
 
     def action_pane(self, way: int) -> None:
@@ -115,14 +115,18 @@ class CompareScreen(Screen[None]):
     def action_difference(self) -> None:
         """Show how the patches of the two differ."""
         found = [
-            pages.patch_of(task.record, task.episodes[index].about.number)
-            for task, index in zip(self._tasks, self._indexes, strict=True)
+            pages.patch_of(what.task.record, what.task.episodes[index].about.number)
+            for what, index in zip(self._sides, self._indexes, strict=True)
         ]
         one, other = found
         if one is None or other is None:
             self.notify("one of the two left no patch", markup=False)
             return
-        self.app.push_screen(Above(pages.two_patches(one, other)))
+        names = [
+            what.called(f"candidate {patch.id}")
+            for what, patch in zip(self._sides, (one, other), strict=True)
+        ]
+        self.app.push_screen(Above(pages.two_patches((names[0], one), (names[1], other))))
 
     def action_sent(self) -> None:
         """Show the messages as they were sent for the step on this side."""
@@ -138,14 +142,15 @@ class CompareScreen(Screen[None]):
         return self.query_one(f"#page-{SIDES[self.side]}", Page).page
 
 
-def _about(task: OpenedTask, index: int) -> Text:
-    episode = task.episodes[index]
+def _about(what: Side, index: int) -> Text:
+    task, episode = what.task, what.task.episodes[index]
     about = episode.about
     text = Text()
-    text.append(one_line(f"{task.id}: {about.label}", 200), "bold")
+    text.append(one_line(what.called(about.label), 200), "bold")
+    text.append(f" · {one_line(task.id, 100)}")
     resolved = {True: " · resolved", False: " · not resolved", None: ""}[task.resolved]
-    status = task.record.result.status if task.record.result else ""
-    text.append(f"\n{about.model} · {several(len(episode), 'step')}{resolved} {status}".rstrip())
-    used = f"{tokens(about.usage)}, {money(about.usage.usd)} · " if about.usage else ""
+    status = f" · {task.record.result.status}" if task.record.result else ""
+    text.append(f"\n{about.model} · {several(len(episode), 'step')}{resolved}{status}")
+    used = f"{spent(about.usage)} · " if about.usage else ""
     text.append(f"\n{used}{one_line(about.end or 'no end yet', 100)}")
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any, TypeVar
@@ -15,6 +16,51 @@ from agent.show.figures import duration, money, tokens
 Entry = TypeVar("Entry", bound=tuple[Any, ...])
 MOST_EXPENSIVE = 8
 NOTHING = (Usage(), 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What an episode cost: tokens and money; seconds of the model, of the tools, of all."""
+
+    label: str
+    steps: int
+    used: Usage
+    asking: float
+    acting: float
+    lasted: float
+
+    @classmethod
+    def of(cls, label: str, entries: Sequence[Sums]) -> Sums:
+        """Return the sums of several."""
+        return cls(
+            label,
+            sum(one.steps for one in entries),
+            sum((one.used for one in entries), Usage()),
+            sum(one.asking for one in entries),
+            sum(one.acting for one in entries),
+            sum(one.lasted for one in entries),
+        )
+
+    @property
+    def whole(self) -> float:
+        """How long it lasted, or as much of that as is known."""
+        return self.lasted or self.asking + self.acting
+
+    @property
+    def amounts(self) -> tuple[Words, ...]:
+        """What it cost, as a row; a record may know the money alone."""
+        used = self.used
+        known = used.prompt or used.completion
+        counts = [
+            f"{n:,}" if known else "unknown" for n in (used.prompt, used.cached, used.completion)
+        ]
+        return tuple((text,) for text in (self.label, f"{self.steps:,}", *counts, money(used.usd)))
+
+    @property
+    def times(self) -> tuple[Words, ...]:
+        """How long it took, as a row."""
+        seconds = (self.asking, self.acting, self.whole)
+        return (self.label,), *((duration(one) if one else "unknown",) for one in seconds)
 
 
 @dataclass
@@ -40,27 +86,23 @@ class Ledger:
 
     def page(self, task: OpenedTask) -> list[Block]:
         """Return where money and time went: by attempt, the dearest steps, the slowest commands."""
-        rows: list[tuple[Words, ...]] = [
-            _row(one.about, len(one), *self.sums.get(one.about.label, NOTHING))
-            for one in task.episodes
+        entries = [self._entry(one.about, len(one)) for one in task.episodes]
+        known = sum(entry.whole for entry in entries)
+        if len(entries) > 1:
+            entries.append(Sums.of("together", entries))
+        blocks: list[Block] = [
+            Heading("Where money and time went", 1),
+            Table(
+                ("", "steps", "prompt", "cached", "completion", "cost"),
+                tuple(entry.amounts for entry in entries),
+            ),
+            Table(("", "model", "tools", "in all"), tuple(entry.times for entry in entries)),
+            *_around(task, known),
         ]
-        blocks: list[Block] = [Heading("Where money and time went", 1)]
-        columns = (
-            "",
-            "steps",
-            "prompt",
-            "cached",
-            "completion",
-            "cost",
-            "model",
-            "tools",
-            "in all",
-        )
-        blocks.append(Table(columns, tuple(rows)))
-        if task.record.result is not None:
-            whole = duration(task.record.result.seconds)
-            rest = "the environment, the tests that judge and attempts side by side"
-            blocks.append(Paragraph((f"The task took {whole}; {rest} make the difference.",)))
+        if self.slow:
+            took, label, number, name, _ = self.slow[0]
+            told = f"The slowest command took {duration(took)}: {label} step {number}, {name}."
+            blocks.insert(1, Paragraph((told,)))
         if self.dear and self.dear[0][0] > 0:
             rows = [
                 (
@@ -83,6 +125,13 @@ class Ledger:
             blocks.append(Paragraph(("The record does not say how long commands took.",)))
         return blocks
 
+    def _entry(self, about: About, steps: int) -> Sums:
+        """Return an episode's sums; where its steps do not say, what it says as a whole."""
+        used, asking, acting = self.sums.get(about.label, NOTHING)
+        if used == Usage() and about.usage is not None:
+            used = about.usage
+        return Sums(about.label, steps, used, asking, acting, about.seconds or 0.0)
+
 
 def costs_page(task: OpenedTask) -> list[Block]:
     """Return the page of a task's ledger."""
@@ -97,17 +146,16 @@ def _most(entries: list[Entry]) -> list[Entry]:
     return nlargest(MOST_EXPENSIVE, entries, key=lambda one: one[0])
 
 
-def _row(about: About, steps: int, used: Usage, asking: float, acting: float) -> tuple[Words, ...]:
-    """Return an episode's sums; where its steps do not say, what it says as a whole."""
-    if used == Usage() and about.usage is not None:
-        used = about.usage
-    tokens_known = bool(used.prompt or used.completion)
-    counts = [used.prompt, used.cached, used.completion]
-    times = (asking, acting, about.seconds)
-    return (
-        (about.label,),
-        (f"{steps:,}",),
-        *((f"{count:,}" if tokens_known else "unknown",) for count in counts),
-        (money(used.usd),),
-        *((duration(seconds) if seconds else "unknown",) for seconds in times),
-    )
+def _around(task: OpenedTask, known: float) -> Iterator[Block]:
+    """Say what the table leaves out: the environment, and what was done around the attempts."""
+    result, image = task.record.result, task.record.image
+    if result is None:
+        return
+    before = ""
+    if image is not None and image.seconds:
+        before = f"The environment was there after {duration(image.seconds)}. Then the"
+    told = f"{before or 'The'} task took {duration(result.seconds)}"
+    if 0 < known < result.seconds:
+        rest = duration(result.seconds - known)
+        told += f", {rest} of it outside the table: mostly the checks that judge the patches"
+    yield Paragraph((f"{told}.",))

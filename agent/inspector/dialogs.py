@@ -63,8 +63,11 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )  # fmt: skip
 
 
-class Above(ModalScreen[None]):
-    """A page that covers the screen until it is put away; it may open at a spot."""
+class Above(ModalScreen[int]):
+    """A page that covers the screen until it is put away.
+
+    It may open at a spot of a search; then it gives back which way the search is to go on.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,escape,question_mark", "app.pop_screen", "back"),
@@ -78,7 +81,7 @@ class Above(ModalScreen[None]):
     def __init__(self, page: Sequence[Block], spot: Spot | None = None) -> None:
         super().__init__()
         self._blocks, self._spot = page, spot
-        self._words = spot.words if spot else ""
+        self._words = ""
 
     def compose(self) -> ComposeResult:
         """Lay out a page and what can be done with it."""
@@ -109,7 +112,10 @@ class Above(ModalScreen[None]):
         self.action_again(1)
 
     def action_again(self, way: int) -> None:
-        """Go to the next place with the words."""
+        """Go to the next place with the words; without any, that of the search it came from."""
+        if not self._words and self._spot is not None:
+            self.dismiss(way)
+            return
         if self._words and not self.query_one(Page).find(self._words, way):
             self.notify(f"{self._words!r} is not here", severity="warning", markup=False)
 

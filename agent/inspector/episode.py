@@ -102,7 +102,7 @@ class Step:
     def summary(self) -> str:
         """What it did in a line: the first call, or else the first words."""
         if self.acts:
-            more = f" (+{len(self.acts) - 1})" if len(self.acts) > 1 else ""
+            more = f" and {len(self.acts) - 1} more" if len(self.acts) > 1 else ""
             act = self.acts[0]
             return f"{act.name}{more}: {act.text.strip()[:400]}"
         return self.thought.strip()[:400] or (self.remarks[0] if self.remarks else "")

@@ -160,7 +160,7 @@ class LoggedEpisode:
         acts: list[Act] = []
         for place, reply in enumerate(replies, 1):
             acts += _acts(reply, place, len(replies), seen, answers)
-        proposed = any(act.name.startswith("sample") for act in acts)
+        proposed = any(act.name.startswith(("sample", "reply")) for act in acts)
         return Step(
             number,
             "" if proposed else "\n\n".join(one.content for one in replies if one.content.strip()),
@@ -265,7 +265,7 @@ def _sample(saw: Observation | None, place: int, of: int) -> str:
     told = NUMBERED.match(saw.text) if saw else None
     if told:
         return told[1]
-    return f"sample {place} of {of}" if of > 1 else "sample"
+    return f"reply {place} of {of}" if of > 1 else "sample"
 
 
 def _remarks(call: Call, replies: Sequence[Message]) -> list[str]:

@@ -49,16 +49,16 @@ class CandidateTable(DataTable[Text]):
             sorted(task.record.candidates, key=lambda one: numbers.get(one.id, len(numbers) + 1))
         )
         self.clear(columns=True)
-        self.add_columns("patch", "class", "files")
+        self.add_columns("patch", "class", "same text", "files")
         for candidate in self._candidates:
             number = numbers.get(candidate.id)
             colour = colour_of(number)
             name = Text(candidate.id, colour)
             if verdict and verdict.chosen == candidate.id:
                 name.append(" ★", "bold yellow")
-            more = f" +{len(candidate.merged)}" if candidate.merged else ""
-            group = Text(f"{number}{more}" if number else f"-{more}", colour)
-            self.add_row(name, group, Text(one_line(", ".join(candidate.files), 60)))
+            group = Text(str(number or "-"), colour)
+            twins = Text(f"{len(candidate.merged)} more" if candidate.merged else "")
+            self.add_row(name, group, twins, Text(one_line(", ".join(candidate.files), 60)))
         self.move_cursor(row=at, animate=False)
 
     def put(self, identity: str) -> None:

@@ -25,6 +25,9 @@ class Navigation(Protocol):
     def compare_with(self, task: OpenedTask) -> None:
         """Keep a task; with one kept, show both side by side."""
 
+    def compare_runs(self, run: OpenedRun) -> None:
+        """Keep a run; with one kept, show the task that both share side by side."""
+
     async def action_back(self) -> None:
         """Go back to the screen before; from the first one, out."""
 

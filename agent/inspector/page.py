@@ -15,7 +15,7 @@ from agent.inspector.costs import costs_page
 from agent.inspector.episode import Step
 from agent.inspector.matrix import MARKS
 from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf
-from agent.inspector.shared_tasks import two_tasks
+from agent.inspector.shared_tasks import Side, two_sides
 from agent.report.page import refuse_foreign as refuse
 from agent.show.blocks import (
     Block,
@@ -30,7 +30,7 @@ from agent.show.blocks import (
     one_line_keeping_ends,
 )
 from agent.show.figures import duration, money
-from agent.show.visible import one_line, visible
+from agent.show.visible import one_line, patch_lines, seen_lines
 from tools.clip import clip
 
 GENERATOR = "repair-agent inspect"
@@ -77,9 +77,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class ShownTask:
-    """All about one task."""
+    """All about one task; `run` where another run's task stands beside it."""
 
     id: str
+    run: str
     status: str
     why: Markup
     episodes: tuple[ShownEpisode, ...]
@@ -100,21 +101,33 @@ def page(opened: Opened, beside: OpenedRun | None = None) -> str:
     if isinstance(opened, RunShelf):
         raise UserError(f"{opened.folder} holds several runs", "name one of them")
     if beside is not None:
-        tasks: Sequence[OpenedTask] = two_tasks(opened, beside)
-        title = f"{opened.name} and {beside.name}"
+        sides: Sequence[Side] = two_sides(opened, beside)
+        title = " and ".join(side.run for side in sides)
+        difference = html(_difference(*sides))
     else:
-        tasks, title = [opened.task(identity) for identity in opened.ids], opened.name
+        sides, title = [Side(opened.task(identity)) for identity in opened.ids], opened.name
+        difference = Markup("")
     template = _ENVIRONMENT.get_template("page.html.j2")
     return template.render(
         generator=GENERATOR,
         title=one_line(title),
         problems=[one_line(one) for one in opened.problems],
         beside=beside is not None,
-        tasks=[_task(task) for task in tasks],
+        difference=difference,
+        tasks=[_task(side.task, side.run) for side in sides],
     )
 
 
-def _task(task: OpenedTask) -> ShownTask:
+def _difference(one: Side, other: Side) -> list[Block]:
+    ours, theirs = (pages.patch_of(side.task.record, None) for side in (one, other))
+    if ours is None or theirs is None:
+        return []
+    return pages.two_patches(
+        (one.called(f"candidate {ours.id}"), ours), (other.called(f"candidate {theirs.id}"), theirs)
+    )
+
+
+def _task(task: OpenedTask, run: str) -> ShownTask:
     record = task.record
     status: str = record.result.status if record.result else "failed" if record.failure else ""
     if task.resolved is not None:
@@ -123,6 +136,7 @@ def _task(task: OpenedTask) -> ShownTask:
     columns, checks = _matrix(task)
     return ShownTask(
         one_line(task.id),
+        one_line(run),
         status,
         html(pages.overview(task)),
         tuple(_episodes(task)),
@@ -195,7 +209,9 @@ def _block(block: Block) -> Markup:
             return Markup("<pre class=diff>{}</pre>").format(_diff(clip(text, LONGEST)))
         case Output(text, bad):
             kind = Markup(" class=bad") if bad else Markup("")
-            return Markup("<pre{}>{}</pre>").format(kind, _seen(clip(text, LONGEST)))
+            return Markup("<pre{}>{}</pre>").format(
+                kind, "\n".join(seen_lines(clip(text, LONGEST)))
+            )
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Words]]) -> Markup:
@@ -220,14 +236,10 @@ def _words(words: Words) -> Markup:
     )
 
 
-def _seen(text: str) -> str:
-    return "\n".join(visible(line) for line in text.removesuffix("\n").split("\n"))
-
-
 def _diff(text: str) -> Markup:
     kinds = {"+": "add", "-": "del", "@": "at"}
     lines = []
-    for line in _seen(text).split("\n"):
+    for line in patch_lines(text):
         kind = "head" if line.startswith(("+++", "---", "diff ", "index ")) else ""
         kind = kind or kinds.get(line[:1], "")
         lines.append(Markup('<span class="{}">{}</span>').format(kind, line))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Iterator
 
+from agent.inspector.interdiff import interdiff
 from agent.inspector.opened import OpenedTask
 from agent.records import BehaviourClass, Candidate, Check, Matrix, Outcome
 from agent.show import verdict as verdict_sheet
@@ -26,6 +27,8 @@ from tools.clip import clip
 SHOWN = 200_000
 """Characters of one text that are shown; the editor gets the whole."""
 MOST_DIFFERENCES = 20
+MOST_SAID, LINES_SAID = 5, 15
+"""Failures of a losing class that are shown with what they said, and lines of each."""
 
 
 def overview(task: OpenedTask) -> list[Block]:
@@ -105,16 +108,27 @@ def _losers(task: OpenedTask) -> Iterator[Block]:
         if verdict.chosen in item.candidates:
             continue
         yield Heading(f"What class {number} did differently ({', '.join(item.candidates)})", 3)
-        rows = tuple(_differences(matrix, verdict.chosen, item))
-        if rows:
+        pairs = list(_differences(matrix, verdict.chosen, item))
+        if pairs:
             columns = ("check", f"winner {verdict.chosen}", f"class {number}")
-            yield Table(columns, rows[:MOST_DIFFERENCES])
-        if len(rows) > MOST_DIFFERENCES:
-            yield Paragraph((f"and {several(len(rows) - MOST_DIFFERENCES, 'more check')}",))
-        theirs = _named(task, item.candidates[0])
-        if theirs is not None:
-            yield Paragraph((f"Its patch, {theirs.id}:",))
-            yield Diff(clip(theirs.patch, SHOWN))
+            rows = [((Code(check),), _words(ours), _words(theirs)) for check, ours, theirs in pairs]
+            yield Table(columns, tuple(rows[:MOST_DIFFERENCES]))
+        if len(pairs) > MOST_DIFFERENCES:
+            yield Paragraph((f"and {several(len(pairs) - MOST_DIFFERENCES, 'more check')}",))
+        for check, ours, theirs in pairs[:MOST_SAID]:
+            for name, outcome in ((verdict.chosen, ours), (item.candidates[0], theirs)):
+                said = _said(matrix, outcome)
+                if said:
+                    yield Paragraph((Code(check), f" with {name}:"))
+                    yield Output(said, bad=True)
+        winner, loser = _named(task, verdict.chosen), _named(task, item.candidates[0])
+        if winner is not None and loser is not None:
+            difference = interdiff(winner.patch, loser.patch)
+            yield Paragraph((
+                f"How its patch {loser.id} (+) differs from the winner's {winner.id} (-), as the "
+                f"files are left; in full under Patches:",
+            ))  # fmt: skip
+            yield Diff(clip(difference or loser.patch, SHOWN))
 
 
 def _named(task: OpenedTask, name: str) -> Candidate | None:
@@ -123,12 +137,26 @@ def _named(task: OpenedTask, name: str) -> Candidate | None:
 
 def _differences(
     matrix: Matrix, chosen: str, item: BehaviourClass
-) -> Iterator[tuple[Words, Words, Words]]:
+) -> Iterator[tuple[str, Outcome | None, Outcome | None]]:
+    """Yield the checks in which a class did something else, and what winner and class did."""
     found = {(one.candidate, one.check): one for one in matrix.outcomes}
     for check in matrix.checks:
         ours, theirs = found.get((chosen, check.id)), found.get((item.candidates[0], check.id))
         if _did(ours) != _did(theirs):
-            yield (Code(check.id),), _words(ours), _words(theirs)
+            yield check.id, ours, theirs
+
+
+def _said(matrix: Matrix, outcome: Outcome | None) -> str:
+    """Return what a failure said: pytest's lines about the error, or else the last lines."""
+    if outcome is None or outcome.result == "pass":
+        return ""
+    # What failed as it does on the clean base is kept there only.
+    on_base = (one.output for one in matrix.outcomes
+               if one.candidate == "base" and one.check == outcome.check)  # fmt: skip
+    text = outcome.output or next(on_base, "")
+    lines = text.splitlines()
+    error = [line[1:].removeprefix("   ") for line in lines if re.match(r"E(\s|$)", line)]
+    return "\n".join((error or lines)[-LINES_SAID:])
 
 
 def _did(outcome: Outcome | None) -> tuple[str, str]:
@@ -160,19 +188,6 @@ def in_order(matrix: Matrix) -> tuple[Check, ...]:
     )
 
 
-def patch_difference(one: Candidate, other: Candidate) -> str:
-    """Return how one patch's text becomes the other's, as a unified diff of their lines."""
-    lines = difflib.unified_diff(
-        _changes(one.patch), _changes(other.patch), f"candidate {one.id}", f"candidate {other.id}",
-        lineterm="", n=3,
-    )  # fmt: skip
-    return "\n".join(lines) or f"{one.id} and {other.id} are the same text"
-
-
-def _changes(patch: str) -> list[str]:
-    return [line for line in patch.splitlines() if not line.startswith("index ")]
-
-
 def candidate_page(task: OpenedTask, candidate: Candidate) -> list[Block]:
     """Return a patch, where it comes from, and what was left out of it."""
     number = classes(task).get(candidate.id)
@@ -199,16 +214,19 @@ def candidate_page(task: OpenedTask, candidate: Candidate) -> list[Block]:
     return blocks
 
 
-def two_patches(one: Candidate, other: Candidate) -> list[Block]:
-    """Return how two candidates differ, and both in full."""
-    return [
-        Heading(f"From candidate {one.id} to candidate {other.id}", 1),
-        Diff(patch_difference(one, other)),
-        Heading(f"Candidate {one.id}"),
-        Diff(clip(one.patch, SHOWN)),
-        Heading(f"Candidate {other.id}"),
-        Diff(clip(other.patch, SHOWN)),
-    ]
+def two_patches(one: tuple[str, Candidate], other: tuple[str, Candidate]) -> list[Block]:
+    """Return how what two patches make differs, and both in full, each by what it is called."""
+    ours, theirs = one[0], other[0]
+    difference = interdiff(one[1].patch, other[1].patch)
+    blocks: list[Block] = [Heading(f"From {ours} to {theirs}", 1)]
+    if difference:
+        told = f"- is as {ours} leaves the file, + as {theirs} does; other lines are the same."
+        blocks += [Paragraph((told,)), Diff(clip(difference, SHOWN))]
+    else:
+        blocks.append(Paragraph(("Both make the same files.",)))
+    for name, candidate in (one, other):
+        blocks += [Heading(f"{name} in full"), Diff(clip(candidate.patch, SHOWN))]
+    return blocks
 
 
 def check_page(task: OpenedTask, check: Check) -> list[Block]:

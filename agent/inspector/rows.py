@@ -14,7 +14,7 @@ from rich.text import Text
 
 from agent.show import blocks
 from agent.show.blocks import Block, Diff, Output
-from agent.show.visible import visible
+from agent.show.visible import patch_lines, seen_lines
 
 TAB = 8
 LEXED = 60_000
@@ -46,7 +46,7 @@ def rows(page: Sequence[Block], width: int) -> list[Row]:
         match block:
             case Output(text, bad):
                 style = "#ff8a80" if bad else ""
-                for line in _split(text):
+                for line in seen_lines(text):
                     parts = enumerate(_folded(line, width))
                     found += [Row(Text(part, style), goes_on=at > 0) for at, part in parts]
             case Diff(text):
@@ -57,10 +57,6 @@ def rows(page: Sequence[Block], width: int) -> list[Row]:
                     found.append(Row(Text.assemble(*pieces, no_wrap=True, end="")))
         found.append(Row(Text("")))
     return found
-
-
-def _split(text: str) -> list[str]:
-    return visible(text).removesuffix("\n").split("\n")
 
 
 def _folded(line: str, width: int) -> list[str]:
@@ -81,7 +77,7 @@ def _folded(line: str, width: int) -> list[str]:
 
 def _diff(patch: str, width: int) -> Iterator[Row]:
     path, lexed = "", len(patch) <= LEXED
-    lines = _split(patch)
+    lines = patch_lines(patch)
     colours = _coloured(lines) if lexed else {}
     in_hunk = False
     for place, line in enumerate(lines):

@@ -70,12 +70,14 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit | None]:
     if not wanted:
         return
     yield from _in_page("why", "why", markdown(pages.overview(task)), wanted)
-    ledger = Ledger()
+    ledger, sent = Ledger(), set[str]()
     for index, episode in enumerate(task.episodes):
         label = episode.about.label
         # What is sent later was said, heard or seen in a step before.
         opening = [message.content for message in episode.sent(1)] if len(episode) else []
-        for line in _lines(opening, wanted):
+        fresh = [text for text in opening if text not in sent]
+        sent.update(fresh)
+        for line in _lines(fresh, wanted):
             yield Hit("steps", f"{label} step 1, sent", line, "", index, 1, sent=True)
         for number in range(1, len(episode) + 1):
             step = episode.step(number)

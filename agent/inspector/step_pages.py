@@ -9,7 +9,7 @@ from agent.inspector.episode import Episode, Step
 from agent.inspector.pages import SHOWN
 from agent.records import Message
 from agent.show.blocks import Block, Bullets, Heading, Output, Paragraph
-from agent.show.figures import duration, money, several, tokens
+from agent.show.figures import duration, several, spent
 from tools.clip import clip
 
 FIRST, LAST = 20, 200
@@ -22,16 +22,14 @@ def step_page(step: Step, label: str, *, whole: bool = False) -> list[Block]:
     def text(full: str) -> str:
         return full if whole else clip(full, SHOWN)
 
-    spent = []
-    if step.usage is not None:
-        spent += [tokens(step.usage), money(step.usage.usd)]
+    figures = [spent(step.usage)]
     if step.seconds is not None:
-        spent.append(f"model {duration(step.seconds)}")
+        figures.append(f"model {duration(step.seconds)}")
     if step.acting:
-        spent.append(f"tools {duration(step.acting)}")
+        figures.append(f"tools {duration(step.acting)}")
     blocks: list[Block] = [
         Heading(f"{label} step {step.number}", 1),
-        Paragraph((", ".join(spent) or "cost and time unknown",)),
+        Paragraph((", ".join(figures),)),
     ]
     blocks += [Paragraph((f"[{remark}]",)) for remark in step.remarks]
     if step.thought.strip():

@@ -45,7 +45,6 @@ class TaskPanes(Screen[None]):
         self._index = 0
         self._words = ""
         self._laid: set[str] = set()
-        self._shown: tuple[Episode, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the tabs."""
@@ -87,9 +86,9 @@ class TaskPanes(Screen[None]):
         active = self.query_one(TabbedContent).active
         return next((one for one in TABS if one == active), "why")
 
-    def _fill(self, *, keep: bool = False) -> None:
+    def _fill(self) -> None:
         self.query_one("#title", Static).update(title_of(self.opened))
-        self.query_one("#why-page", Page).show(pages.overview(self.opened), keep=keep)
+        self.query_one("#why-page", Page).show(pages.overview(self.opened), of=self.opened.id)
         self._list_episodes()
         self._laid.clear()
         self._lay(self.tab)
@@ -116,9 +115,11 @@ class TaskPanes(Screen[None]):
         elif tab == "matrix":
             self.query_one(CheckTable).show(self.opened)
         elif tab == "cost":
-            self.query_one("#cost-page", Page).show(costs_page(self.opened))
+            self.query_one("#cost-page", Page).show(costs_page(self.opened), of=self.opened.id)
         elif tab == "issue":
-            self.query_one("#issue-page", Page).show(pages.issue_page(self.opened))
+            self.query_one("#issue-page", Page).show(
+                pages.issue_page(self.opened), of=self.opened.id
+            )
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
         """Let the keys move in the tab that is in front."""
@@ -129,13 +130,14 @@ class TaskPanes(Screen[None]):
         tab = self.tab
         panes = [self.query_one(f"#{name}") for name in PANES[tab]]
         if not any(pane.has_focus for pane in panes):
-            panes[1 if tab == "steps" else 0].focus()
+            self.set_focus(panes[1 if tab == "steps" else 0], scroll_visible=False)
 
     def action_tab(self, tab: Tab) -> None:
         """Bring a tab to the front."""
         self._lay(tab)
         self.query_one(TabbedContent).active = tab
-        self.call_after_refresh(self._focus_first)
+        # At once: a hidden widget that has the focus hands it to its neighbour, whose tab comes up.
+        self._focus_first()
 
     def action_pane(self, way: int) -> None:
         """Go to the pane beside."""
@@ -165,15 +167,12 @@ class TaskPanes(Screen[None]):
     def _show_step(self) -> None:
         steps, episode = self.query_one(StepList), self.episode
         page = self.query_one("#step-page", Page)
-        before, self._shown = self._shown, None
         if episode is None or not steps.number:
             page.show(())
             return
-        self._shown = (episode, steps.number)
         page.words = self._words
-        # The same step again keeps its place: it was taken there, or has grown under the reader.
-        again = before == self._shown
-        page.show(step_pages.step_page(episode.step(steps.number), episode.about.label), keep=again)
+        blocks = step_pages.step_page(episode.step(steps.number), episode.about.label)
+        page.show(blocks, of=(episode, steps.number))
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Show the patch or the check under the cursor."""
@@ -186,7 +185,7 @@ class TaskPanes(Screen[None]):
     def _show_row(self, table: Widget) -> None:
         if isinstance(table, CandidateTable) and table.candidate is not None:
             page = pages.candidate_page(self.opened, table.candidate)
-            self.query_one("#patch-page", Page).show(page)
+            self.query_one("#patch-page", Page).show(page, of=table.candidate.id)
         elif isinstance(table, CheckTable) and table.check is not None:
             page = pages.check_page(self.opened, table.check)
-            self.query_one("#check-page", Page).show(page)
+            self.query_one("#check-page", Page).show(page, of=table.check.id)

@@ -12,7 +12,7 @@ from textual.widgets import DataTable, OptionList, Static, TabbedContent
 from agent.inspector import pages, step_pages
 from agent.inspector.dialogs import Above, Search
 from agent.inspector.episode import writer_of
-from agent.inspector.lists import POLL_SECONDS
+from agent.inspector.listing import POLL_SECONDS
 from agent.inspector.matrix import CandidateTable, CheckTable
 from agent.inspector.navigation import navigation
 from agent.inspector.opened import OpenedTask
@@ -155,7 +155,7 @@ class TaskScreen(TaskPanes):
         if episode is not None and number:
             label = episode.about.label
             page = step_pages.sent_page(episode.sent(number), label, number)
-            self.app.push_screen(Above(page, spot))
+            self.app.push_screen(Above(page, spot), self._go_on)
 
     def action_plan(self) -> None:
         """Show the plan as it changed."""
@@ -174,7 +174,8 @@ class TaskScreen(TaskPanes):
             self._marked = here
             self.notify(f"marked {here.id}; d on another shows how they differ", markup=False)
             return
-        self.app.push_screen(Above(pages.two_patches(self._marked, here)))
+        names = [f"candidate {one.id}" for one in (self._marked, here)]
+        self.app.push_screen(Above(pages.two_patches((names[0], self._marked), (names[1], here))))
         self._marked = None
 
     def action_compare(self) -> None:
@@ -207,6 +208,11 @@ class TaskScreen(TaskPanes):
         self._hit = (self._hit + way) % len(self._hits)
         self._to_hit()
 
+    def _go_on(self, way: int | None) -> None:
+        """Go on with a search from a page that was above; the focus is back here before that."""
+        if way is not None:
+            self.call_after_refresh(self.action_again, way)
+
     def _to_hit(self) -> None:
         hit = self._hits[self._hit]
         spot = spot_of(self._hits, self._hit, self._words)
@@ -221,7 +227,8 @@ class TaskScreen(TaskPanes):
             table.put(hit.id)
             self._show_row(table)
         if hit.sent:
-            self.action_sent(spot)
+            # Not before the steps have the focus: it would come when the page above has gone.
+            self.call_after_refresh(self.action_sent, spot)
         else:
             page = self.query_one(f"#{PANES[hit.tab][-1]}", Page)
             self.call_after_refresh(page.find_spot, spot)
@@ -231,8 +238,9 @@ class TaskScreen(TaskPanes):
     def on_lines_moved(self, event: Lines.Moved) -> None:
         """Take the number of a place out of the title once another step is looked at."""
         hit = self._hits[self._hit] if self._hits else None
-        here = (self._index, self.query_one(StepList).number)
-        if hit is not None and event.lines.id == "steps-list" and here != (hit.index, hit.step):
+        if hit is None or hit.tab != "steps" or event.lines.id != "steps-list":
+            return
+        if (hit.index, hit.step) != (self._index, self.query_one(StepList).number):
             self._leave_place()
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
@@ -270,7 +278,7 @@ class TaskScreen(TaskPanes):
             known = {one.about.label: one for one in self.opened.episodes}
             episodes = tuple(known.get(one.about.label, one) for one in fresh.episodes)
             self.opened = OpenedTask(fresh.record, episodes, fresh.problems, fresh.resolved)
-            self._fill(keep=True)
+            self._fill()
         grown = [one.refresh() for one in self.opened.episodes]
         if any(grown):
             steps = self.query_one(StepList)

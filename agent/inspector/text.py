@@ -11,10 +11,11 @@ from typing import Any
 from agent.errors import UserError
 from agent.inspector.episode import Episode, Step
 from agent.inspector.foreign import ForeignEpisode
+from agent.inspector.interdiff import interdiff
 from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf, open_run
-from agent.inspector.pages import patch_difference
-from agent.inspector.shared_tasks import two_tasks
-from agent.show.figures import duration, money, several, tokens
+from agent.inspector.pages import patch_of
+from agent.inspector.shared_tasks import Side, two_sides
+from agent.show.figures import duration, several, spent
 from agent.show.listing import list_tasks, plain_task
 from agent.show.transcript import plain, prefixed
 from agent.show.visible import one_line
@@ -30,7 +31,7 @@ def lines(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:
         yield from _shelf(opened)
         return
     if beside is not None:
-        yield from _compared(*two_tasks(opened, beside))
+        yield from _compared(*two_sides(opened, beside))
         return
     for problem in opened.problems:
         yield f"problem: {one_line(problem)}"
@@ -76,15 +77,14 @@ def _episode(episode: Episode) -> Iterator[str]:
         yield from prefixed(f"attempt 1 {message.role}", message.content)
     for number in range(1, len(episode) + 1):
         yield from _step(episode.step(number), f"attempt 1 step {number}")
-    used = f"{tokens(about.usage)}, {money(about.usage.usd)}" if about.usage else "unknown"
     yield f"attempt 1 end: {one_line(about.end)}"
-    yield f"attempt 1 used: {used}"
+    yield f"attempt 1 used: {spent(about.usage)}"
 
 
 def _step(step: Step, here: str) -> Iterator[str]:
     if step.usage is not None:
         took = f", {duration(step.seconds)}" if step.seconds is not None else ""
-        yield f"{here} request: {tokens(step.usage)}, {money(step.usage.usd)}{took}"
+        yield f"{here} request: {spent(step.usage)}{took}"
     yield from (f"{here}: [{one_line(remark)}]" for remark in step.remarks)
     if step.thought.strip():
         yield from prefixed(f"{here} thought", step.thought)
@@ -100,13 +100,13 @@ def _step(step: Step, here: str) -> Iterator[str]:
         yield from prefixed(f"{here} user", said)
 
 
-def _compared(one: OpenedTask, other: OpenedTask) -> Iterator[str]:
-    """Yield the first attempts of both step by step, then how their patches differ."""
-    for side, task in (("a", one), ("b", other)):
-        about = task.episodes[0].about
-        told = f"{task.id} {about.label}, model {about.model}, {about.end or 'no end yet'}"
-        yield one_line(f"{side}: {told}")
-    ours, theirs = one.episodes[0], other.episodes[0]
+def _compared(one: Side, other: Side) -> Iterator[str]:
+    """Yield the first attempts of both step by step, then what their patches make differently."""
+    for side, what in (("a", one), ("b", other)):
+        about = what.task.episodes[0].about
+        told = f"{what.task.id} {about.label}, model {about.model}, {about.end or 'no end yet'}"
+        yield one_line(f"{side}: {what.called(told)}")
+    ours, theirs = one.task.episodes[0], other.task.episodes[0]
     numbers = zip_longest(range(1, len(ours) + 1), range(1, len(theirs) + 1))
     for left, right in numbers:
         for side, episode, number in (("a", ours, left), ("b", theirs, right)):
@@ -114,9 +114,13 @@ def _compared(one: OpenedTask, other: OpenedTask) -> Iterator[str]:
                 step = episode.step(number)
                 failed = " failed" if step.failed else ""
                 yield one_line(f"{side} step {number}{failed}: {step.summary}", 300)
-    first = [task.record.candidates[:1] for task in (one, other)]
-    if first[0] and first[1]:
-        yield from prefixed("patches", patch_difference(first[0][0], first[1][0]))
+    first, second = (
+        patch_of(what.task.record, what.task.episodes[0].about.number) for what in (one, other)
+    )
+    if first is not None and second is not None:
+        yield f"patches: from a's candidate {first.id} to b's candidate {second.id}"
+        difference = interdiff(first.patch, second.patch)
+        yield from prefixed("patches", difference or "both make the same files")
 
 
 def json_text(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:

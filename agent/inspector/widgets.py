@@ -152,10 +152,12 @@ class Page(Lines):
         self._width = 0
         self.words = ""
         self._sought = ""
+        self._of: object = None
 
-    def show(self, page: Sequence[Block], *, keep: bool = False) -> None:
-        """Show other blocks, from their beginning unless `keep`."""
-        self.page = page
+    def show(self, page: Sequence[Block], of: object = None) -> None:
+        """Show other blocks from their beginning; those `of` the same thing again where it was."""
+        keep = of is not None and of == self._of
+        self.page, self._of = page, of
         self._sought = self._sought if keep else ""
         self._width = 0
         self._lay()

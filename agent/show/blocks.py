@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from agent.show.visible import one_line, visible
+from agent.show.visible import one_line, patch_lines, seen_lines, visible
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ def _markdown(block: Block) -> str:
             return "\n".join(f"| {' | '.join(line)} |" for line in lines)
         case Diff(text):
             fence = "`" * max(3, _longest_run(text) + 1)
-            return f"{fence}diff\n{_lines(text)}\n{fence}"
+            return f"{fence}diff\n{_joined(patch_lines(text))}\n{fence}"
         case Output(text):
             fence = "`" * max(3, _longest_run(text) + 1)
-            return f"{fence}\n{_lines(text)}\n{fence}"
+            return f"{fence}\n{_joined(seen_lines(text))}\n{fence}"
 
 
 def _inline(words: Words) -> str:
@@ -132,9 +132,8 @@ def _longest_run(text: str) -> int:
     return max(map(len, re.findall("`+", text)), default=0)
 
 
-def _lines(patch: str) -> str:
-    # Line by line, so that a carriage return at the end of one is seen.
-    return "\n".join(visible(line) for line in patch.removesuffix("\n").split("\n"))
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(lines)
 
 
 def screen(blocks: Sequence[Block]) -> RenderableType:
@@ -160,9 +159,9 @@ def screen_of(block: Block) -> RenderableType:
                 grid.add_row(*map(_text, row))
             return grid
         case Diff(text):
-            return Text("\n").join(map(_diff_line, _lines(text).split("\n")))
+            return Text("\n").join(map(_diff_line, patch_lines(text)))
         case Output(text, bad):
-            return Text(_lines(text), style="red" if bad else "", overflow="fold")
+            return Text(_joined(seen_lines(text)), style="red" if bad else "", overflow="fold")
 
 
 def _text(words: Words) -> Text:

@@ -27,6 +27,14 @@ def tokens(count: Usage | Counts) -> str:
     return f"{count.prompt:,} prompt{cached} + {count.completion:,} completion tokens"
 
 
+def spent(usage: Usage | None) -> str:
+    """Return what was used, tokens and money; a record may know neither, or the money alone."""
+    if usage is None:
+        return "tokens and price unknown"
+    known = usage.prompt or usage.completion
+    return f"{tokens(usage) if known else 'tokens unknown'}, {money(usage.usd)}"
+
+
 def several(number: int, noun: str, plural: str = "") -> str:
     """Return a number and its noun."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -12,6 +12,8 @@ from agent.store.events import End, Event, Header
 from agent.store.recording import Failure, Log, RecordedTask
 from tools.base import Observation, ToolCall
 
+CHANGE = "change"
+"""What a reply is called that calls no tool and is answered: a proposed change."""
 COLUMN = 8
 """Characters of a column of results: the longest result has as many."""
 
@@ -87,6 +89,8 @@ def _steps(prefix: str, events: tuple[Event, ...]) -> Iterator[str]:
             step += 1
             replies = [(reply.content, reply.tool_calls) for reply in event.replies]
             names |= {call.id: call.name for reply in event.replies for call in reply.tool_calls}
+        if isinstance(event, Message) and event.role == "assistant" and not event.tool_calls:
+            names[event.id] = CHANGE
         here = f"{prefix} step {step}"
         match event:
             case Header():
@@ -156,9 +160,11 @@ def written(call: ToolCall) -> str:
 
 
 def _observed(here: str, name: str, observation: Observation) -> Iterator[str]:
-    verb = "refused" if observation.error else "gave"
+    # A change that a guided model proposes is refused, or made and tried: its text says which.
+    verb = "refused" if observation.error and name != CHANGE else "gave"
     yield from prefixed(f"{here} {one_line(name)} {verb}", observation.text)
-    yield f"{here} {one_line(name)} took: {duration(observation.seconds)}"
+    if observation.seconds:
+        yield f"{here} {one_line(name)} took: {duration(observation.seconds)}"
 
 
 def _reason(end: End) -> str:
@@ -198,7 +204,7 @@ def _row(cells: Sequence[str]) -> str:
 def _verdict(verdict: Verdict) -> Iterator[str]:
     for number, item in enumerate(verdict.classes, 1):
         regressions = several(len(item.regressions), "regression")
-        passed = f"{item.issue_checks_passed} issue checks passed"
+        passed = f"{several(item.issue_checks_passed, 'issue check')} passed"
         tampered = ", tampered" if item.tampered else ""
         members = ", ".join(item.candidates)
         yield f"class {number}: {members}: mass {item.mass:.2f}, {passed}, {regressions}{tampered}"

@@ -12,9 +12,28 @@ ACTING = re.compile(
 )
 
 
+HEADS = ("+++ ", "--- ")
+
+
 def visible(text: str) -> str:
     """Return text in which only tabs and line feeds act; the rest is shown as its escape."""
     return ACTING.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def seen_lines(text: str) -> list[str]:
+    """Return a text's lines, visible; a file's own line ends, CR LF or LF, are not shown."""
+    return visible(text).removesuffix("\n").split("\n")
+
+
+def patch_lines(patch: str) -> list[str]:
+    """Return a patch's lines, visible; a carriage return at the end of one where they differ in it.
+
+    A file that has one on each line reads as any other; a patch that changes line ends shows them.
+    """
+    lines = patch.removesuffix("\n").split("\n")
+    changed = [line for line in lines if line[:1] in ("+", "-", " ") and line[:4] not in HEADS]
+    mixed = len({line.endswith("\r") for line in changed}) > 1
+    return [visible(line if mixed else line.removesuffix("\r")) for line in lines]
 
 
 def one_line(text: str, limit: int | None = None) -> str:

@@ -71,7 +71,7 @@ def make_long(folder: Path) -> None:
 def make_many(folder: Path) -> None:
     """Write so many runs of one task."""
     run = json.loads((PROJECT / "runs/example/run.json").read_text())
-    result = (PROJECT / "runs/example/sympy-14774-cc61aff2/result.json").read_bytes()
+    result = (PROJECT / "runs/example/sympy-14774-c10de226/result.json").read_bytes()
     for number in range(RUNS):
         place = folder / f"run-{number:04}"
         (place / "task").mkdir(parents=True)
