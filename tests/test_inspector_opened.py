@@ -17,6 +17,7 @@ from agent.inspector.opened import OpenedRun, RunShelf, open_path
 from agent.inspector.search import find
 from agent.inspector.text import json_text, lines
 from agent.inspector.titles import line_about
+from agent.inspector.written import trajectory
 from agent.records import Call
 from agent.show.blocks import markdown
 from agent.store.recording import read_log
@@ -238,6 +239,20 @@ def test_another_agents_file_reads_step_by_step() -> None:
     assert [n for n in range(1, 7) if episode.step(n).edits] == [2]
     assert sum(line.startswith("attempt 1 step 2 ") for line in lines(found)) > 3
     assert len(list(episode.sent(3))) > len(list(episode.sent(2))) > 1
+
+
+@pytest.mark.parametrize("name", ["attempt-2", "attempt-2.jsonl"])
+def test_an_attempt_opens_as_its_task(name: str) -> None:
+    assert opened_run(EXAMPLE / TASK / name).ids == (TASK,)
+
+
+def test_which_of_several_attempts_is_written_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    trajectory(EXAMPLE)
+    assert capsys.readouterr().err.startswith(
+        "attempt 1 of 4 is written, whose patch was chosen; for another name "
+    )
+    trajectory(EXAMPLE / TASK / "attempt-2")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("name", ["nothing", "empty"])

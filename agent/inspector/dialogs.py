@@ -60,6 +60,18 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ("m", "the messages as they were sent for the step on this side"),
         ("d", "how their patches differ"),
     )),
+    ("Words", (
+        ("attempt", "one try with its own seed and temperature; shared: work before them all"),
+        ("free, guided", "the model drives with tools; the program drives, with narrow questions"),
+        ("sample N", "the Nth change that a guided model proposed in its attempt"),
+        ("holds", "it was made, and the tests near it pass as before or better"),
+        ("reply N of M", "one of several replies to a question that came to no change"),
+        ("candidate A.N, patch", "what attempt A's sample N leaves, without tests and strays"),
+        ("same text", "other candidates whose patch reads the same; judged once for all"),
+        ("class, mass", "candidates that behave alike; their share of all that were handed in"),
+        ("issue check", "a test that fails without a patch for the reason the issue names"),
+        ("base", "the repository before any patch"),
+    )),
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Whatever can be read is shown; what cannot stands in `problems`, one line each.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -144,6 +145,8 @@ Opened = RunShelf | OpenedRun
 
 def open_path(path: Path) -> Opened:
     """Open whatever a path names; raises UserError when it is nothing that can be looked at."""
+    if re.fullmatch(r"attempt-\d+(\.jsonl)?", path.name) and is_task(path.parent):
+        return open_path(path.parent)  # an attempt's steps are shown with its task
     if path.is_file():
         return _open_file(path)
     if not path.is_dir():

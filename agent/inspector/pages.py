@@ -51,7 +51,8 @@ def overview(task: OpenedTask) -> list[Block]:
         blocks += _unfinished(task)
     if task.resolved is not None:
         told = "resolved the issue" if task.resolved else "did not resolve the issue"
-        blocks.insert(1, Paragraph((f"Graded with the hidden tests, the patch {told}.",)))
+        what = "the patch" if record.candidates else "what was handed in, which holds no patch,"
+        blocks.insert(1, Paragraph((f"Graded with the hidden tests, {what} {told}.",)))
     return blocks
 
 

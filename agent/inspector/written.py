@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from agent.errors import UserError
@@ -41,4 +42,11 @@ def _attempt(path: Path) -> tuple[RecordedTask, Log]:
         raise UserError(f"there is no attempt {path}", "name RUN/TASK/attempt-1")
     chosen = record.verdict.chosen if record.verdict else None
     best = [log for log in found if chosen and log.number == int(chosen.partition(".")[0])]
-    return record, (best or found)[0]
+    taken = (best or found)[0]
+    if len(found) > 1:
+        why = "whose patch was chosen" if best else "the first"
+        sys.stderr.write(
+            f"attempt {taken.number} of {len(found)} is written, {why}; "
+            f"for another name {opened.record.folder / 'attempt-N'}\n"
+        )
+    return record, taken
