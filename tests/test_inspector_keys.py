@@ -236,7 +236,7 @@ async def test_two_runs_of_a_list_stand_side_by_side_by_name(tmp_path: Path) -> 
         told = app.screen.query_one("#above", Page).text
         assert "again: candidate 1.1" in told
         assert "example: candidate 1.1" in told
-        assert "Both make the same files." in told
+        assert "Both leave the same lines." in told
 
 
 async def test_a_filter_says_how_many_lines_it_lets_through(tmp_path: Path) -> None:

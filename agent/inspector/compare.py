@@ -147,7 +147,8 @@ def _about(what: Side, index: int) -> Text:
     about = episode.about
     text = Text()
     text.append(one_line(what.called(about.label), 200), "bold")
-    text.append(f" · {one_line(task.id, 100)}")
+    if what.run != task.id:
+        text.append(f" · {one_line(task.id, 100)}")
     resolved = {True: " · resolved", False: " · not resolved", None: ""}[task.resolved]
     status = f" · {task.record.result.status}" if task.record.result else ""
     text.append(f"\n{about.model} · {several(len(episode), 'step')}{resolved}{status}")

@@ -29,7 +29,7 @@ from agent.show.blocks import (
     Words,
     one_line_keeping_ends,
 )
-from agent.show.figures import duration, money
+from agent.show.figures import duration, money, several
 from agent.show.visible import one_line, patch_lines, seen_lines
 from tools.clip import clip
 
@@ -152,7 +152,10 @@ def _episodes(task: OpenedTask) -> Iterator[ShownEpisode]:
     for episode in task.episodes:
         about, count = episode.about, len(episode)
         how = " ".join(filter(None, (about.planner, about.model, about.sampling)))
-        title = one_line(f"{about.label} · {count} steps · {how} · {about.end or 'no end yet'}")
+        end = about.end or ("no end yet" if about.number is not None else "")
+        damaged = "damaged" if about.damaged else ""
+        parts = (about.label, several(count, "step"), damaged, how, end)
+        title = one_line(" · ".join(filter(None, parts)))
         sent = step_pages.sent_page(episode.sent(1), about.label, 1) if count else []
         steps = (episode.step(number) for number in range(1, count + 1))
         yield ShownEpisode(title, html(sent), tuple(_step(step, about.label) for step in steps))

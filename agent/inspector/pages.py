@@ -224,7 +224,7 @@ def two_patches(one: tuple[str, Candidate], other: tuple[str, Candidate]) -> lis
         told = f"- is as {ours} leaves the file, + as {theirs} does; other lines are the same."
         blocks += [Paragraph((told,)), Diff(clip(difference, SHOWN))]
     else:
-        blocks.append(Paragraph(("Both make the same files.",)))
+        blocks.append(Paragraph(("Both leave the same lines.",)))
     for name, candidate in (one, other):
         blocks += [Heading(f"{name} in full"), Diff(clip(candidate.patch, SHOWN))]
     return blocks

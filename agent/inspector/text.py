@@ -120,7 +120,7 @@ def _compared(one: Side, other: Side) -> Iterator[str]:
     if first is not None and second is not None:
         yield f"patches: from a's candidate {first.id} to b's candidate {second.id}"
         difference = interdiff(first.patch, second.patch)
-        yield from prefixed("patches", difference or "both make the same files")
+        yield from prefixed("patches", difference or "both leave the same lines")
 
 
 def json_text(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:
