@@ -180,7 +180,7 @@ def _matrix(
     names = list(dict.fromkeys(one.candidate for one in matrix.outcomes))
     names.sort(key=lambda name: (name != "base", numbers.get(name, len(numbers) + 1)))
     rows = []
-    for check in matrix.checks:
+    for check in pages.in_order(matrix):
         cells = []
         for name in names:
             outcome = found.get((name, check.id))
