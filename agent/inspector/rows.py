@@ -9,8 +9,9 @@ from pygments.lexers import get_lexer_for_filename
 from pygments.util import ClassNotFound
 from rich.cells import cell_len, chop_cells
 from rich.console import Console
+from rich.style import Style
 from rich.syntax import Syntax
-from rich.text import Text
+from rich.text import Span, Text
 
 from agent.show import blocks
 from agent.show.blocks import Block, Diff, Output
@@ -134,4 +135,18 @@ def _highlighted(path: str, places: Sequence[int], lines: Sequence[str]) -> dict
     code = "\n".join(lines[place][1:] for place in places)
     shown = Syntax("", lexer, theme="ansi_dark", background_color="default").highlight(code)
     parts = shown.split("\n", allow_blank=True)
-    return dict(zip(places, parts, strict=False))
+    return dict(zip(places, map(_foreground, parts), strict=False))
+
+
+def _foreground(text: Text) -> Text:
+    """Return a text without what is behind it: a changed line has a ground of its own."""
+    spans = [
+        Span(
+            span.start,
+            span.end,
+            Style(color=style.color, bold=style.bold, italic=style.italic, dim=style.dim),
+        )
+        for span in text.spans
+        if isinstance(style := span.style, Style)
+    ]
+    return Text(text.plain, spans=spans)

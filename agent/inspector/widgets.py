@@ -319,8 +319,8 @@ def summary(step: Step) -> Text:
     """Return a step as one line: number, marks, time, cost, what it did."""
     text = Text(no_wrap=True, end="")
     text.append(f"{step.number:>4} ", "dim")
-    text.append("✗" if step.failed else " ", "bold red")
-    text.append("✎ " if step.edits else "  ", "bold green")
+    text.append("✗" if step.failed else " ", "bold red" if step.failed else "")
+    text.append("✎ " if step.edits else "  ", "bold green" if step.edits else "")
     seconds = (step.seconds or 0.0) + step.acting
     if seconds:
         text.append(f"{duration(seconds):>6} ", "dim")
