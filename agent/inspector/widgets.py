@@ -37,7 +37,8 @@ class Lines(ScrollView, can_focus=True):
     """Rows with a cursor, of which only those in view are made."""
 
     BINDINGS: ClassVar[list[BindingType]] = MOVES
-    cursor: reactive[int] = reactive(0)
+    cursor: reactive[int] = reactive(0, repaint=False)
+    _ground = Style()
 
     class Moved(Message):
         """The cursor is on another row."""
@@ -75,24 +76,30 @@ class Lines(ScrollView, can_focus=True):
         """The cells of a row."""
         return max(1, self.scrollable_content_region.width)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Make the rows in view; the style of the ground, which takes longest, once for all."""
+        self._ground = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Make one row in view."""
         place, width = y + self.scroll_offset.y, self.inner_width
         if place >= self.count:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._ground)
         text = self.row(place)
         strip = Strip(text.render(self.app.console), text.cell_len)
-        strip = strip.adjust_cell_length(width).apply_style(self.rich_style)
+        strip = strip.adjust_cell_length(width).apply_style(self._ground)
         if place == self.cursor and self.has_focus:
             strip = strip.apply_style(Style(reverse=True))
         elif place == self.cursor:
             strip = strip.apply_style(Style(bold=True, underline=True))
         return strip
 
-    def watch_cursor(self) -> None:
+    def watch_cursor(self, before: int, now: int) -> None:
         """Keep the cursor in view."""
-        self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True, x_axis=False)
-        self.refresh()
+        self.scroll_to_region(Region(0, now, 1, 1), animate=False, force=True, x_axis=False)
+        self.refresh_line(before)
+        self.refresh_line(now)
         self.post_message(self.Moved(self))
 
     def put(self, place: int) -> None:
