@@ -47,7 +47,7 @@ Two of three samples behave alike. No stable check regresses.
 
 ## Patch
 
-`runs/r/t/candidate-1.1.patch`, candidate 1.1, textually the same as 3.1
+`runs/r/t/candidate-1.1.patch`, candidate 1.1 of attempt 1, textually the same as 3.1
 
 ```diff
 {PATCH.rstrip()}
@@ -133,7 +133,8 @@ Two of three samples behave alike. No stable check regresses.
 
 Patch
 
-runs/r/t/candidate-1.1.patch, candidate 1.1, textually the same as 3.1
+runs/r/t/candidate-1.1.patch, candidate 1.1 of attempt 1, textually the same
+as 3.1
 
 diff --git a/sympy/printing/latex.py b/sympy/printing/latex.py
 --- a/sympy/printing/latex.py

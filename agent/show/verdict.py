@@ -136,7 +136,7 @@ def _patch(chosen: Candidate, result: Result) -> Iterator[Block]:
     yield Heading("Patch")
     merged = f", textually the same as {', '.join(chosen.merged)}" if chosen.merged else ""
     where: Words = (Code(result.patch), ", ") if result.patch else ()
-    yield Paragraph((*where, f"candidate {chosen.id}{merged}"))
+    yield Paragraph((*where, f"candidate {chosen.id} of attempt {chosen.attempt}{merged}"))
     if not chosen.applies:
         yield Paragraph(("It does not apply to a clean checkout.",))
     yield Diff(chosen.patch)
