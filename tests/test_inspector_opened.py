@@ -14,6 +14,7 @@ from agent.inspector.costs import costs_page
 from agent.inspector.episode import WRITING, writer_of
 from agent.inspector.logged import LoggedEpisode
 from agent.inspector.opened import OpenedRun, RunShelf, open_path
+from agent.inspector.page import page as html_page
 from agent.inspector.search import find
 from agent.inspector.text import json_text, lines
 from agent.inspector.titles import line_about
@@ -24,6 +25,7 @@ from agent.store.recording import read_log
 from tests.screens import EXAMPLE, OTHERS
 
 TASK = "sympy-14774-c10de226"
+DATA = OTHERS.parent
 
 
 @pytest.fixture
@@ -229,6 +231,10 @@ def test_predictions_are_tasks_with_a_patch(tmp_path: Path) -> None:
     assert found.ids == ("a__b-1",)
     assert len(found.problems) == 1
     assert found.task("a__b-1").record.candidates[0].patch == "diff --git a/x b/x\n"
+    (task,) = json.loads("\n".join(json_text(found)))["tasks"]
+    assert (task["id"], task["patch"]) == ("a__b-1", "diff --git a/x b/x\n")
+    assert "task a__b-1" in lines(found)
+    assert "diff --git a/x b/x" in html_page(found)
 
 
 def test_another_agents_file_reads_step_by_step() -> None:
@@ -239,6 +245,19 @@ def test_another_agents_file_reads_step_by_step() -> None:
     assert [n for n in range(1, 7) if episode.step(n).edits] == [2]
     assert sum(line.startswith("attempt 1 step 2 ") for line in lines(found)) > 3
     assert len(list(episode.sent(3))) > len(list(episode.sent(2))) > 1
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.traj*")), ids=lambda path: path.name)
+def test_another_agents_file_is_written_in_each_form(path: Path) -> None:
+    found = opened_run(path)
+    identity = found.ids[0]
+    episode = found.task(identity).episodes[0]
+    (task,) = json.loads("\n".join(json_text(found)))["tasks"]
+    (recorded,) = task["trajectories"]
+    assert (task["id"], recorded["path"]) == (identity, str(path))
+    assert len(recorded["steps"]) >= len(episode) > 0
+    assert f"task {identity}" in lines(found)
+    assert html_page(found).count('<details class="step') == len(episode)
 
 
 @pytest.mark.parametrize("name", ["attempt-2", "attempt-2.jsonl"])

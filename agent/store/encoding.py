@@ -48,7 +48,7 @@ def event_of(line: bytes, origin: str) -> Event:
 
 def plain(record: Any) -> Any:
     """Return records as dictionaries, lists and other plain values; dates and paths stay."""
-    return msgspec.to_builtins(record, builtin_types=(datetime, Path))
+    return msgspec.to_builtins(record, builtin_types=(datetime, type(Path())))
 
 
 def made(kind: Any, values: Any, *, strict: bool = True) -> Any:
