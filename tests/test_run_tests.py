@@ -1,5 +1,6 @@
 """Canaries against code that forges its results, with a real pytest in a real sandbox."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -9,6 +10,7 @@ import pytest
 from tests.samples import CALC, PYTEST, make_project, sandbox_of
 from tools.junit import parse_junit
 from tools.run_tests import Canaries, is_pytest, run_for, run_tests
+from tools.sandbox.local import LocalSandbox
 from tools.sandbox.protocol import Sandbox
 
 FORGERIES = {
@@ -70,6 +72,17 @@ def test_an_honest_run_is_believed_and_leaves_no_canary(sandbox: Sandbox) -> Non
     }
     assert (broken, tampered) == ("", "")
     assert sandbox.run("git status --short").output == ""
+
+
+@pytest.mark.parametrize("command", [PYTEST, "python3 -m unittest"])
+def test_a_run_on_the_host_leaves_nothing_behind(tmp_path: Path, command: str) -> None:
+    before = set(Path("/tmp").glob("report-*"))
+    with LocalSandbox(make_project(tmp_path / "project"), path=os.environ["PATH"]) as opened:
+        assert run_tests(opened, command, ["tests/test_calc.py"], timeout=60).broken == ""
+        (report,) = Path(opened.scratch).glob("report-*.xml")
+        assert report.stat().st_size > 0
+    assert not report.exists()
+    assert set(Path("/tmp").glob("report-*")) == before
 
 
 @pytest.mark.parametrize("how", FORGERIES)

@@ -113,7 +113,7 @@ def run_tests(
     """
     if not is_structured(command):
         return _run_plain(sandbox, command, tests, timeout)
-    report = f"/tmp/report-{os.urandom(6).hex()}.xml"
+    report = f"{sandbox.scratch}/report-{os.urandom(6).hex()}.xml"
     paths = [*tests, canaries.path] if canaries else list(tests)
     if canaries:
         sandbox.write(canaries.path, canaries.source().encode())
@@ -130,7 +130,7 @@ def run_for(sandbox: Sandbox, command: str, seconds: float) -> SuiteReport:
 
     When the time is up the runner is interrupted, as by a user, and writes what it has.
     """
-    report = f"/tmp/report-{os.urandom(6).hex()}.xml"
+    report = f"{sandbox.scratch}/report-{os.urandom(6).hex()}.xml"
     # The shell must outlive the runner: its end is that of the command, and of the writing.
     line = f"trap : INT; {_line(sandbox, command, report, [])}"
     stopped = f"timeout -s INT -k {GRACE} {seconds:.0f} sh -c {quote(line)}"
@@ -145,8 +145,9 @@ def _line(sandbox: Sandbox, command: str, report: str, paths: Sequence[str]) -> 
         sandbox.write(unittests.reporter_beside(report), unittests.reporter())
         return made_of_unittest.line(report, sandbox.root, paths)
     options = (
-        f"--junitxml={report} -o junit_family=xunit1 --rootdir={quote(sandbox.root)} --tb=short "
-        "--continue-on-collection-errors --maxfail=0 -o cache_dir=/tmp/pytest-cache -q"
+        f"--junitxml={quote(report)} -o junit_family=xunit1 --rootdir={quote(sandbox.root)} "
+        "--tb=short --continue-on-collection-errors --maxfail=0 "
+        f"-o cache_dir={quote(sandbox.scratch)}/pytest-cache -q"
     )
     return f"{command} {options} {' '.join(quote(path) for path in paths)}"
 

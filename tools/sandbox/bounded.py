@@ -23,6 +23,11 @@ class Bounded:
         """The absolute path of the repository inside."""
         return self.sandbox.root
 
+    @property
+    def scratch(self) -> str:
+        """The folder beside it for what is no part of it."""
+        return self.sandbox.scratch
+
     def run(
         self,
         command: str,

@@ -46,6 +46,11 @@ class DockerSandbox(InSession):
         """The repository's folder in the container."""
         return self._root
 
+    @property
+    def scratch(self) -> str:
+        """The container's temporary folder."""
+        return "/tmp"
+
     def __enter__(self) -> Self:
         # In a thread, so that a signal cannot fall between a container's creation and its record.
         with ThreadPoolExecutor(max_workers=1) as thread:

@@ -35,6 +35,11 @@ class LocalSandbox(InSession):
         """The copy of the repository."""
         return str(self._folder / "testbed")
 
+    @property
+    def scratch(self) -> str:
+        """The folder that goes with the copy."""
+        return str(self._folder)
+
     def __enter__(self) -> Self:
         self._folder = make_folder()
         try:

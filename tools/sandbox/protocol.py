@@ -38,6 +38,10 @@ class Sandbox(Protocol):
     def root(self) -> str:
         """The absolute path of the repository inside; relative paths start there."""
 
+    @property
+    def scratch(self) -> str:
+        """The absolute path of a folder inside for what is no part of the repository."""
+
     def run(
         self,
         command: str,
