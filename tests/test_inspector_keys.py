@@ -214,6 +214,69 @@ async def test_a_dear_step_opens_from_the_costs() -> None:
         assert tab(app) == "cost"
 
 
+async def test_a_row_of_the_costs_opens_from_each_of_its_lines() -> None:
+    app = example()
+    async with app.run_test() as pilot:
+        await press(pilot, "5")
+        costs = one(app, "cost-page", Page)
+        costs.find("attempt 4 step 2")
+        await press(pilot, "j")
+        assert costs.row(costs.cursor).plain.startswith(" ")
+        await press(pilot, "enter")
+        assert page_text(app, "step-page").startswith("# attempt 4 step 2")
+
+
+async def test_q_leads_back_to_where_a_search_began() -> None:
+    app = example()
+    async with app.run_test() as pilot:
+        await press(pilot, "slash", *"arccsc", "enter", "enter", "n", "n")
+        while isinstance(app.screen, Above) or tab(app) == "why":
+            await press(pilot, "n")
+        await press(pilot, "q")
+        assert tab(app) == "why"
+        await press(pilot, "q")
+        assert not app.is_running or app._exit
+
+
+async def test_attempts_are_gone_through_in_their_list() -> None:
+    app = example()
+    async with app.run_test() as pilot:
+        await press(pilot, "2", "h", "j")
+        assert page_text(app, "step-page").startswith("# attempt 2 step 1")
+        await press(pilot, "G")
+        assert page_text(app, "step-page").startswith("# shared step 1")
+        await press(pilot, "g")
+        assert page_text(app, "step-page").startswith("# attempt 1 step 1")
+
+
+async def test_enter_away_from_a_changed_line_says_what_it_is_for() -> None:
+    app = example()
+    async with app.run_test(notifications=True) as pilot:
+        await press(pilot, "g", "enter")
+        assert tab(app) == "why"
+        assert ["changed line" in one.message for one in app._notifications] == [True]
+        await press(pilot, "c", "enter")
+        assert len(app._notifications) <= 1, "what was said before gives way"
+
+
+@pytest.mark.parametrize("size", [(24, 12), (40, 16), (60, 16), (80, 24), (120, 36)])
+async def test_no_letter_hides_behind_a_scrollbar(size: tuple[int, int]) -> None:
+    patch = (EXAMPLE / TASK / "candidate-1.1.patch").read_text()
+    longest = max(patch.splitlines(), key=len)
+    app = example()
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "3", "j", "k")
+        page = one(app, "patch-page", Page)
+        assert page.size.width < len(longest)
+        seen = []
+        for place in range(page.count):
+            page.put(place)
+            await pilot.pause()
+            seen.append(page.render_line(place - int(page.scroll_offset.y)).text.rstrip())
+        assert longest in "".join(row.removesuffix("↩") for row in seen)
+        assert sum(row.endswith("↩") for row in seen) > 0
+
+
 @pytest.mark.parametrize("size", [(60, 16), (80, 24)])
 async def test_steps_are_seen_on_a_small_terminal(size: tuple[int, int]) -> None:
     app = example()
@@ -359,7 +422,7 @@ async def test_a_task_that_grows_is_followed(tmp_path: Path) -> None:
     for gone in ("verdict.json", "result.json", "matrix.json"):
         (folder / gone).unlink()
     calls = [n for n, line in enumerate(whole) if line.startswith(b'{"kind":"call"')]
-    log.write_bytes(b"".join(whole[: calls[1]]) + whole[calls[1]][:50])
+    log.write_bytes(b"".join(whole[: calls[0] + 1]) + whole[calls[0] + 1][:50])
     app = Inspector(open_path(folder))
     async with app.run_test() as pilot:
         await press(pilot, "2")
@@ -367,6 +430,9 @@ async def test_a_task_that_grows_is_followed(tmp_path: Path) -> None:
         assert steps.count == 1, "a line that is being written does not count"
         log.write_bytes(b"".join(whole))
         await until(pilot, lambda: steps.count == 3)
+        now = StepList()
+        now.show(steps.episode)
+        assert [steps.row(at) for at in range(3)] == [now.row(at) for at in range(3)]
         for name in ("verdict.json", "result.json", "matrix.json"):
             shutil.copy(EXAMPLE / TASK / name, folder / name)
         await until(pilot, lambda: "verified patch" in page_text(app, "why-page"))

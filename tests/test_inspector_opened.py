@@ -11,7 +11,7 @@ import pytest
 from agent.errors import UserError
 from agent.inspector import pages, step_pages
 from agent.inspector.costs import costs_page
-from agent.inspector.episode import WRITING, writer_of
+from agent.inspector.episode import WRITING, gist, writer_of
 from agent.inspector.logged import LoggedEpisode
 from agent.inspector.opened import OpenedRun, RunShelf, open_path
 from agent.inspector.page import page as html_page
@@ -258,6 +258,74 @@ def test_another_agents_file_is_written_in_each_form(path: Path) -> None:
     assert len(recorded["steps"]) >= len(episode) > 0
     assert f"task {identity}" in lines(found)
     assert html_page(found).count('<details class="step') == len(episode)
+
+
+def test_several_files_of_one_instance_are_told_apart(tmp_path: Path) -> None:
+    for name in ("a.traj.json.gz", "b.traj.json.gz"):
+        shutil.copy(DATA / "sympy-13480.traj.json.gz", tmp_path / name)
+    (tmp_path / "c.traj.json").write_text("{")
+    found = opened_run(tmp_path)
+    assert [identity.rpartition(" ")[2] for identity in found.ids] == [
+        "(a.traj.json.gz)", "(b.traj.json.gz)",
+    ]  # fmt: skip
+    assert len(set(found.ids)) == len(found.ids)
+    told = json.loads("\n".join(json_text(found)))
+    assert [task["id"] for task in told["tasks"]] == list(found.ids)
+    assert len(told["problems"]) == 1
+
+
+@pytest.mark.parametrize("name", ["matrix.json", "attempt-2.jsonl", "shared.jsonl"])
+def test_a_folder_in_place_of_a_file_is_told_and_all_else_shown(run: Path, name: str) -> None:
+    (run / TASK / name).unlink()
+    (run / TASK / name).mkdir()
+    found = opened_run(run)
+    (told,) = found.task(TASK).problems
+    assert told == f"{run / TASK / name} cannot be read: is a directory"
+    assert told in "\n".join(lines(found))
+    assert told in json.loads("\n".join(json_text(found)))["problems"]
+    assert told in html_page(found)
+
+
+def test_grades_that_cannot_be_read_are_told(run: Path) -> None:
+    (run / "grades.json").write_text("{")
+    assert ["grades.json" in told for told in opened_run(run).problems] == [True]
+
+
+def test_the_sums_of_the_costs_add_up() -> None:
+    page = markdown(costs_page(opened_run(EXAMPLE).task(TASK)))
+    *rows, last = [line.split(" | ") for line in page.splitlines() if line.count(" | ") == 3][2:]
+    assert last[0] == "| together"
+
+    def seconds(cell: str) -> float:
+        minutes, _, rest = cell.strip(" |s").rpartition("min ")
+        return int(minutes or 0) * 60 + float(rest)
+
+    assert seconds(last[3]) == pytest.approx(sum(seconds(row[3]) for row in rows), abs=2)
+
+
+def test_the_gist_of_a_change_is_what_becomes_other() -> None:
+    block = "<<<<<<< SEARCH\n    a = 1\n    b\n=======\n    a = 2\n    b\n>>>>>>> REPLACE"
+    assert gist(block) == "+ a = 2"
+    assert gist(block.replace("    a = 2\n", "")) == "- a = 1"
+    assert gist("<<<<<<< SEARCH\nelse:\n") == "else:", "one that was cut"
+    assert gist("ls -l\n") == "ls -l"
+
+
+def test_an_attempt_that_is_not_there_is_said() -> None:
+    with pytest.raises(UserError, match=r"there is no attempt .*attempt-9"):
+        open_path(EXAMPLE / TASK / "attempt-9")
+
+
+@pytest.mark.parametrize(("name", "data", "told"), [
+    ("empty.json", b"{}", "holds no predictions"),
+    ("notes.txt", b"hello", "is neither a run folder nor a trajectory nor a file of predictions"),
+])  # fmt: skip
+def test_a_file_that_holds_nothing_to_look_at_is_said(
+    tmp_path: Path, name: str, data: bytes, told: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=told):
+        open_path(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["attempt-2", "attempt-2.jsonl"])

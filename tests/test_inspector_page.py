@@ -127,6 +127,13 @@ def test_attempts_are_written_in_the_forms_of_others(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
+def test_nothing_is_written_when_one_of_two_forms_cannot_be(tmp_path: Path) -> None:
+    done = run(tmp_path, "inspect", str(OTHERS), "--traj", "a.traj.json", "--messages", "a.jsonl")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--traj" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("width", [360, 1200])
 def test_a_browser_shows_it_without_scrolling_sideways(tmp_path: Path, width: int) -> None:

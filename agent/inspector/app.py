@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App, SuspendNotSupported
 from textual.binding import Binding, BindingType
@@ -36,6 +36,7 @@ class Inspector(App[None]):
         (0, "-narrow"), (90, "-wide"),
     ]  # fmt: skip
     VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-short"), (30, "-high")]  # noqa: RUF012 - the same
+    NOTIFICATION_TIMEOUT = 4
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "quit", "out", show=False, priority=True),
     ]
@@ -45,6 +46,11 @@ class Inspector(App[None]):
         self._opened, self._editor, self._beside = opened, editor, beside
         self._first: OpenedTask | None = None
         self._first_run: OpenedRun | None = None
+
+    def notify(self, message: str, **how: Any) -> None:
+        """Say something in the corner, in place of what was said there before."""
+        self.clear_notifications()
+        super().notify(message, **how)
 
     def on_mount(self) -> None:
         """Show the runs, the tasks of one, its only task, or two of them side by side."""

@@ -30,10 +30,15 @@ def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, st
     if forms.traj or forms.messages:
         from agent.inspector.written import messages, trajectory
 
-        if forms.traj:
-            _write(forms.traj, trajectory(path), "--traj")
-        if forms.messages:
-            _write(forms.messages, messages(path), "--messages")
+        made = [  # all of them before the first is written
+            (file, make(path), option)
+            for file, make, option in (
+                (forms.traj, trajectory, "--traj"), (forms.messages, messages, "--messages"),
+            )
+            if file
+        ]  # fmt: skip
+        for file, text, option in made:
+            _write(file, text, option)
         return 0
     opened = open_path(path)
     beside = open_path(other) if other is not None else None

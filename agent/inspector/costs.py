@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any, TypeVar
 
-from agent.inspector.episode import About, Step
+from agent.inspector.episode import About, Step, gist
 from agent.inspector.opened import OpenedTask
 from agent.records import Usage
 from agent.show.blocks import Block, Code, Heading, Paragraph, Table, Words
@@ -38,7 +38,7 @@ class Sums:
             sum((one.used for one in entries), Usage()),
             sum(one.asking for one in entries),
             sum(one.acting for one in entries),
-            sum(one.lasted for one in entries),
+            sum(one.whole for one in entries),
         )
 
     @property
@@ -81,7 +81,7 @@ class Ledger:
         self.dear = _most([*self.dear, (weight, label, step)])
         for act in step.acts:
             if act.seconds:
-                entry = (act.seconds, label, step.number, act.name, act.text[:400])
+                entry = (act.seconds, label, step.number, act.name, gist(act.text)[:400])
                 self.slow = _most([*self.slow, entry])
 
     def page(self, task: OpenedTask) -> list[Block]:
@@ -101,7 +101,10 @@ class Ledger:
         ]
         if self.slow:
             took, label, number, name, _ = self.slow[0]
-            told = f"The slowest command took {duration(took)}: {label} step {number}, {name}."
+            tried = ", a change with the tests that tried it" if name.startswith("sample") else ""
+            told = (
+                f"The slowest command took {duration(took)}: {label} step {number}, {name}{tried}."
+            )
             blocks.insert(1, Paragraph((told,)))
         if self.dear and self.dear[0][0] > 0:
             rows = [

@@ -32,10 +32,11 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ("Ctrl-d Ctrl-u, Space", "a page down, up"),
         ("h l, Tab", "to the pane on the left, on the right"),
         ("Enter, click twice", "open what is under the cursor"),
-        ("q, Esc", "back; from the first screen, out"),
+        ("q, Esc", "back, in a task to where a jump or search began; at last out"),
         ("y", "copy what is shown (by the terminal's own clipboard, OSC 52)"),
         ("o", "open what is shown, whole, in $VISUAL or $EDITOR"),
         ("?", "this help"),
+        ("↩ at a row's end", "its line goes on in the next row"),
     )),
     ("Lists of runs and tasks", (
         ("/", "filter as you type; Enter keeps it, Esc drops it"),

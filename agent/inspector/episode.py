@@ -18,6 +18,9 @@ WRITING = re.compile(
 ENDED_BADLY = re.compile(
     r"\[exit code (?!0[,\]])|^\[killed after |<returncode>(?!0<)", re.MULTILINE
 )
+BLOCK = re.compile(r"^<{7} SEARCH\n(.*?)^={7}\n(.*?)^(?:>{7} REPLACE|\Z)", re.DOTALL | re.MULTILINE)
+"""A change as guided models write it."""
+MARKER = re.compile(r"^(?:<{7} SEARCH|={7}|>{7} REPLACE)$\n?", re.MULTILINE)
 APPLIED = re.compile(r"sample \d+: (?!The change would add problems)")
 """What is said of a guided model's change that was made and tried."""
 TESTS_FAILED = re.compile(r"\b[1-9]\d* (?:fail|error)\b|^No test ran\.")
@@ -67,6 +70,17 @@ class Act:
         return self.name == "bash" and bool(WRITING.search(self.text))
 
 
+def gist(text: str) -> str:
+    """Return what a call says; of a replacement, the lines that become other."""
+    found = BLOCK.search(text)
+    if found is None:
+        return MARKER.sub("", text).strip()
+    old, new = found[1].splitlines(), found[2].splitlines()
+    added = [f"+ {line.strip()}" for line in new if line.strip() and line not in old]
+    removed = [f"- {line.strip()}" for line in old if line.strip() and line not in new]
+    return " ".join(added or removed) or "the same lines again"
+
+
 @dataclass(frozen=True)
 class Step:
     """One request to the model: what it thought, what it did, and what that cost.
@@ -104,7 +118,7 @@ class Step:
         if self.acts:
             more = f" and {len(self.acts) - 1} more" if len(self.acts) > 1 else ""
             act = self.acts[0]
-            return f"{act.name}{more}: {act.text.strip()[:400]}"
+            return f"{act.name}{more}: {gist(act.text)[:400]}"
         return self.thought.strip()[:400] or (self.remarks[0] if self.remarks else "")
 
 

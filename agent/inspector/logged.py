@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
-from agent.errors import UserError, from_os_error
+from agent.errors import UserError
 from agent.inspector.episode import About, Act, Step
 from agent.records import Call, Message
 from agent.show.figures import several
 from agent.show.transcript import ENDS, written
 from agent.store.encoding import event_of
 from agent.store.events import End, Event, Header
+from agent.store.recording import unreadable
 from tools.base import Observation
 
 KIND = re.compile(rb'\{\s*"kind"\s*:\s*"(\w+)"')
@@ -44,6 +45,7 @@ class LoggedEpisode:
         self._headers: list[int] = []
         self._bad: list[int] = []
         self._end: int | None = None
+        self._unreadable = ""
         self._messages: dict[str, int] = {}
         self._known = 0
         self._read = 0
@@ -86,13 +88,16 @@ class LoggedEpisode:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise from_os_error(error) from error
-        self._size = size
+            self._unreadable, _ = unreadable(self.path, error)
+            return False
+        self._size, self._unreadable = size, ""
         return True
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What of the log cannot be read, a line each, as far as opening it shows."""
+        if self._unreadable:
+            return (self._unreadable,)
         told = [f"{self.path.name} line {place + 1} cannot be read" for place in self._bad]
         if self._read < self._size:
             told.append(f"{self.path.name}: the last line was cut and is left out")
@@ -135,6 +140,8 @@ class LoggedEpisode:
             return event_of(self._raw(place), f"{self.path.name} line {place + 1}")
         except UserError as error:
             return error.message
+        except OSError as error:
+            return unreadable(self.path, error)[0]
 
     def _range(self, number: int) -> range:
         if not 1 <= number <= len(self._steps):

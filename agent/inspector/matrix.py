@@ -92,7 +92,8 @@ class CheckTable(DataTable[Text]):
         self.clear(columns=True)
         self.checks = ()
         if matrix is None:
-            self.add_column("no matrix: nothing was judged, or not yet")
+            lost = [one for one in task.problems if "matrix.json" in one]
+            self.add_column(one_line(lost[0]) if lost else "nothing was judged, or not yet")
             return
         found = {(one.candidate, one.check): one for one in matrix.outcomes}
         names = [name for name in dict.fromkeys(one.candidate for one in matrix.outcomes)

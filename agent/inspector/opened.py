@@ -6,6 +6,7 @@ Whatever can be read is shown; what cannot stands in `problems`, one line each.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,6 +33,7 @@ from agent.store.recording import (
     read_record,
 )
 
+KNOWN = "a trajectory ends in .traj or .traj.json, predictions in .json or .jsonl"
 NO_RUN_JSON = "run.json is missing: how the run was set up is not known"
 
 
@@ -111,7 +113,7 @@ class OpenedRun:
             return {}
         try:
             found: Grades | None = read_record(self.folder / "grades.json", Grades)
-        except UserError:
+        except UserError:  # told when the run was opened
             return {}
         grades = found.grades if found else ()
         return {one.instance: one.resolved for one in grades if one.sample is None}
@@ -146,6 +148,8 @@ Opened = RunShelf | OpenedRun
 def open_path(path: Path) -> Opened:
     """Open whatever a path names; raises UserError when it is nothing that can be looked at."""
     if re.fullmatch(r"attempt-\d+(\.jsonl)?", path.name) and is_task(path.parent):
+        if not path.with_suffix(".jsonl").exists():
+            raise no_attempt(path)
         return open_path(path.parent)  # an attempt's steps are shown with its task
     if path.is_file():
         return _open_file(path)
@@ -171,6 +175,11 @@ def open_path(path: Path) -> Opened:
             "name a run folder, a folder of them, a .traj.json or .traj, or a predictions file",
         )
     return _open_trajectories(path, files)
+
+
+def no_attempt(path: Path) -> UserError:
+    """Return the error that a task has no such attempt."""
+    return UserError(f"there is no attempt {path}", "name RUN/TASK/attempt-1")
 
 
 def is_run(folder: Path) -> bool:
@@ -216,6 +225,10 @@ def open_run(folder: Path) -> OpenedRun:
         problems.append(error.message)
     else:
         problems += [NO_RUN_JSON] if info is None else []
+    try:
+        read_record(folder / "grades.json", Grades)
+    except UserError as error:
+        problems.append(error.message)
     tasks = sorted(filter(is_task, _folders(folder)))
     return OpenedRun(folder.resolve().name, folder, info, tuple(problems), tuple(tasks))
 
@@ -229,7 +242,7 @@ def open_task(folder: Path, resolved: bool | None = None) -> OpenedTask:
         LoggedEpisode(path, f"attempt {path.stem.rpartition('-')[2]}")
         for path in sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
     ]
-    if (folder / "shared.jsonl").is_file():
+    if (folder / "shared.jsonl").exists():
         episodes.append(LoggedEpisode(folder / "shared.jsonl", SHARED))
     problems += [problem for one in episodes for problem in one.problems]
     return OpenedTask(record, tuple(one for one in episodes if len(one)), tuple(problems), resolved)
@@ -254,8 +267,14 @@ def _line(folder: Path, resolved: bool | None) -> TaskLine:
 def _open_file(path: Path) -> OpenedRun:
     if is_trajectory(path):
         return _open_trajectories(path, [path])
+    if not path.name.removesuffix(".gz").endswith((".json", ".jsonl")):
+        raise UserError(
+            f"{path} is neither a run folder nor a trajectory nor a file of predictions", KNOWN
+        )
     problems: list[str] = []
     found = read_predictions(path, problems.append)
+    if not found:
+        raise UserError(f"{path} holds no predictions", KNOWN)
     tasks = tuple(OpenedTask(_foreign_record(one.instance, path, one.patch)) for one in found)
     return OpenedRun(path.name, None, problems=tuple(problems), foreign=tasks)
 
@@ -269,7 +288,18 @@ def _open_trajectories(path: Path, files: Sequence[Path]) -> OpenedRun:
             if len(files) == 1:
                 raise
             problems.append(error.message)
-    return OpenedRun(path.name, None, problems=tuple(problems), foreign=tuple(tasks))
+    return OpenedRun(path.name, None, problems=tuple(problems), foreign=_told_apart(tasks))
+
+
+def _told_apart(tasks: Sequence[OpenedTask]) -> tuple[OpenedTask, ...]:
+    """Return tasks with different ids: several files of one instance carry their names, too."""
+    often = Counter(task.id for task in tasks)
+    return tuple(
+        replace(task, record=replace(task.record, id=f"{task.id} ({task.record.folder.name})"))
+        if often[task.id] > 1
+        else task
+        for task in tasks
+    )
 
 
 def _foreign_task(trajectory: Trajectory, file: Path) -> OpenedTask:

@@ -79,7 +79,7 @@ def _unfinished(task: OpenedTask) -> Iterator[Block]:
     rows = []
     for episode in task.episodes:
         about = episode.about
-        end = about.end or "no end yet, or it was interrupted"
+        end = about.end or ("no end yet, or it was interrupted" if about.number is not None else "")
         rows.append(((about.label,), (about.model,), (f"{len(episode):,}",), (end,)))
     if rows:
         yield Table(("", "model", "steps", "end"), tuple(rows))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import ClassVar, get_args
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
@@ -36,6 +37,19 @@ PANES: dict[Tab, tuple[str, ...]] = {
 """What can be moved in, tab by tab, from left to right."""
 
 
+class EpisodeList(OptionList):
+    """The attempts of a task."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", "down", show=False),
+        Binding("k", "cursor_up", "up", show=False),
+        Binding("g", "first", "top", show=False),
+        Binding("G", "last", "bottom", show=False),
+        Binding("ctrl+d", "page_down", "page down", show=False),
+        Binding("ctrl+u", "page_up", "page up", show=False),
+    ]
+
+
 class TaskPanes(Screen[None]):
     """Six tabs about one task, and what each shows."""
 
@@ -54,7 +68,7 @@ class TaskPanes(Screen[None]):
                 yield Page(id="why-page")
             with TabPane(TITLES["steps"], id="steps"), Horizontal(classes="sides"):
                 with Vertical(classes="left"):
-                    yield OptionList(id="episodes")
+                    yield EpisodeList(id="episodes")
                     yield StepList(id="steps-list")
                 yield Page(id="step-page")
             with TabPane(TITLES["patches"], id="patches"), Horizontal(classes="sides"):
@@ -147,7 +161,7 @@ class TaskPanes(Screen[None]):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Show the steps of another attempt."""
-        if event.option_index != self._index:
+        if event.option_list.id == "episodes" and event.option_index != self._index:
             self._index = event.option_index
             self.query_one(StepList).show(self.episode)
             self._show_step()

@@ -55,7 +55,7 @@ class TaskScreen(TaskPanes):
         self._again = again
         self._hits, self._hit = list[Hit](), -1
         self._marked: Candidate | None = None
-        self._came: Tab | None = None
+        self._came: tuple[Tab, int, int] | None = None
         self._state = self._on_disk()
 
     def on_mount(self) -> None:
@@ -73,33 +73,45 @@ class TaskScreen(TaskPanes):
 
     def _to_named(self, lines: Lines) -> None:
         """Go to the step that a line of the costs names."""
-        said = lines.row(lines.cursor).plain if lines.count else ""
+        place = lines.cursor
+        while place and lines.row(place).plain[:1] == " ":
+            place -= 1  # a line of a table that goes on
+        said = lines.row(place).plain if lines.count else ""
         for index, episode in enumerate(self.opened.episodes):
             found = re.search(rf"\b{re.escape(episode.about.label)} step (\d+)", said)
             if found:
-                self._came = "cost"
+                self._came = self._place
                 self.to_step(index, int(found[1]))
                 return
         self.notify("there is no step on this line", markup=False)
 
     def action_turn_to(self, tab: Tab) -> None:
-        """Bring a tab to the front; there is no way back from it but by its number."""
+        """Bring a tab to the front; `q` leaves the task from there."""
         self._came = None
         self.action_tab(tab)
 
     async def action_back(self) -> None:
-        """Go back to the page from which a step was opened, or else to the screen before."""
+        """Go back to where a jump or a search began, or else to the screen before."""
         came, self._came = self._came, None
-        if came is not None and self.tab == "steps":
-            self.action_tab(came)
-            self.call_after_refresh(self.query_one(f"#{PANES[came][-1]}").focus)
+        if came is None or came == self._place:
+            await navigation(self).action_back()
             return
-        await navigation(self).action_back()
+        tab, index, number = came
+        if tab == "steps":
+            self.to_step(index, number)
+        else:
+            self.action_tab(tab)
+            self.call_after_refresh(self.query_one(f"#{PANES[tab][-1]}").focus)
+
+    @property
+    def _place(self) -> tuple[Tab, int, int]:
+        return self.tab, self._index, self.query_one(StepList).number
 
     def _to_writer(self, lines: Lines) -> None:
-        row = lines.changed_line if isinstance(lines, Page) else None
-        if row is None:
-            self.notify("there is no changed line of a patch here", markup=False)
+        assert isinstance(lines, Page)
+        row = lines.changed_line
+        if row is None or (lines.id == "why-page" and row is not lines.at_cursor):
+            self.notify("Enter goes from a changed line of a patch to its step", markup=False)
             return
         candidate = self.query_one(CandidateTable).candidate
         if lines.id == "why-page":
@@ -113,7 +125,7 @@ class TaskScreen(TaskPanes):
         for index, episode in episodes[:1]:
             number = writer_of(episode, row.line, row.path)
             if number is not None:
-                self._came = self.tab
+                self._came = self._place
                 self.to_step(index, number)
                 page = self.query_one("#step-page", Page)
                 self.call_after_refresh(page.find, row.line.strip())
@@ -198,6 +210,7 @@ class TaskScreen(TaskPanes):
         if found is not None:
             self._words, hits, self._hit = found
             self._hits = list(hits)
+            self._came = self._place
             self._to_hit()
 
     def action_again(self, way: int) -> None:
@@ -216,7 +229,6 @@ class TaskScreen(TaskPanes):
     def _to_hit(self) -> None:
         hit = self._hits[self._hit]
         spot = spot_of(self._hits, self._hit, self._words)
-        self._came = None
         if hit.tab == "steps":
             self.to_step(hit.index, hit.step)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -23,6 +24,9 @@ from agent.show.figures import duration, money
 from agent.show.visible import one_line
 
 MARKED = "black on yellow"
+FOLDED = Segment("↩", Style(dim=True))
+"""Stands at the end of a row whose line goes on in the next."""
+CUT = Segment("…", Style(dim=True))
 MOVES: list[BindingType] = [
     Binding("j,down", "down", "down", show=False),
     Binding("k,up", "up", "up", show=False),
@@ -64,6 +68,10 @@ class Lines(ScrollView, can_focus=True):
         """Return the text of a row."""
         raise NotImplementedError
 
+    def folded(self, place: int) -> bool:
+        """Tell whether the line of a row goes on in the next, which is marked."""
+        return False
+
     def grown(self) -> None:
         """Take in that there are more rows or fewer."""
         self.virtual_size = Size(self.inner_width, self.count)
@@ -89,6 +97,9 @@ class Lines(ScrollView, can_focus=True):
         text = self.row(place)
         strip = Strip(text.render(self.app.console), text.cell_len)
         strip = strip.adjust_cell_length(width).apply_style(self._ground)
+        if self.folded(place) or text.cell_len > width:
+            end = FOLDED if self.folded(place) else CUT
+            strip = Strip([*strip.crop(0, width - 1), end], width)
         if place == self.cursor and self.has_focus:
             strip = strip.apply_style(Style(reverse=True))
         elif place == self.cursor:
@@ -176,7 +187,7 @@ class Page(Lines):
         width = self.inner_width
         if width != self._width:
             self._width = width
-            self._rows = rows(self.page, width)
+            self._rows = rows(self.page, width - 1)  # the last cell is for FOLDED
             self.grown()
 
     def on_resize(self) -> None:
@@ -201,6 +212,10 @@ class Page(Lines):
             text = text.copy()
             text.highlight_words([self.words], MARKED, case_sensitive=False)
         return text
+
+    def folded(self, place: int) -> bool:
+        """Tell whether the line of a row goes on in the next."""
+        return place + 1 < self.count and self._rows[place + 1].goes_on
 
     @property
     def at_cursor(self) -> Row | None:
@@ -278,18 +293,22 @@ class StepList(Lines):
         super().__init__(id=id)
         self.episode: Episode | None = None
         self._known: dict[int, tuple[bool, bool, Text]] = {}
+        self._latest = 0
 
     def show(self, episode: Episode | None) -> None:
         """Show another episode, from its first step."""
         self.episode = episode
         self._known.clear()
+        self._latest = self.count
         self.cursor = 0
         self.grown()
 
     def take_in(self) -> None:
         """Show what was written since; the last step may have become another."""
-        self._known.pop(self.count, None)
-        self._known.pop(self.count - 1, None)
+        if self.count < self._latest:
+            self._known.clear()  # it began again
+        self._known.pop(self._latest, None)
+        self._latest = self.count
         self.grown()
 
     @property

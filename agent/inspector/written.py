@@ -10,7 +10,7 @@ from agent.exports.attempt import trajectory_of
 from agent.exports.mini_swe_agent import mini_swe_agent_json
 from agent.exports.openai_messages import openai_lines
 from agent.formats.trajectory import is_trajectory, load
-from agent.inspector.opened import OpenedTask, open_path
+from agent.inspector.opened import OpenedTask, no_attempt, open_path
 from agent.inspector.pages import patch_of
 from agent.inspector.text import named_task
 from agent.store.recording import Log, RecordedTask, read_task
@@ -27,6 +27,11 @@ def trajectory(path: Path) -> str:
 
 def messages(path: Path) -> str:
     """Return the conversations of `RUN/TASK/attempt-1`, one JSON object a line."""
+    if path.is_file() and is_trajectory(path):
+        raise UserError(
+            f"{path} is another agent's: its requests are not on record as they were sent",
+            "write it with --traj, or name RUN/TASK/attempt-1",
+        )
     return "".join(f"{line}\n" for line in openai_lines(_attempt(path)[1].events))
 
 
@@ -39,7 +44,7 @@ def _attempt(path: Path) -> tuple[RecordedTask, Log]:
     record = read_task(opened.record.folder, [])
     found = [log for log in record.logs if not by_name or log.number == int(digits)]
     if not found:
-        raise UserError(f"there is no attempt {path}", "name RUN/TASK/attempt-1")
+        raise no_attempt(path)
     chosen = record.verdict.chosen if record.verdict else None
     best = [log for log in found if chosen and log.number == int(chosen.partition(".")[0])]
     taken = (best or found)[0]

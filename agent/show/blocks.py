@@ -13,6 +13,9 @@ from rich.text import Text
 
 from agent.show.visible import one_line, patch_lines, seen_lines, visible
 
+WHOLE = 20
+"""Cells of a table's column up to which none of its cells is folded, as far as there is room."""
+
 
 @dataclass(frozen=True)
 class Code:
@@ -154,9 +157,13 @@ def screen_of(block: Block) -> RenderableType:
                 grid.add_row("•", _text(item))
             return grid
         case Table(columns, rows):
-            grid = Grid(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-            for row in rows:
-                grid.add_row(*map(_text, row))
+            grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+            texts = [[_text(words) for words in row] for row in rows]
+            for place, name in enumerate(columns):
+                widest = max([len(name), *(row[place].cell_len for row in texts)])
+                grid.add_column(name, no_wrap=widest <= WHOLE)
+            for row in texts:
+                grid.add_row(*row)
             return grid
         case Diff(text):
             return Text("\n").join(map(_diff_line, patch_lines(text)))

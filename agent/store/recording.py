@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent.errors import UserError, from_os_error
+from agent.errors import UserError
 from agent.records import (
     FORMAT,
     Attempt,
@@ -117,13 +117,19 @@ class Run:
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """Return a file's content, None when it is not there."""
+    """Return a file's content, None when it is not there; raises UserError when it is no file."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise from_os_error(error) from error
+        raise UserError(*unreadable(path, error)) from error
+
+
+def unreadable(path: Path, error: OSError) -> tuple[str, str]:
+    """Say that a file cannot be read, and what to do."""
+    why = (error.strerror or str(error)).lower()
+    return f"{path} cannot be read: {why}", "let it be read, or restore it from a copy of the run"
 
 
 def read_record(path: Path, kind: Any) -> Any:
@@ -137,7 +143,11 @@ def read_events(path: Path, problems: list[str] | None = None) -> tuple[Event, .
 
     A damaged line raises UserError; with `problems` it is left out and told there.
     """
-    data = read_bytes(path) or b""
+    try:
+        data = read_bytes(path) or b""
+    except UserError as error:
+        _tell(error, problems)
+        return ()
     lines = complete_lines(data)
     if problems is not None and len(lines) < len(data):
         problems.append(f"{path.name}: the last line was cut and is left out")
