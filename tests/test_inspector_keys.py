@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Input, Static, TabbedContent
 
 from agent.inspector import dialogs
-from agent.inspector.app import Inspector
+from agent.inspector.app import Inspector, shown
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, Search
 from agent.inspector.lists import RunsScreen, TasksScreen
@@ -445,6 +446,40 @@ async def until(pilot: Pilot, true: Callable[[], bool]) -> None:
         if true():
             return
     raise AssertionError("it never came")
+
+
+@pytest.mark.parametrize("what", ["runs", "tasks", "task"])
+async def test_a_run_that_is_removed_takes_no_screen_with_it(tmp_path: Path, what: str) -> None:
+    runs = tmp_path / "runs"
+    for name in ("a", "b"):
+        shutil.copytree(EXAMPLE, runs / name)
+    shutil.copytree(runs / "a" / TASK, runs / "a" / "other")
+    app = Inspector(open_path({"runs": runs, "tasks": runs / "a", "task": runs / "b"}[what]))
+    async with app.run_test() as pilot:
+        await press(pilot, "j")
+        shutil.rmtree(runs)
+        told = "its files are gone" if what == "task" else "No such file"
+        await until(pilot, lambda: told in str(one(app, "title", Static).render()))
+        await press(pilot, "enter", "j", "l", "2", "j", "m")
+
+
+class Failing(Inspector):
+    """One in which something goes wrong that nobody foresaw."""
+
+    CSS_PATH = str(Path(dialogs.__file__).with_name("app.tcss"))
+
+    def on_mount(self) -> None:
+        raise RuntimeError("unforeseen")
+
+
+async def test_what_ends_it_is_raised_and_no_traceback_is_shown(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        await asyncio.to_thread(shown, Failing(open_path(EXAMPLE)), headless=True)
+    told = "".join(capfd.readouterr())
+    assert "Traceback" not in told
+    assert "unforeseen" not in told
 
 
 async def test_what_is_shown_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,10 @@ class Inspector(App[None]):
         self.clear_notifications()
         super().notify(message, **how)
 
+    def _fatal_error(self) -> None:
+        """Close without textual's traceback: `shown` raises what went wrong."""
+        self._close_messages_no_wait()
+
     def on_mount(self) -> None:
         """Show the runs, the tasks of one, its only task, or two of them side by side."""
         self.theme = "textual-dark"
@@ -147,5 +151,12 @@ class Inspector(App[None]):
 
 
 def run(opened: Opened, editor: str, beside: OpenedRun | None = None) -> None:
-    """Show it until the user leaves."""
-    Inspector(opened, editor, beside).run()
+    """Show it until the user leaves; raises what ended it otherwise."""
+    shown(Inspector(opened, editor, beside))
+
+
+def shown(app: Inspector, *, headless: bool = False) -> None:
+    """Run it to its end; raises what ended it but for its user."""
+    app.run(headless=headless)
+    if app._exception is not None:  # textual has no public name for it
+        raise app._exception

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 
-from agent.errors import UserError
+from agent.errors import UserError, from_os_error
 from agent.inspector.navigation import navigation
 from agent.show.visible import one_line
 
@@ -72,7 +72,7 @@ class Listing(Screen[None]):
             table.add_column(name, key=name, width=len(name))
         self.load()
         table.focus()
-        self.set_interval(POLL_SECONDS, self.poll)
+        self.set_interval(POLL_SECONDS, self._look_again)
 
     def load(self) -> None:
         """Read the entries anew and show them."""
@@ -86,8 +86,14 @@ class Listing(Screen[None]):
         nothing = f": no line has {words!r}" if words and not shown else ""
         self.query_one("#title", Static).update(one_line(f"{self._title}{told}{nothing}"))
 
+    def _look_again(self) -> None:
+        try:
+            self.poll()
+        except (OSError, UserError) as error:
+            self.query_one("#title", Static).update(one_line(f"{self._title} · {_told(error)}"))
+
     def poll(self) -> None:
-        """Show what changed on disk."""
+        """Show what changed on disk; what it raises for a folder that went is told."""
 
     def open(self, key: str) -> None:
         """Show what an entry stands for."""
@@ -203,8 +209,8 @@ class Listing(Screen[None]):
     def _opening(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except UserError as error:
-            self.notify(error.message, severity="error", markup=False)
+        except (OSError, UserError) as error:
+            self.notify(_told(error), severity="error", markup=False)
 
     def compare(self, key: str) -> None:
         """Mark an entry, or show the marked one beside it."""
@@ -215,3 +221,7 @@ class Listing(Screen[None]):
         key = self.key_at_cursor
         if key is not None:
             self._opening(lambda: self.compare(key))
+
+
+def _told(error: OSError | UserError) -> str:
+    return error.message if isinstance(error, UserError) else from_os_error(error).message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -65,7 +66,8 @@ class RunsScreen(Listing):
         for place, run in enumerate(self._shelf.runs):
             if worker.is_cancelled or run.problem:
                 continue
-            self._counts[run.path.name] = _counted(run.path)
+            with suppress(FileNotFoundError):  # it was removed: the list hears of it by itself
+                self._counts[run.path.name] = _counted(run.path)
             if place % 50 == 49:
                 self.post_message(self.Counted())
         if not worker.is_cancelled:

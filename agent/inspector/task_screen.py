@@ -277,12 +277,20 @@ class TaskScreen(TaskPanes):
         folder = self.opened.record.folder
         if self._again is None or not folder.is_dir():
             return ()
-        logs = sorted(folder.glob("attempt-*.jsonl"))
-        states = [path.stat().st_mtime_ns for path in sorted(folder.glob("*.json"))]
+        try:
+            logs = sorted(folder.glob("attempt-*.jsonl"))
+            states = [path.stat().st_mtime_ns for path in sorted(folder.glob("*.json"))]
+        except FileNotFoundError:  # it is being removed
+            return ()
         return (len(logs), *states)
 
     def poll(self) -> None:
         """Take in what was written since; the cursor stays where it is."""
+        if not self.opened.record.folder.exists():
+            self.query_one("#title", Static).update(
+                title_of(self.opened).append(" · its files are gone", "bold red")
+            )
+            return
         state = self._on_disk()
         if self._again is not None and state != self._state:
             self._state = state
