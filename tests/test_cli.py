@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,11 @@ def test_the_list_of_models_says_whether_the_embedded_one_is_here(here: Path) ->
     text = run(here, "model", "list", XDG_CACHE_HOME=str(here / "cache")).stdout
     assert "1.1 GB, Apache-2.0, not on this machine" in text
     assert not (here / "cache").exists()
+
+
+def test_the_version_is_told(here: Path) -> None:
+    done = run(here, "--version")
+    assert (done.returncode, done.stdout) == (0, f"repair-agent {version('repair-agent')}\n")
 
 
 def test_a_project_may_have_an_agent_package_of_its_own(here: Path) -> None:

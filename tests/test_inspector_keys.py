@@ -321,6 +321,16 @@ async def test_what_is_not_there_is_said() -> None:
         assert isinstance(app.screen, TaskScreen)
 
 
+async def test_a_task_without_a_patch_says_so(tmp_path: Path) -> None:
+    recorded = json.loads(OTHERS.read_text())
+    recorded["info"]["submission"] = ""
+    (tmp_path / "none.traj.json").write_text(json.dumps(recorded))
+    app = Inspector(open_path(tmp_path / "none.traj.json"))
+    async with app.run_test() as pilot:
+        await press(pilot, "3")
+        assert page_text(app, "patch-page") == "No patch was handed in, or not yet.\n"
+
+
 async def test_a_long_search_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialogs, "AT_A_TIME", -1)
     monkeypatch.setattr(dialogs, "PAUSE", 30)

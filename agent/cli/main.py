@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from copy import copy
@@ -41,6 +40,26 @@ Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Run folder: made, or resumed if it is ours.")
 ]
 LATER = "(not in this version)"
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        sys.stdout.write(f"repair-agent {metadata.version('repair-agent')}\n")
+        raise typer.Exit
+
+
+@app.callback(help=app.info.help)
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_tell_version
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
 
 
 @app.command()
@@ -290,7 +309,9 @@ def main() -> NoReturn:
     except BaseException as error:
         if "--debug" in arguments and isinstance(error, Exception):
             raise
-        code = _explain(error, "--json" in arguments)
+        from agent.cli.explained import explain
+
+        code = explain(error, "--json" in arguments)
     sys.exit(code)
 
 
@@ -327,42 +348,3 @@ def _wait(number: int, frame: FrameType | None) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_DFL)
     sys.stderr.write("still saving; once more to give it up\n")
-
-
-def _explain(error: BaseException, as_json: bool) -> int:
-    """Say in one line what went wrong and what to do; return the exit code."""
-    from agent.errors import EXIT_USER, EXIT_WORLD, Interrupted, WorldError, from_os_error
-    from tools.base import Explained
-
-    if isinstance(error, Interrupted):
-        return error.exit_code
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 1
-    if isinstance(error, BrokenPipeError):
-        sys.stderr.close()  # the reader of our output is gone, and nobody needs to hear of it
-        return 0
-    if isinstance(error, typer.TyperException):
-        return _misused(error.format_message(), as_json)
-    if isinstance(error, OSError):
-        error = from_os_error(error)
-    if isinstance(error, Explained):
-        code = EXIT_WORLD if isinstance(error, WorldError) else EXIT_USER
-        return _say(error.message, error.hint, code, as_json)
-    bug = f"this is a bug in repair-agent: {type(error).__name__}: {error}"
-    return _say(bug, "run it again with --debug and report what it prints", 1, as_json)
-
-
-def _misused(told: str, as_json: bool) -> int:
-    from agent.errors import EXIT_USER
-
-    if told.startswith("Usage:"):  # nothing was asked for: this is the help
-        sys.stderr.write(f"{told}\n")
-        return EXIT_USER
-    return _say(told, "repair-agent COMMAND --help lists the options", EXIT_USER, as_json)
-
-
-def _say(message: str, hint: str, code: int, as_json: bool) -> int:
-    if as_json and code != 1:
-        sys.stdout.write(json.dumps({"error": message, "hint": hint, "exit_code": code}) + "\n")
-    sys.stderr.write(f"error: {message}{f'; {hint}' if hint else ''}\n")
-    return code

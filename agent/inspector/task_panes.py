@@ -20,11 +20,13 @@ from agent.inspector.opened import OpenedTask
 from agent.inspector.search import Tab
 from agent.inspector.titles import line_about, title_of
 from agent.inspector.widgets import Lines, Page, StepList
+from agent.show.blocks import Paragraph
 
 TITLES: dict[Tab, str] = {
     "why": "1 Why", "steps": "2 Steps", "patches": "3 Patches", "matrix": "4 Matrix",
     "cost": "5 Cost", "issue": "6 Issue",
 }  # fmt: skip
+NO_PATCH = "No patch was handed in, or not yet."
 TABS: tuple[Tab, ...] = get_args(Tab)
 PANES: dict[Tab, tuple[str, ...]] = {
     "why": ("why-page",),
@@ -126,6 +128,8 @@ class TaskPanes(Screen[None]):
         self._laid.add(tab)
         if tab == "patches":
             self.query_one(CandidateTable).show(self.opened)
+            if not self.opened.record.candidates:
+                self.query_one("#patch-page", Page).show([Paragraph((NO_PATCH,))])
         elif tab == "matrix":
             self.query_one(CheckTable).show(self.opened)
         elif tab == "cost":

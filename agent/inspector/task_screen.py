@@ -178,6 +178,7 @@ class TaskScreen(TaskPanes):
         """Mark a patch; with one marked, show how the two differ."""
         if self.tab != "patches":
             self.action_tab("patches")
+            self.notify("d on two patches, one after the other: how they differ", markup=False)
             return
         here = self.query_one(CandidateTable).candidate
         if here is None:
