@@ -85,6 +85,7 @@ def kill_all(spared: "Container[Identity]") -> None:
         reap()
         targets = descendants(spared)
         if not targets:
+            reap()  # those that died since: nobody may be there to collect them after us
             return
         # Stop them first: a process that stands still keeps its place and starts no other.
         running = targets - stopped
