@@ -96,10 +96,11 @@ class Lines(ScrollView, can_focus=True):
             return Strip.blank(width, self._ground)
         text = self.row(place)
         strip = Strip(text.render(self.app.console), text.cell_len)
-        strip = strip.adjust_cell_length(width).apply_style(self._ground)
+        strip = strip.adjust_cell_length(width)
         if self.folded(place) or text.cell_len > width:
             end = FOLDED if self.folded(place) else CUT
             strip = Strip([*strip.crop(0, width - 1), end], width)
+        strip = strip.apply_style(self._ground)
         if place == self.cursor and self.has_focus:
             strip = strip.apply_style(Style(reverse=True))
         elif place == self.cursor:
