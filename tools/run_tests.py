@@ -113,7 +113,7 @@ def run_tests(
     """
     if not is_structured(command):
         return _run_plain(sandbox, command, tests, timeout)
-    report = f"{sandbox.scratch}/report-{os.urandom(6).hex()}.xml"
+    report = _new_report(sandbox)
     paths = [*tests, canaries.path] if canaries else list(tests)
     if canaries:
         sandbox.write(canaries.path, canaries.source().encode())
@@ -130,12 +130,17 @@ def run_for(sandbox: Sandbox, command: str, seconds: float) -> SuiteReport:
 
     When the time is up the runner is interrupted, as by a user, and writes what it has.
     """
-    report = f"{sandbox.scratch}/report-{os.urandom(6).hex()}.xml"
+    report = _new_report(sandbox)
     # The shell must outlive the runner: its end is that of the command, and of the writing.
     line = f"trap : INT; {_line(sandbox, command, report, [])}"
     stopped = f"timeout -s INT -k {GRACE} {seconds:.0f} sh -c {quote(line)}"
     completed = sandbox.run(stopped, timeout=seconds + 2 * GRACE)
     return _structured(sandbox, report, completed, [], None)
+
+
+def _new_report(sandbox: Sandbox) -> str:
+    """Return where a report is to be written: code under test cannot know the name before."""
+    return f"{sandbox.scratch}/report-{os.urandom(6).hex()}.xml"
 
 
 def _line(sandbox: Sandbox, command: str, report: str, paths: Sequence[str]) -> str:

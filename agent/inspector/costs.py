@@ -87,9 +87,9 @@ class Ledger:
     def page(self, task: OpenedTask) -> list[Block]:
         """Return where money and time went: by attempt, the dearest steps, the slowest commands."""
         entries = [self._entry(one.about, len(one)) for one in task.episodes]
-        known = sum(entry.whole for entry in entries)
+        together = Sums.of("together", entries)
         if len(entries) > 1:
-            entries.append(Sums.of("together", entries))
+            entries.append(together)
         blocks: list[Block] = [
             Heading("Where money and time went", 1),
             Table(
@@ -97,7 +97,7 @@ class Ledger:
                 tuple(entry.amounts for entry in entries),
             ),
             Table(("", "model", "tools", "in all"), tuple(entry.times for entry in entries)),
-            *_around(task, known),
+            *_around(task, together.whole),
         ]
         if self.slow:
             took, label, number, name, _ = self.slow[0]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent.planner.replacement import DIVIDER, REPLACE, SEARCH
 from agent.records import Message, Usage
 
 WRITING = re.compile(
@@ -18,9 +19,11 @@ WRITING = re.compile(
 ENDED_BADLY = re.compile(
     r"\[exit code (?!0[,\]])|^\[killed after |<returncode>(?!0<)", re.MULTILINE
 )
-BLOCK = re.compile(r"^<{7} SEARCH\n(.*?)^={7}\n(.*?)^(?:>{7} REPLACE|\Z)", re.DOTALL | re.MULTILINE)
-"""A change as guided models write it."""
-MARKER = re.compile(r"^(?:<{7} SEARCH|={7}|>{7} REPLACE)$\n?", re.MULTILINE)
+BLOCK = re.compile(
+    rf"^{SEARCH}[ \t]*\n(.*?)^{DIVIDER}[ \t]*\n(.*?)^(?:{REPLACE}|\Z)", re.DOTALL | re.MULTILINE
+)
+"""A change as guided models write it; one that was cut, too."""
+MARKER = re.compile(rf"^(?:{SEARCH}|{DIVIDER}|{REPLACE})$\n?", re.MULTILINE)
 APPLIED = re.compile(r"sample \d+: (?!The change would add problems)")
 """What is said of a guided model's change that was made and tried."""
 TESTS_FAILED = re.compile(r"\b[1-9]\d* (?:fail|error)\b|^No test ran\.")

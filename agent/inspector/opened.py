@@ -18,7 +18,7 @@ from agent.inspector.episode import Episode
 from agent.inspector.foreign import ForeignEpisode
 from agent.inspector.logged import SHARED, LoggedEpisode
 from agent.records import Candidate, Result
-from agent.store.grades import Grades
+from agent.store.grades import read_grades
 from agent.store.missing import missing_files
 from agent.store.predictions_file import read_predictions
 from agent.store.recording import (
@@ -30,7 +30,6 @@ from agent.store.recording import (
     read_info,
     read_part,
     read_parts,
-    read_record,
 )
 
 KNOWN = "a trajectory ends in .traj or .traj.json, predictions in .json or .jsonl"
@@ -112,7 +111,7 @@ class OpenedRun:
         if self.folder is None:
             return {}
         try:
-            found: Grades | None = read_record(self.folder / "grades.json", Grades)
+            found = read_grades(self.folder)
         except UserError:  # told when the run was opened
             return {}
         grades = found.grades if found else ()
@@ -226,7 +225,7 @@ def open_run(folder: Path) -> OpenedRun:
     else:
         problems += [NO_RUN_JSON] if info is None else []
     try:
-        read_record(folder / "grades.json", Grades)
+        read_grades(folder)
     except UserError as error:
         problems.append(error.message)
     tasks = sorted(filter(is_task, _folders(folder)))

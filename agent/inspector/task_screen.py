@@ -105,6 +105,8 @@ class TaskScreen(TaskPanes):
 
     @property
     def _place(self) -> tuple[Tab, int, int]:
+        if self.tab != "steps":
+            return self.tab, 0, 0
         return self.tab, self._index, self.query_one(StepList).number
 
     def _to_writer(self, lines: Lines) -> None:

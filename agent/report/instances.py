@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.errors import UserError, from_os_error
-from agent.records import FORMAT, Call, Result, Status, Usage
+from agent.errors import from_os_error
+from agent.records import Call, Result, Status, Usage
 from agent.store.encoding import event_of
 from agent.store.events import Header
-from agent.store.grades import Environment, Grade, Grades
+from agent.store.grades import Environment, Grade, read_grades
 from agent.store.predictions import predictions
 from agent.store.recording import (
     Failure,
@@ -95,18 +95,6 @@ def _config(info: RunInfo | None) -> dict[str, object]:
     if info is None:
         return {}
     return info.resumed[-1].config if info.resumed else info.config
-
-
-def read_grades(folder: Path) -> Grades | None:
-    """Return the grades of a run, None when it was not graded; a newer format is a UserError."""
-    path = folder / "grades.json"
-    grades: Grades | None = read_record(path, Grades)
-    if grades is not None and grades.format > FORMAT:
-        raise UserError(
-            f"{path} was written by a newer repair-agent (format {grades.format}, known: {FORMAT})",
-            "update repair-agent",
-        )
-    return grades
 
 
 def _instances(run: Run, grades: dict[str, list[Grade]]) -> Iterable[Instance]:

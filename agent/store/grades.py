@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from agent.errors import UserError
 from agent.records import FORMAT
+from agent.store.recording import read_record
 
 Environment = Literal["official", "built"]
 """SWE-bench's own image of an instance, or one that was built here: never one figure of both."""
@@ -40,3 +43,15 @@ class Grades:
     harness: str
     grades: tuple[Grade, ...] = ()
     format: int = FORMAT
+
+
+def read_grades(folder: Path) -> Grades | None:
+    """Return the grades of a run, None when it was not graded; a newer format is a UserError."""
+    path = folder / "grades.json"
+    grades: Grades | None = read_record(path, Grades)
+    if grades is not None and grades.format > FORMAT:
+        raise UserError(
+            f"{path} was written by a newer repair-agent (format {grades.format}, known: {FORMAT})",
+            "update repair-agent",
+        )
+    return grades
