@@ -7,21 +7,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from agent.conversation.conversation import Conversation
+from agent.localization.locations import CONVERSATION as LOCALIZE
+from agent.localization.locations import pick, places
+from agent.localization.survey import Survey, survey
 from agent.planner import free
-from agent.planner.episode import Conversation
-from agent.planner.guided import Agenda, Guided
-from agent.planner.localize import CONVERSATION as LOCALIZE
-from agent.planner.localize import pick, places
-from agent.planner.probes import probes
-from agent.planner.reproduce import CONVERSATION as REPRODUCE
-from agent.planner.reproduce import NOTHING_GIVEN, nearest, reproduce
-from agent.planner.surroundings import Surroundings, survey
-from agent.planner.trial import Bench
-from agent.records import Place, Reproduction, Sampling
-from agent.solving import TO_BE_MADE, Solving, conversation
-from agent.store.events import End
-from agent.store.recording import read_record, read_task
-from tools.sandbox.bounded import Bounded
+from agent.planner.guided.planner import Agenda, Guided
+from agent.planner.guided.trial import Bench
+from agent.records import Location, Reproduction, Sampling
+from agent.reproduction.probes import probes
+from agent.reproduction.written_test import CONVERSATION as REPRODUCE
+from agent.reproduction.written_test import NOTHING_GIVEN, nearest, reproduce
+from agent.task_run import TO_BE_MADE, TaskRun, conversation
+from agent.trajectory.events import End
+from agent.trajectory.reader import read_record, read_task
+from tools.sandbox.deadline import Bounded
 from tools.sandbox.protocol import Sandbox
 
 SAMPLES, WARMTH = 4, 0.7
@@ -52,14 +52,14 @@ class Approach:
     shown; `agenda` are the places that a guided one is asked about.
     """
 
-    known: Surroundings
+    known: Survey
     written: Reproduction
     overview: str = ""
     agenda: Agenda = field(default_factory=lambda: Agenda([]))
 
     def driver(
         self,
-        work: Solving,
+        work: TaskRun,
         number: int,
         talk: Conversation,
         sandbox: Sandbox,
@@ -83,14 +83,14 @@ class Approach:
         return free.Free(talk, sandbox, tools, task, image, self.overview)
 
 
-def look_around(work: Solving) -> Surroundings:
+def look_around(work: TaskRun) -> Survey:
     """Read the repository and rank what is in it for the issue."""
     work.watch.stage("ranking what the issue may be about")
     with work.place.sandboxes.open() as clean:
         return survey(clean, work.place.task.text)
 
 
-def write_reproduction(work: Solving, known: Surroundings) -> Reproduction:
+def write_reproduction(work: TaskRun, known: Survey) -> Reproduction:
     """Make tests of the issue alone: of its own snippets, and one that the model writes.
 
     A small model is asked only where the snippets show nothing: its tests are often wrong.
@@ -119,7 +119,7 @@ def write_reproduction(work: Solving, known: Surroundings) -> Reproduction:
     return written
 
 
-def decide(work: Solving, known: Surroundings, written: Reproduction) -> Approach:
+def decide(work: TaskRun, known: Survey, written: Reproduction) -> Approach:
     """Return how the attempts are made: with a map, or along the places that may need repair."""
     if work.planner == "guided":
         return Approach(known, written, agenda=_agenda(work, known, written))
@@ -129,7 +129,7 @@ def decide(work: Solving, known: Surroundings, written: Reproduction) -> Approac
     return Approach(known, written, overview)
 
 
-def _agenda(work: Solving, known: Surroundings, written: Reproduction) -> Agenda:
+def _agenda(work: TaskRun, known: Survey, written: Reproduction) -> Agenda:
     """Return where attempts look, with what those that an earlier start finished found out."""
     agenda = Agenda(_places(work, known))
     recorded = read_task(work.folder.path)
@@ -140,10 +140,10 @@ def _agenda(work: Solving, known: Surroundings, written: Reproduction) -> Agenda
     return agenda
 
 
-def _places(work: Solving, known: Surroundings) -> tuple[Place, ...]:
+def _places(work: TaskRun, known: Survey) -> tuple[Location, ...]:
     """Return the places in the order in which they are looked at, picked once for a task."""
     path = work.folder.path / "places.json"
-    before: tuple[Place, ...] | None = read_record(path, tuple[Place, ...])
+    before: tuple[Location, ...] | None = read_record(path, tuple[Location, ...])
     if before is not None:
         return before
     work.watch.stage("choosing the places to repair")

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from agent.approach import Approach, Driver
 from agent.errors import Interrupted, ModelLost
-from agent.judge.candidate import HarvestFailed, harvest
 from agent.records import Candidate, Sampling
-from agent.solving import TO_BE_MADE, Solving, conversation
-from agent.store.events import End, Header
-from agent.store.recording import read_task
+from agent.selection.harvest import HarvestFailed, harvest
+from agent.task_run import TO_BE_MADE, TaskRun, conversation
+from agent.trajectory.events import End, Header
+from agent.trajectory.reader import read_task
 from tools.base import EndReason, SandboxLost
 from tools.sandbox.protocol import Sandbox
 
@@ -20,13 +20,13 @@ COOLEST, WARMEST = 0.6, 1.0
 """Temperatures between which a small model's samples of one prompt differ and still make sense."""
 
 
-def attempt_numbers(work: Solving) -> Sequence[int]:
+def attempt_numbers(work: TaskRun) -> Sequence[int]:
     """Return the numbers of the attempts to make."""
     wanted = work.config.samples or work.config.attempts
     return range(1, (4 if wanted == "auto" else wanted) + 1)
 
 
-def attempt(work: Solving, approach: Approach, number: int) -> list[Candidate]:
+def attempt(work: TaskRun, approach: Approach, number: int) -> list[Candidate]:
     """Make one attempt, again if its sandbox dies, and return what it left.
 
     An attempt that an earlier run of this folder finished is not made again; one that it began is,
@@ -51,7 +51,7 @@ def attempt(work: Solving, approach: Approach, number: int) -> list[Candidate]:
 
 
 def _attempt_once(
-    work: Solving, approach: Approach, number: int, before: list[Candidate]
+    work: TaskRun, approach: Approach, number: int, before: list[Candidate]
 ) -> list[Candidate]:
     warmth = temperature(number, work.config.temperature)
     if work.config.samples and "temperature" in work.config.origins:
@@ -81,7 +81,7 @@ def _attempt_once(
 
 
 def take(
-    work: Solving, driver: Driver, sandbox: Sandbox, number: int, before: Sequence[Candidate]
+    work: TaskRun, driver: Driver, sandbox: Sandbox, number: int, before: Sequence[Candidate]
 ) -> list[Candidate]:
     """Harvest an attempt's samples and put what they left beside what came before."""
     found = []
@@ -102,7 +102,7 @@ def temperature(number: int, first: float) -> float:
     return first if number == 1 else min(2.0, first + (0.4, 0.7, 1.0)[(number - 2) % 3])
 
 
-def header(work: Solving, number: int, sampling: Sampling, driver: Driver) -> Header:
+def header(work: TaskRun, number: int, sampling: Sampling, driver: Driver) -> Header:
     """Return the first line of an attempt's log."""
     return Header(
         number,

@@ -168,7 +168,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Lines of a file, `first` to `last` counted from 1, in which a repair may belong.
 
     `name` and `signature` are of the definition that stands there, "" where there is none.

@@ -12,16 +12,12 @@ from __future__ import annotations
 from agent.approach import decide, look_around, write_reproduction
 from agent.attempts import attempt, attempt_numbers
 from agent.config import Config
-from agent.environment.workplace import Workplace, open_workplace
+from agent.environment.environment import Environment, open_environment
 from agent.errors import UserError
 from agent.intake.issue import TaskFile
-from agent.judge.candidate import merge
-from agent.judge.evidence import gather
-from agent.judge.verdict import judge
-from agent.judge.verify import verify
 from agent.model.budget import Budget
 from agent.model.protocol import Model
-from agent.model.purse import Purse
+from agent.model.run_budget import RunBudget
 from agent.records import (
     Candidate,
     Counts,
@@ -31,11 +27,15 @@ from agent.records import (
     Task,
     Verdict,
 )
+from agent.selection.checks import gather
+from agent.selection.harvest import merge
+from agent.selection.matrix import verify
+from agent.selection.verdict import judge
 from agent.show.progress import Watch
-from agent.show.verdict import sheet
-from agent.solving import Solving, limits, note_opening, planner_of, spent
-from agent.store.folder import TaskFolder, patch_name
-from agent.store.recording import read_record, read_task
+from agent.show.verdict_sheet import sheet
+from agent.task_run import TaskRun, limits, note_opening, planner_of, spent
+from agent.trajectory.reader import read_record, read_task
+from agent.trajectory.run_folder import TaskFolder, patch_name
 
 
 def solve(
@@ -44,21 +44,21 @@ def solve(
     model: Model,
     folder: TaskFolder,
     watch: Watch,
-    purse: Purse | None = None,
+    purse: RunBudget | None = None,
 ) -> Result:
     """Turn an issue into a judged patch in `folder` and return the result.
 
     `purse` is the money of the run that the task is part of. Raises UserError, WorldError, and
     Interrupted after the work so far has been saved.
     """
-    with open_workplace(issue, config, watch.stage) as place:
+    with open_environment(issue, config, watch.stage) as place:
         remember(folder, place)
         note_opening(folder, model)
         budget = Budget(
             limits(config, model), usage=spent(folder.path), purse=purse, even=bool(config.samples)
         )
         planner = planner_of(config, model.capabilities)
-        work = Solving(config, model, place, folder, budget, watch, planner)
+        work = TaskRun(config, model, place, folder, budget, watch, planner)
 
         known = look_around(work)
         written = write_reproduction(work, known)
@@ -73,7 +73,7 @@ def solve(
         return conclude(work, distinct, matrix, verdict, written)
 
 
-def remember(folder: TaskFolder, place: Workplace) -> None:
+def remember(folder: TaskFolder, place: Environment) -> None:
     """Write down what is worked on; a folder of other work is the user's to move."""
     known: Task | None = read_record(folder.path / "task.json", Task)
     if known is not None and _of(known) != _of(place.task):
@@ -90,7 +90,7 @@ def _of(task: Task) -> tuple[object, ...]:
 
 
 def run_matrix(
-    work: Solving, distinct: list[Candidate], written: Reproduction, authors: list[Candidate]
+    work: TaskRun, distinct: list[Candidate], written: Reproduction, authors: list[Candidate]
 ) -> tuple[Matrix, list[Candidate]]:
     """Run every distinct candidate against the existing and the reproduction tests."""
     command = work.place.image.test_command
@@ -107,7 +107,7 @@ def run_matrix(
 
 
 def conclude(
-    work: Solving,
+    work: TaskRun,
     candidates: list[Candidate],
     matrix: Matrix,
     verdict: Verdict,

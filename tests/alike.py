@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agent.store.encoding import as_json, line_of
-from agent.store.recording import read_task
-from tools.varying import steady
+from agent.trajectory.encoding import as_json, line_of
+from agent.trajectory.reader import read_task
+from tools.nondeterminism import steady
 
 VARYING = ("seconds", "digest", "served", "time")
 """Keys whose values no two runs share."""

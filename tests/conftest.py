@@ -11,10 +11,10 @@ from rich.console import Console
 
 from agent import config
 from agent.environment import base_image
-from agent.environment.network import BuildNetwork
+from agent.environment.build_network import BuildNetwork
 from agent.model.embedded.download import pull, sources
-from agent.model.embedded.weights import EMBEDDED, shelf
-from agent.show.transfer import transfer
+from agent.model.embedded.model_file import EMBEDDED, shelf
+from agent.show.download_progress import transfer
 from tests.prepare import make_lean
 from tools.base import WorldError
 from tools.sandbox.engine import Engine, owner

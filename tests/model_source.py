@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from agent.model.embedded.weights import Part, Weights
+from agent.model.embedded.model_file import Part, Weights
 
 BLOCK = 64 * 1024
 PARTS, PART = 8, 256 * 1024

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from agent.cli.embedded_model import fetch
 from agent.config import read
 from agent.environment import base_image
-from agent.environment.workplace import build_network, open_workplace
+from agent.environment.environment import build_network, open_environment
 from agent.intake import issue
-from agent.machine.embedded import fetch
 from tests import buildx
 from tests.samples import LEAN
 from tools.base import Explained
@@ -35,7 +35,7 @@ def main() -> int:
         engine = Engine(config.docker_host)
         made = base_image.obtain(engine, PYTHONS, build_network(config), print)
         print(f"base image: {made.reference}")
-        with open_workplace(issue.read(str(TASK)), config, print) as place:
+        with open_environment(issue.read(str(TASK)), config, print) as place:
             print(f"environment: {place.image.reference}")
         fetch(config, Console(stderr=True), sys.stdout)
         print(f"docker-buildx: {buildx.folder()}")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.records import Call, Comment, Counts, Message, Result, Sampling, Task, Usage
-from agent.store.events import End, Event, Header
-from agent.store.folder import RunFolder, versions
+from agent.trajectory.events import End, Event, Header
+from agent.trajectory.run_folder import RunFolder, versions
 from tools.base import Observation, ToolCall
 
 HEADER = Header(1, "free", "scripted:fix", 0, 0.0, "repair-agent/sympy:1", [{"name": "bash"}])

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.formats.trajectory import load
-from agent.store.recording import load_task
+from agent.trajectory.formats.loader import load
+from agent.trajectory.reader import load_task
 
 
 def by_file(patch: str) -> dict[str, str]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.records import Call, Counts, Result, Sampling, Status, Usage
-from agent.store.disk import write_whole
-from agent.store.encoding import encode
-from agent.store.events import End, Header
-from agent.store.folder import RunFolder, versions
-from agent.store.grades import Environment, Grade, Grades
-from agent.store.recording import Failure
+from agent.trajectory.durable_files import write_whole
+from agent.trajectory.encoding import encode
+from agent.trajectory.events import End, Header
+from agent.trajectory.grades import Environment, Grade, Grades
+from agent.trajectory.reader import Failure
+from agent.trajectory.run_folder import RunFolder, versions
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.environment import base_image
-from agent.environment.network import BuildNetwork
+from agent.environment.build_network import BuildNetwork
 from tools.base import WorldError
 from tools.sandbox.engine import Engine
 
@@ -30,7 +30,7 @@ def test_a_mirror_that_does_not_answer_is_said_and_leaves_nothing(engine: Engine
 def test_a_machine_without_debootstrap_is_told_to_install_it(tmp_path: Path) -> None:
     program = (
         "from agent.environment import base_image\n"
-        "from agent.environment.network import BuildNetwork\n"
+        "from agent.environment.build_network import BuildNetwork\n"
         "from tools.base import WorldError\n"
         "from tools.sandbox.engine import Engine\n"
         "network = BuildNetwork(debian_mirror='http://127.0.0.1:9/debian')\n"

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from agent.store.encoding import decode
-from agent.store.grades import Grades
+from agent.trajectory.encoding import decode
+from agent.trajectory.grades import Grades
 from tests.batches import LOCAL, RIGHT, WRONG, batch, make_batch, make_priced, script
 from tests.samples import CALC, PYTHON_PATH, git, own_name, remove_images
 from tests.stub_server import Stub, serving

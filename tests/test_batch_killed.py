@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agent.records import Call
-from agent.store.recording import read_events
+from agent.trajectory.reader import read_events
 from tests.alike import run_content
 from tests.batches import LOCAL, make_batch, make_priced
 from tests.samples import PYTEST, PYTHON_PATH, REPRODUCTION

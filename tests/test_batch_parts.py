@@ -17,19 +17,19 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.batch.choice import Choice
-from agent.batch.engine import Threads
-from agent.batch.room import Room
-from agent.batch.samples import complete
+from agent.benchmark.disk_space import Room
+from agent.benchmark.engines import Threads
+from agent.benchmark.grading import Book, Grader
+from agent.benchmark.instances import Choice
+from agent.benchmark.sample_predictions import complete
 from agent.errors import EngineError, Interrupted, UserError, WorldError
-from agent.grading.evaluate import Book, Grader
 from agent.intake.issue import TaskFile
-from agent.model.purse import Purse, PurseEmpty
+from agent.model.run_budget import RunBudget, RunBudgetEmpty
 from agent.records import Counts, Image, Result, Usage
-from agent.show.tally import Ended, Tally
-from agent.store.encoding import encode
-from agent.store.grades import Grade
-from agent.store.predictions import Prediction, predictions
+from agent.show.batch_progress import Ended, Tally
+from agent.trajectory.encoding import encode
+from agent.trajectory.grades import Grade
+from agent.trajectory.predictions import Prediction, predictions
 from tests import recorded
 from tools.sandbox.container import ImageInfo
 
@@ -56,7 +56,7 @@ def test_what_is_chosen_keeps_repositories_together() -> None:
 
 
 def test_calls_in_flight_never_go_over_the_limit() -> None:
-    purse, chance, most = Purse(1.0), Random(7), [0.0]
+    purse, chance, most = RunBudget(1.0), Random(7), [0.0]
     lock, refused = threading.Lock(), []
 
     def ask() -> None:
@@ -67,7 +67,7 @@ def test_calls_in_flight_never_go_over_the_limit() -> None:
                     purse.charge(chance.uniform(0, dearest))
                     with lock:
                         most[0] = max(most[0], purse.spent)
-            except PurseEmpty as empty:
+            except RunBudgetEmpty as empty:
                 refused.append(empty.message)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -81,9 +81,9 @@ def test_calls_in_flight_never_go_over_the_limit() -> None:
 
 
 def test_money_of_earlier_starts_counts_and_an_unpriced_call_is_let_through() -> None:
-    with pytest.raises(PurseEmpty), Purse(1.0, spent=1.0).holding(None):
+    with pytest.raises(RunBudgetEmpty), RunBudget(1.0, spent=1.0).holding(None):
         pass
-    with Purse(1.0, spent=0.5).holding(None):
+    with RunBudget(1.0, spent=0.5).holding(None):
         pass
 
 

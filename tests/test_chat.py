@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from agent.model.adapter import Ask
 from agent.model.chat import NO_TEXT, Chat, incoming, outgoing
-from agent.model.wire import Ask
 from agent.records import Message, Sampling
 from tools.base import ToolCall
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.machine.clean import (
+from agent.cli.clean import (
     Cleaned,
     by_life,
     clean,

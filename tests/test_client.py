@@ -13,10 +13,10 @@ import pytest
 from agent.errors import ModelLost, UserError
 from agent.model.chat import Chat
 from agent.model.client import Connection
+from agent.model.endpoint import ServedModel
 from agent.model.failures import Refused, retry_after
 from agent.model.pricing import Prices
 from agent.model.protocol import Capabilities, ContextOverflow, Replies
-from agent.model.served import ServedModel
 from agent.records import Message, Usage
 from tests.stub_server import (
     USD,

@@ -9,8 +9,8 @@ import pytest
 from agent.model.chat import Chat
 from agent.model.client import Connection
 from agent.model.dialect import Dialect
+from agent.model.endpoint import ServedModel
 from agent.model.pricing import Prices
-from agent.model.served import ServedModel
 from agent.records import Message
 from tests.stub_server import Stub, fails, serving
 

@@ -11,9 +11,9 @@ import pytest
 
 from agent.environment import dockerfile
 from agent.environment.build import Build
+from agent.environment.build_network import BuildNetwork
 from agent.environment.dockerfile import Recipe
-from agent.environment.image import Host, prepare
-from agent.environment.network import BuildNetwork
+from agent.environment.image_source import Host, prepare
 from agent.intake.repository import Source, fetch
 from agent.records import Image
 from tests import buildx

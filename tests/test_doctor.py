@@ -8,8 +8,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from agent.config import Config, read
-from agent.machine.doctor import (
+from agent.cli.doctor import (
     ENOUGH_BYTES,
     Finding,
     base_images,
@@ -21,6 +20,7 @@ from agent.machine.doctor import (
     model,
     run,
 )
+from agent.config import Config, read
 from tests.stub_server import USD, Stub, fails, serving
 
 MODEL = Finding("model answers", True, "prepared replies")

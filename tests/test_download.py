@@ -13,8 +13,8 @@ import pytest
 
 from agent.errors import NetworkError, WorldError
 from agent.model.embedded.download import pull
+from agent.model.embedded.model_file import find
 from agent.model.embedded.sources import Hub, Source, Wheels
-from agent.model.embedded.weights import find
 from tests.model_source import BLOCK, PART, SIZE, Heard, ModelSource, model_source
 
 PROJECT = Path(__file__).parent.parent

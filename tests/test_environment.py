@@ -13,8 +13,8 @@ import certifi
 import pytest
 
 from agent.environment.build import packed_folder
-from agent.environment.image import Instance, local, prepare
-from agent.environment.network import BuildNetwork
+from agent.environment.build_network import BuildNetwork
+from agent.environment.image_source import Instance, local, prepare
 from agent.intake.repository import Source, fetch
 from agent.records import Image, Task
 from tools.base import UserError, WorldError

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from agent.inspector.opened import open_path
-from agent.inspector.text import lines
-from agent.judge.candidate import merge
-from agent.judge.vote import vote
+from agent.inspector.opening import open_path
+from agent.inspector.plain_text import lines
 from agent.model.protocol import digest
 from agent.records import Call, Message
-from agent.store.recording import RecordedTask, load_task
+from agent.selection.harvest import merge
+from agent.selection.vote import vote
+from agent.trajectory.reader import RecordedTask, load_task
 
 PROJECT = Path(__file__).parent.parent
 EXAMPLE = PROJECT / "runs" / "example"

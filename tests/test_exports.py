@@ -15,19 +15,19 @@ from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolUnio
 from pydantic import TypeAdapter
 
 from agent.errors import UserError
-from agent.exports.attempt import trajectory_of
-from agent.exports.mini_swe_agent import mini_swe_agent_json
-from agent.exports.openai_messages import openai_lines
-from agent.formats.trajectory import Environment, Step, Trajectory, load
 from agent.model.scripted import replayed
 from agent.records import Call, Message, Usage
-from agent.store.events import End, Event
-from agent.store.recording import Log, RecordedTask, load_task
+from agent.trajectory.events import End, Event
+from agent.trajectory.exports.attempt import trajectory_of
+from agent.trajectory.exports.mini_swe_agent import mini_swe_agent_json
+from agent.trajectory.exports.openai_messages import openai_lines
+from agent.trajectory.formats.loader import Environment, Step, Trajectory, load
+from agent.trajectory.reader import Log, RecordedTask, load_task
 from tests.recorded import EVENTS, PATCH
 from tests.stub_server import Stub, fails, serving
 from tests.test_free import REVIEWED, Live
 from tests.test_solve import act
-from tests.test_stored import Start
+from tests.test_stored_replies import Start
 from tools.base import Observation, ToolCall
 
 DATA = Path(__file__).parent / "data"

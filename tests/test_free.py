@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from agent.errors import ModelLost, UserError
+from agent.model.adapter import Ask
 from agent.model.chat import Chat
-from agent.model.wire import Ask
 from agent.records import Call, Result
-from agent.store.events import Header
-from agent.store.recording import RecordedTask, read_task
+from agent.trajectory.events import Header
+from agent.trajectory.reader import RecordedTask, read_task
 from tests.samples import REPRODUCTION
 from tests.stub_server import (
     USD,

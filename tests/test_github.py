@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from agent.config import Config
-from agent.environment.workplace import as_task
+from agent.environment.environment import as_task
 from agent.errors import NetworkError, UserError
 from agent.intake import github
 from agent.intake.github import Wanted, server_of
 from agent.intake.issue import IssueName, TaskFile
 from agent.intake.repository import fetch
-from agent.store.recording import read_task
+from agent.trajectory.reader import read_task
 from tests.git_server import served
 from tests.github_server import FORMER, PROJECT, GitHub, Reply, answering, commit_at, git_at
 from tests.samples import CALC, PYTEST, PYTHON_PATH, REPRODUCTION, git, make_project

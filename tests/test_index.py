@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.planner.index import Index
-from agent.planner.ranking import Ranking, all_tests, rank
-from agent.planner.sources import read_sources
+from agent.localization.index import Index
+from agent.localization.ranking import Ranking, all_tests, rank
+from agent.localization.source_files import read_sources
 from tests.samples import ISSUE, commit, make_project, sandbox_of
 
 SHAPES = '''"""Shapes."""

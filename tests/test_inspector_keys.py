@@ -17,9 +17,9 @@ from agent.inspector import dialogs
 from agent.inspector.app import Inspector, shown
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, Search
-from agent.inspector.lists import RunsScreen, TasksScreen
-from agent.inspector.matrix import CandidateTable
-from agent.inspector.opened import OpenedRun, open_path
+from agent.inspector.matrix_tables import CandidateTable
+from agent.inspector.opening import OpenedRun, open_path
+from agent.inspector.run_screens import RunsScreen, TasksScreen
 from agent.inspector.task_panes import PANES
 from agent.inspector.task_screen import TaskScreen
 from agent.inspector.widgets import Page, StepList

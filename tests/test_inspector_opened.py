@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from agent.inspector import pages, step_pages
+from agent.inspector import step_pages, task_pages
 from agent.inspector.costs import costs_page
 from agent.inspector.episode import WRITING, gist, writer_of
+from agent.inspector.exports import trajectory
+from agent.inspector.html_page import page as html_page
 from agent.inspector.logged import LoggedEpisode
-from agent.inspector.opened import OpenedRun, RunShelf, open_path
-from agent.inspector.page import page as html_page
+from agent.inspector.opening import OpenedRun, RunShelf, open_path
+from agent.inspector.plain_text import json_text, lines
 from agent.inspector.search import find
-from agent.inspector.text import json_text, lines
 from agent.inspector.titles import line_about
-from agent.inspector.written import trajectory
 from agent.records import Call
 from agent.show.blocks import markdown
-from agent.store.recording import read_log
+from agent.trajectory.reader import read_log
 from tests.screens import EXAMPLE, OTHERS
 
 TASK = "sympy-14774-c10de226"
@@ -99,11 +99,11 @@ def test_a_damaged_file_is_told_and_all_else_shown(run: Path, name: str, damage:
     assert len(task.episodes) == 5
     if damage != b"null":
         assert [name in problem for problem in task.problems] == [True]
-        assert name in markdown(pages.overview(task))
+        assert name in markdown(task_pages.overview(task))
     told = list(lines(found))
     assert any(line.startswith("attempt 4 step 3") for line in told)
     json.loads("\n".join(json_text(found)))
-    for page in (pages.issue_page(task), costs_page(task)):
+    for page in (task_pages.issue_page(task), costs_page(task)):
         markdown(page)
 
 
@@ -123,7 +123,7 @@ def test_a_missing_file_is_told_and_all_else_shown(run: Path, name: str) -> None
     found = opened_run(run)
     (told,) = found.task(TASK).problems
     assert told.startswith(f"{name} is missing")
-    assert told in markdown(pages.overview(found.task(TASK)))
+    assert told in markdown(task_pages.overview(found.task(TASK)))
     assert told in json.loads("\n".join(json_text(found)))["problems"]
     assert f"problem: {told}" in lines(found)
 
@@ -132,7 +132,7 @@ def test_a_task_without_its_result_is_unfinished_and_misses_nothing(run: Path) -
     (run / TASK / "result.json").unlink()
     task = opened_run(run).task(TASK)
     assert not task.problems
-    assert "problem" not in markdown(pages.overview(task))
+    assert "problem" not in markdown(task_pages.overview(task))
     assert next(opened_run(run).lines()).status == "unfinished"
 
 
@@ -161,7 +161,7 @@ def test_a_damaged_log_is_told_in_front_and_beside_its_attempt(
     task = opened_run(run).task(TASK)
     (problem,) = task.problems
     assert told in problem
-    assert problem in markdown(pages.overview(task))
+    assert problem in markdown(task_pages.overview(task))
     assert [one.about.damaged for one in task.episodes] == [True, False, False, False, False]
     assert task.episodes[0].about.end.startswith("submitted")
     assert "damaged" in line_about(task.episodes[0].about, 3).plain
@@ -199,7 +199,7 @@ def test_an_observation_of_100_megabytes_is_shown_clipped(run: Path) -> None:
     log.write_bytes(b"\n".join(whole))
     episode = opened_run(run).task(TASK).episodes[0]
     page = step_pages.step_page(episode.step(1), "attempt 1")
-    assert len(markdown(page)) < 3 * pages.SHOWN
+    assert len(markdown(page)) < 3 * task_pages.SHOWN
     assert "characters left out" in markdown(page)
 
 

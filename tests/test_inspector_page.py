@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from agent.inspector.opened import OpenedRun, open_path
-from agent.inspector.page import page, refuse_foreign
-from agent.store.recording import load_run
+from agent.inspector.html_page import page, refuse_foreign
+from agent.inspector.opening import OpenedRun, open_path
+from agent.trajectory.reader import load_run
 from tests.screens import EXAMPLE, OTHERS
 from tests.test_cli import run
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agent.environment.as_of_date import Moment
 from agent.environment.install import dependencies, in_place
-from agent.environment.moment import Moment
 from agent.environment.project import Project
 from agent.environment.python_version import Declared
 

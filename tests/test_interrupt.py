@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.store.recording import read_task
+from agent.trajectory.reader import read_task
 from tests.samples import ISSUE, PYTHON_PATH, make_project
 from tests.test_cli import PROGRAM
-from tools.owner import PREFIX
+from tools.process_owner import PREFIX
 from tools.sandbox.engine import Engine
 
 MARK = "/tmp/begun"

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from agent.errors import UserError
 from agent.records import Call, Message, Sampling, Usage
-from agent.store.disk import EventLog
-from agent.store.encoding import as_json, event_of, line_of
-from agent.store.events import Event
-from agent.store.recording import read_events
+from agent.trajectory.durable_files import EventLog
+from agent.trajectory.encoding import as_json, event_of, line_of
+from agent.trajectory.events import Event
+from agent.trajectory.reader import read_events
 from tests.recorded import EVENTS, HEADER
 from tools.base import Observation
 
@@ -83,7 +83,7 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 APPENDING = """
 import sys
 from pathlib import Path
-from agent.store.disk import EventLog
+from agent.trajectory.durable_files import EventLog
 from tools.base import Observation
 with EventLog(Path(sys.argv[1])) as log:
     for number in range(10**9):
@@ -161,7 +161,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from agent.records import Message
-from agent.store.folder import RunFolder
+from agent.trajectory.run_folder import RunFolder
 from tools.base import Observation, WorldError
 run = RunFolder.open(Path(sys.argv[1]), versions={}, config={})
 task = run.task("t-1")

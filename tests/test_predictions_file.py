@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import UserError
-from agent.store.predictions import predictions
-from agent.store.predictions_file import Prediction, read_predictions
+from agent.trajectory.predictions import predictions
+from agent.trajectory.predictions_file import Prediction, read_predictions
 
 EXAMPLE = Path(__file__).parent.parent / "runs" / "example"
 PATCH = "diff --git a/x b/x\n"

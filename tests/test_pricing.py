@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.formats.usage import Billed, billed
 from agent.model.pricing import Prices, is_private
+from agent.trajectory.formats.api_usage import Billed, billed
 
 OPENAI, ROUTER = "https://api.openai.com/v1", "https://openrouter.ai/api/v1"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.planner.index import Index
-from agent.planner.probes import probes
-from agent.planner.sources import read_sources
+from agent.localization.index import Index
+from agent.localization.source_files import read_sources
+from agent.reproduction.probes import probes
 from tests.samples import PYTEST, PYTHON_PATH, git, make_project
 from tools.run_tests import run_tests
 from tools.sandbox.local import LocalSandbox
@@ -106,8 +106,8 @@ def test_that_an_error_is_the_wrong_one_does_not_mean_there_should_be_none(
 def test_a_snippet_that_hangs_is_told_and_takes_no_other_with_it(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.planner.probes.SECONDS", 4.0)
-    monkeypatch.setattr("agent.planner.probes.EACH", 4.0)
+    monkeypatch.setattr("agent.reproduction.probes.SECONDS", 4.0)
+    monkeypatch.setattr("agent.reproduction.probes.EACH", 4.0)
     issue = "```python\nwhile mean([1]):\n    pass\n```\n`mean([1, 2])` gives `1.5` not `2`, "
     notes: list[str] = []
     (source,) = probed(sandbox, f"{issue}`mean([1, 2])` should be `2`", notes=notes).values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.store.redaction import redacted
+from agent.trajectory.redaction import redacted
 
 
 def test_the_record_of_the_configuration_keeps_secrets_and_places_to_itself() -> None:

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from agent.config import read as read_config
-from agent.environment.workplace import Workplace, open_workplace
+from agent.conversation.context_window import Window
+from agent.conversation.conversation import Conversation
+from agent.environment.environment import Environment, open_environment
 from agent.intake import issue
-from agent.judge.candidate import harvest
-from agent.judge.evidence import gather
-from agent.judge.verdict import judge
-from agent.judge.verify import verify
 from agent.model import scripted
 from agent.model.budget import Budget, Limits
 from agent.planner import free
-from agent.planner.context import Window
-from agent.planner.episode import Conversation
-from agent.planner.reproduce import CONVERSATION, reproduce
 from agent.records import Candidate, Matrix, Sampling, Verdict
+from agent.reproduction.written_test import CONVERSATION, reproduce
+from agent.selection.checks import gather
+from agent.selection.harvest import harvest
+from agent.selection.matrix import verify
+from agent.selection.verdict import judge
 from tests.test_cli import PROGRAM
 
 DATA = Path(__file__).parent / "data"
@@ -42,10 +42,10 @@ WRONG = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     """The workplace of the task, its image built on first use."""
     config = read_config({}, os.environ, tmp_path_factory.mktemp("nowhere"))
-    with open_workplace(issue.read(str(TASK)), config, print) as opened:
+    with open_environment(issue.read(str(TASK)), config, print) as opened:
         yield opened
 
 
@@ -56,7 +56,7 @@ def talk(script: str, name: str) -> Conversation:
     )
 
 
-def attempt(place: Workplace, number: int, script: str) -> Candidate | None:
+def attempt(place: Environment, number: int, script: str) -> Candidate | None:
     """Let a script work in a sandbox and harvest what it left."""
     with place.sandboxes.open() as sandbox:
         tools = free.toolbox(sandbox, place.image.test_command, review=False)
@@ -65,7 +65,7 @@ def attempt(place: Workplace, number: int, script: str) -> Candidate | None:
 
 
 @pytest.fixture(scope="module")
-def judged(place: Workplace) -> tuple[dict[str, Candidate], Matrix]:
+def judged(place: Environment) -> tuple[dict[str, Candidate], Matrix]:
     """What every wrong script leaves, in one matrix: each row has a sandbox of its own."""
     with place.sandboxes.open() as sandbox:
         written = reproduce(talk("wrong", CONVERSATION), sandbox, place.task, place.image)
@@ -98,7 +98,7 @@ def test_what_is_wrong_or_forged_ends_as_the_design_says(
 
 
 @pytest.mark.timeout(600)
-def test_a_right_script_ends_verified_with_exit_code_0(place: Workplace, tmp_path: Path) -> None:
+def test_a_right_script_ends_verified_with_exit_code_0(place: Environment, tmp_path: Path) -> None:
     script = f"scripted:{DATA / 'scripts' / 'right.json'}"
     done = subprocess.run(
         [PROGRAM, "solve", TASK, "-m", script, "--attempts", "2", "--json", "-o", tmp_path / "run"],

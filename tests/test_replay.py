@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.cli.start import run_solve
+from agent.cli.solve import run_solve
 from agent.config import Config
 from agent.errors import EXIT_DIVERGED, UserError, WorldError
 from agent.model.scripted import load
-from agent.replay.acted_again import Action, difference
-from agent.replay.command import run
-from agent.store.recording import read_task
+from agent.trajectory.reader import read_task
+from agent.trajectory.replay.command import run
+from agent.trajectory.replay.rerun import Action, difference
 from tests.samples import ISSUE, PYTEST, PYTHON_PATH
-from tests.test_guided import RIGHT as CHANGE
-from tests.test_guided import TWIN, USELESS, solve
+from tests.test_planner import RIGHT as CHANGE
+from tests.test_planner import TWIN, USELESS, solve
 from tests.test_solve import MEND, SUBMIT, WROTE, Bench, act
 
 LOCAL = Config(sandbox="local", path=PYTHON_PATH)

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from agent.benchmark.report import command
+from agent.benchmark.report.instance_figures import read_run
+from agent.benchmark.report.resolved import repository
 from agent.errors import UserError
 from agent.records import Result
-from agent.report import command
-from agent.report.graded import repository
-from agent.report.instances import read_run
-from agent.store.encoding import encode
-from agent.store.recording import read_record
+from agent.trajectory.encoding import encode
+from agent.trajectory.reader import read_record
 from tests.recorded import HEADER
 from tests.reported import Made, make_run
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.benchmark.report import command
 from agent.errors import UserError
-from agent.report import command
 from tests.reported import Made, make_run
 from tests.test_cli import PROGRAM
 from tests.test_report import SMALL, WARMTH

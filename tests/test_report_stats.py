@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, hypergeom
 
-from agent.report.stats import mcnemar, pass_at_k, risk_coverage, wilson_95
+from agent.benchmark.report.statistics import mcnemar, pass_at_k, risk_coverage, wilson_95
 
 
 @st.composite

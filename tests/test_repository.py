@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.intake import address
+from agent.intake import repository_address
 from agent.intake.repository import fetch, version_of
 from tools.base import NetworkError, UserError, WorldError
 from tools.snapshot import Description
@@ -72,7 +72,7 @@ def test_a_url_keeps_its_credentials_to_itself(project: Path, tmp_path: Path) ->
     source = fetch(project.as_uri(), None, tmp_path / "work" / "one")
     assert source.shown == project.as_uri()
     assert source.name == "project"
-    assert address.shown(address.parse(url)) == f"file://localhost{project}"
+    assert repository_address.shown(repository_address.parse(url)) == f"file://localhost{project}"
 
 
 @pytest.mark.parametrize(

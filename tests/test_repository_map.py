@@ -6,11 +6,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.localization.index import Index
+from agent.localization.ranking import rank
+from agent.localization.repository_map import DEFINITIONS, outline
+from agent.localization.source_files import read_sources
 from agent.model.protocol import estimate as estimated
-from agent.planner.index import Index
-from agent.planner.ranking import rank
-from agent.planner.repository_map import DEFINITIONS, outline
-from agent.planner.sources import read_sources
 from tests.samples import ISSUE, make_project, sandbox_of
 from tests.test_index import SHAPES, SOURCES
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.model.adapter import Ask
 from agent.model.responses import ENCRYPTED, Responses
-from agent.model.wire import Ask
 from agent.records import Message, Sampling
 from tools.base import ToolCall
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agent.records import Call, Usage
-from agent.store.recording import read_events, read_task
+from agent.trajectory.reader import read_events, read_task
 from tests.alike import task_content
 from tests.batches import make_priced
 from tests.samples import ISSUE, PYTEST, PYTHON_PATH, REPRODUCTION, make_project

@@ -1,6 +1,6 @@
 import pytest
 
-from agent.judge.risks import risks
+from agent.selection.risks import risks
 
 PATCH = """diff --git a/setup.py b/setup.py
 --- a/setup.py

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tools.base import SandboxLost
-from tools.owner import PREFIX
+from tools.process_owner import PREFIX
 from tools.sandbox.docker import DockerSandbox
 from tools.sandbox.engine import Engine
 from tools.sandbox.local import LocalSandbox

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.cli.start import run_solve
+from agent.cli.solve import run_solve
 from agent.config import Config
 from agent.errors import UserError
-from agent.formats.trajectory import Trajectory
-from agent.formats.trajectory import load as load_trajectory
 from agent.intake.issue import read
 from agent.model.scripted import MOST_SILENT, load, replayed
-from agent.planner.advice import MOST_SILENT_REPLIES
+from agent.planner.loop_guard import MOST_SILENT_REPLIES
 from agent.records import Message
-from agent.store.recording import load_task
+from agent.trajectory.formats.loader import Trajectory
+from agent.trajectory.formats.loader import load as load_trajectory
+from agent.trajectory.reader import load_task
 from tests.samples import ISSUE, PYTEST, PYTHON_PATH, make_project
 from tests.trajectories import REAL, SUBMIT, answer, block, file_of, said
 from tools.base import EpisodeOver

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.planner.snippets import Stated, pieces, programs, stated
+from agent.localization.issue_snippets import Stated, pieces, programs, stated
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.cli.start import run_solve
+from agent.cli.solve import run_solve
 from agent.config import Config
 from agent.errors import SandboxLost, UserError
 from agent.intake.issue import TaskFile, read
 from agent.records import Result
-from agent.store.recording import read_task
+from agent.trajectory.reader import read_task
 from tests.samples import CALC, ISSUE, PYTEST, PYTHON_PATH, REPRODUCTION, commit, make_project
 
 OLD = "    return sum(values) / len(values)"

@@ -18,8 +18,8 @@ from agent.errors import NetworkError, UserError, WorldError
 from agent.records import (
     Candidate,
 )
-from agent.store.folder import RunFolder, new_run_id, versions
-from agent.store.recording import load_task, read_info
+from agent.trajectory.reader import load_task, read_info
+from agent.trajectory.run_folder import RunFolder, new_run_id, versions
 from tests.recorded import PATCH, opened, result
 
 
@@ -82,7 +82,7 @@ def test_what_is_not_ours_is_refused_and_left_alone(
 HOLDING = """
 import sys, time
 from pathlib import Path
-from agent.store.folder import RunFolder
+from agent.trajectory.run_folder import RunFolder
 run = RunFolder.open(Path(sys.argv[1]), versions={}, config={})
 print("held", flush=True)
 time.sleep(600)

@@ -20,14 +20,14 @@ DOORS = {
     "github": "agent/intake/github.py",
     "openai": "agent/model/client.py",
     "genai_prices": "agent/model/pricing.py",
-    "matplotlib": "agent/report/plots.py",
+    "matplotlib": "agent/benchmark/report/plots.py",
     "tenacity": "agent/model/client.py",
-    "pypi_simple": "agent/intake/release.py",
+    "pypi_simple": "agent/intake/package_release.py",
     "swebench": None,
-    "xllamacpp": "agent/model/embedded/serving.py",
+    "xllamacpp": "agent/model/embedded/server_process.py",
     "ray": None,
-    "tree_sitter": "agent/planner/symbols.py",
-    "tree_sitter_python": "agent/planner/symbols.py",
+    "tree_sitter": "agent/localization/symbols.py",
+    "tree_sitter_python": "agent/localization/symbols.py",
 }
 """Vendors, each imported in one file; None where any file may be the one."""
 LATE_IMPORTS = {
@@ -38,8 +38,8 @@ LATE_IMPORTS = {
     "agent/cli/model.py",  # the same
     "agent/inspector/command.py",  # no form of showing a run waits for what the others need
     "agent/intake/dataset.py",  # pyarrow and datasets are an extra
-    "agent/report/plots.py",  # matplotlib is an extra, and heavy
-    "agent/model/embedded/serving.py",  # xllamacpp is an extra, and only the child may load it
+    "agent/benchmark/report/plots.py",  # matplotlib is an extra, and heavy
+    "agent/model/embedded/server_process.py",  # xllamacpp is an extra, loaded by the child alone
     "tools/git.py",  # GitPython looks for the program git when it is imported
 }
 INSIDE = "tools/inside/"
@@ -128,8 +128,14 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 
 def test_no_folder_imports_itself_by_way_of_others() -> None:
+    packages = {module(path) for path in sources() if path.endswith("__init__.py")}
+
     def folder(name: str) -> str:
-        return ".".join(name.split(".")[:2])
+        """Return a module's package: `tools` is one, the modules of `agent` are one each."""
+        if name.startswith("tools"):
+            return "tools"
+        above = name if name in packages else name.rpartition(".")[0]
+        return name if above == "agent" else above
 
     edges: dict[str, set[str]] = {}
     for name, others in module_edges().items():

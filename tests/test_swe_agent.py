@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import UserError
-from agent.formats.trajectory import Trajectory, is_trajectory, load
 from agent.model import scripted
 from agent.records import Usage
+from agent.trajectory.formats.loader import Trajectory, is_trajectory, load
 from tests.trajectories import REAL, file_of
 
 DATA = Path(__file__).parent / "data"

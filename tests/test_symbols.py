@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.planner.symbols import Symbol, defined, symbols
+from agent.localization.symbols import Symbol, defined, symbols
 
 CODE = '''import os
 

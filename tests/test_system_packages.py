@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.environment.image import prepare
-from agent.environment.network import BuildNetwork
+from agent.environment.build_network import BuildNetwork
+from agent.environment.image_source import prepare
 from agent.environment.system_packages import missing
 from agent.intake.repository import fetch
 from tests.test_environment import PROJECT, PYTHON, commit, task

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from agent.formats.trajectory import Trajectory, load
 from agent.records import Usage
+from agent.trajectory.formats.loader import Trajectory, load
 from tests.trajectories import REAL, answer, block, file_of, said
 
 NEW = Path(__file__).parent / "data" / "mini-swe-agent-2.4.6.traj.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.planner.trial import Bench, failures
+from agent.planner.guided.trial import Bench, failures
 from tests.samples import CALC, PYTEST, PYTHON_PATH, REPRODUCTION, make_project
 from tools.sandbox.local import LocalSandbox
 from tools.sandbox.protocol import Sandbox

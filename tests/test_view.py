@@ -20,9 +20,9 @@ from agent.records import (
     Risk,
     Verdict,
 )
-from agent.show import verdict as verdict_view
+from agent.show import verdict_sheet as verdict_view
 from agent.show.figures import clock, duration, money
-from agent.show.visible import one_line, visible
+from agent.show.terminal_safe import one_line, visible
 from tests.judged import (
     ACSC,
     ASEC,

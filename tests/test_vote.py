@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.judge.confidence import confidence, entropy
-from agent.judge.verdict import judge
-from agent.judge.vote import vote
 from agent.records import BehaviourClass, Check, Dropped, Matrix, TestResult
+from agent.selection.confidence import confidence, entropy
+from agent.selection.verdict import judge
+from agent.selection.vote import vote
 from tests.samples import candidate, matrix
 
 OLD = Check("t::old", "existing", None, "pass")

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from tools.base import ToolError
-from tools.problems import new_problems
+from tools.edit_problems import new_problems
 from tools.quick_tests import QuickTests
 from tools.read import missing
 from tools.sandbox.protocol import Sandbox

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from junitparser import Error, Failure, JUnitXml, JUnitXmlError, Skipped, TestCase
 
-from tools.varying import steady
+from tools.nondeterminism import steady
 
 Result = Literal["pass", "fail", "error", "timeout", "skip"]
 

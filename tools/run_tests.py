@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from tools import unittests
+from tools import unittest_runner
 from tools.base import ToolError
 from tools.bash import ending
 from tools.clip import clip, clip_lines
@@ -95,7 +95,7 @@ def is_pytest(command: str) -> bool:
 
 def is_structured(command: str) -> bool:
     """Tell whether a test command's results come back test by test."""
-    return is_pytest(command) or unittests.parsed(command) is not None
+    return is_pytest(command) or unittest_runner.parsed(command) is not None
 
 
 def run_tests(
@@ -145,9 +145,9 @@ def _new_report(sandbox: Sandbox) -> str:
 
 def _line(sandbox: Sandbox, command: str, report: str, paths: Sequence[str]) -> str:
     """Return the command that runs tests and writes a report of them."""
-    made_of_unittest = unittests.parsed(command)
+    made_of_unittest = unittest_runner.parsed(command)
     if made_of_unittest is not None:
-        sandbox.write(unittests.reporter_beside(report), unittests.reporter())
+        sandbox.write(unittest_runner.reporter_beside(report), unittest_runner.reporter())
         return made_of_unittest.line(report, sandbox.root, paths)
     options = (
         f"--junitxml={quote(report)} -o junit_family=xunit1 --rootdir={quote(sandbox.root)} "

@@ -13,7 +13,7 @@ from pathlib import Path
 from tools import git, git_url
 from tools.base import UserError
 from tools.git import GitError
-from tools.owner import temporary_folder
+from tools.process_owner import temporary_folder
 
 BRANCH = "main"
 AUTHOR = "repair-agent"

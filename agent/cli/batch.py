@@ -72,9 +72,9 @@ def batch(
     """
     from rich.console import Console
 
-    from agent.batch.choice import Choice
-    from agent.batch.run import Batch
-    from agent.batch.start import run
+    from agent.benchmark.batch import Batch
+    from agent.benchmark.batch_command import run
+    from agent.benchmark.instances import Choice
     from agent.config import environment, read
 
     flags = {
@@ -117,8 +117,8 @@ def evaluate(
 
     from rich.console import Console
 
+    from agent.benchmark.evaluate_command import run as grade
     from agent.config import environment, read
-    from agent.grading.start import run as grade
 
     config = read({"mirrors": mirror}, environment(), Path.cwd())
     console = Console(stderr=True)

@@ -46,9 +46,9 @@ def build(
     """
     from rich.console import Console
 
+    from agent.cli.images import build as run
     from agent.config import environment, read
-    from agent.intake.named import Options, task_named
-    from agent.machine.images import build as run
+    from agent.intake.task_argument import Options, task_named
 
     flags = {
         "image": image,
@@ -70,8 +70,8 @@ def list_images(
 
     Example: repair-agent image list
     """
+    from agent.cli.images import show
     from agent.config import environment, read
-    from agent.machine.images import show
 
     return show(read({}, environment(), Path.cwd()), sys.stdout, as_json=as_json)
 
@@ -85,7 +85,7 @@ def log(
 
     Example: repair-agent image log repair-agent/tool:0123456789abcdef
     """
+    from agent.cli.images import tell
     from agent.config import environment, read
-    from agent.machine.images import tell
 
     return tell(tag, read({}, environment(), Path.cwd()), sys.stdout)

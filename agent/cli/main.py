@@ -113,9 +113,9 @@ def solve(
     Example: repair-agent solve https://github.com/OWNER/REPO/issues/N -m gpt-5-mini
     """
     _refuse_later({"--apply": apply, "--pr": pr})
-    from agent.cli.start import EXIT_CODES, run_solve
-    from agent.intake.named import Options, task_named
-    from agent.store.encoding import encode
+    from agent.cli.solve import EXIT_CODES, run_solve
+    from agent.intake.task_argument import Options, task_named
+    from agent.trajectory.encoding import encode
 
     flags = {
         "model": model,
@@ -189,7 +189,7 @@ def report(
 
     Example: repair-agent report runs/20260801T101500-9f3a --html report.html
     """
-    from agent.report.command import run
+    from agent.benchmark.report.command import run
 
     return run(runs, as_json=as_json, html=html, out=sys.stdout)
 
@@ -211,7 +211,7 @@ def replay(
 
     Example: repair-agent replay runs/RUN/TASK/attempt-1
     """
-    from agent.replay.command import run
+    from agent.trajectory.replay.command import run
 
     def say(text: str) -> None:
         sys.stderr.write(f"{text}\n")
@@ -230,7 +230,7 @@ def doctor(
 
     Example: repair-agent doctor -m gpt-5-mini
     """
-    from agent.machine.doctor import run
+    from agent.cli.doctor import run
 
     return run(_config({"model": model, "base_url": base_url}), as_json=as_json, out=sys.stdout)
 
@@ -246,7 +246,7 @@ def clean(
 
     Example: repair-agent clean --images
     """
-    from agent.machine.clean import run
+    from agent.cli.clean import run
 
     return run(_config({}), images=images, out=sys.stdout)
 
@@ -309,7 +309,7 @@ def main() -> NoReturn:
     except BaseException as error:
         if "--debug" in arguments and isinstance(error, Exception):
             raise
-        from agent.cli.explained import explain
+        from agent.cli.failure_lines import explain
 
         code = explain(error, "--json" in arguments)
     sys.exit(code)

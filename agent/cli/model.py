@@ -25,7 +25,7 @@ def list_models(
 
     Example: repair-agent model list
     """
-    from agent.machine.embedded import show
+    from agent.cli.embedded_model import show
 
     return show(sys.stdout, as_json=as_json)
 
@@ -41,8 +41,8 @@ def pull(debug: Debug = False) -> int:
     """
     from rich.console import Console
 
+    from agent.cli.embedded_model import fetch
     from agent.config import environment, read
-    from agent.machine.embedded import fetch
 
     config = read({}, environment(), Path.cwd())
     return fetch(config, Console(stderr=True), sys.stdout)
@@ -66,6 +66,6 @@ def serve(
     """
     from rich.console import Console
 
-    from agent.machine.embedded import serve as run
+    from agent.cli.embedded_model import serve as run
 
     return run(model, Console(stderr=True), sys.stdout, port=port, context=context, key=key)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from agent.environment import host_program, interpreter, registry
+from agent.environment import host_program, image_registry, interpreter
+from agent.environment.build_network import BuildNetwork
 from agent.environment.interpreter import Interpreter
-from agent.environment.network import BuildNetwork
 from tools.base import NetworkError, WorldError
-from tools.owner import temporary_folder
+from tools.process_owner import temporary_folder
 from tools.sandbox.engine import Engine
 
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
@@ -118,7 +118,7 @@ def _from_registry(
     name = f"python:{version}-slim"
     if engine.image(name) is None:
         try:
-            registry.pull(engine, name, say)
+            image_registry.pull(engine, name, say)
         except NetworkError as error:
             say(f"{name} cannot be pulled: {error.message}")
             return None

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import uv
 
 from agent.environment import system_packages
-from agent.environment.network import CA_FILE, CACHE, TOOLS, BuildNetwork
+from agent.environment.build_network import CA_FILE, CACHE, TOOLS, BuildNetwork
 from tools.base import EngineError, NetworkError, UserError, WorldError
 from tools.git_url import redacted
 from tools.sandbox.engine import Builder, Engine

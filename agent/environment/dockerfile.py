@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.environment import host_program
 from agent.environment.build import HINT, LINES, SECONDS, SHOWN_LINES, Build
-from agent.environment.network import BuildNetwork
+from agent.environment.build_network import BuildNetwork
 from agent.intake.repository import Source
 from tools.base import UserError, WorldError
 from tools.sandbox.engine import Engine

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from shlex import quote
 
+from agent.environment.as_of_date import Moment
 from agent.environment.build import VENV
-from agent.environment.moment import Moment
+from agent.environment.dependencies import LOCK
 from agent.environment.project import Project
-from agent.environment.resolve import LOCK
 
 TESTBED = "/testbed"
 SETUP = "import setuptools; setuptools.setup()"

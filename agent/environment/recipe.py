@@ -10,13 +10,13 @@ import json
 import re
 
 from agent.environment import install
+from agent.environment.as_of_date import Moment
 from agent.environment.base_image import Base
 from agent.environment.build import LOG, SYSTEM_PATH, VENV, Build, clipped, packed_folder
-from agent.environment.graded import Graded
+from agent.environment.dependencies import Wants, resolve
 from agent.environment.install import TESTBED
-from agent.environment.moment import Moment
 from agent.environment.project import Project
-from agent.environment.resolve import Wants, resolve
+from agent.environment.swebench_paths import Graded
 from agent.environment.test_command import PYTEST
 from agent.intake.repository import Source
 from tools.sandbox.engine import Builder, Engine

@@ -14,16 +14,16 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from agent.errors import UserError
+from agent.inspector.common_tasks import Side, attempts_of, two_sides
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, help_page
-from agent.inspector.listing import Listing
-from agent.inspector.lists import RunsScreen, TasksScreen
-from agent.inspector.opened import Opened, OpenedRun, OpenedTask, RunShelf
-from agent.inspector.shared_tasks import Side, attempts_of, two_sides
+from agent.inspector.filtered_list import Listing
+from agent.inspector.opening import Opened, OpenedRun, OpenedTask, RunShelf
+from agent.inspector.run_screens import RunsScreen, TasksScreen
 from agent.inspector.task_screen import TaskScreen
 from agent.inspector.widgets import Page
 from agent.show.blocks import Block, markdown
-from agent.store.encoding import as_bytes
+from agent.trajectory.encoding import as_bytes
 
 
 class Inspector(App[None]):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import UserError
-from agent.inspector.opened import OpenedRun, open_path
-from agent.store.disk import write_whole
-from agent.store.encoding import as_bytes
+from agent.inspector.opening import OpenedRun, open_path
+from agent.trajectory.durable_files import write_whole
+from agent.trajectory.encoding import as_bytes
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Forms:
 def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, str]) -> int:
     """Show or write what was asked for; raises UserError."""
     if forms.traj or forms.messages:
-        from agent.inspector.written import messages, trajectory
+        from agent.inspector.exports import messages, trajectory
 
         made = [  # all of them before the first is written
             (file, make(path), option)
@@ -46,16 +46,16 @@ def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, st
         raise UserError("two folders of runs cannot be compared", "name two runs or two tasks")
     assert beside is None or isinstance(beside, OpenedRun)
     if forms.html is not None:
-        from agent.inspector.page import page, refuse_foreign
+        from agent.inspector.html_page import page, refuse_foreign
 
         refuse_foreign(forms.html)
         write_whole(forms.html, page(opened, beside).encode("utf-8", "backslashreplace"))
     elif forms.as_json:
-        from agent.inspector.text import json_text
+        from agent.inspector.plain_text import json_text
 
         _print(json_text(opened, beside))
     elif forms.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
-        from agent.inspector.text import lines
+        from agent.inspector.plain_text import lines
 
         _print(lines(opened, beside))
     else:

@@ -12,13 +12,13 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from agent.inspector import pages, step_pages
+from agent.inspector import step_pages, task_pages
+from agent.inspector.common_tasks import Side, attempts_of
 from agent.inspector.dialogs import Above
-from agent.inspector.shared_tasks import Side, attempts_of
 from agent.inspector.widgets import Lines, Page, StepList
 from agent.show.blocks import Block
 from agent.show.figures import several, spent
-from agent.show.visible import one_line
+from agent.show.terminal_safe import one_line
 
 SIDES = ("a", "b")
 
@@ -115,7 +115,7 @@ class CompareScreen(Screen[None]):
     def action_difference(self) -> None:
         """Show how the patches of the two differ."""
         found = [
-            pages.patch_of(what.task.record, what.task.episodes[index].about.number)
+            task_pages.patch_of(what.task.record, what.task.episodes[index].about.number)
             for what, index in zip(self._sides, self._indexes, strict=True)
         ]
         one, other = found
@@ -126,7 +126,7 @@ class CompareScreen(Screen[None]):
             what.called(f"candidate {patch.id}")
             for what, patch in zip(self._sides, (one, other), strict=True)
         ]
-        self.app.push_screen(Above(pages.two_patches((names[0], one), (names[1], other))))
+        self.app.push_screen(Above(task_pages.two_patches((names[0], one), (names[1], other))))
 
     def action_sent(self) -> None:
         """Show the messages as they were sent for the step on this side."""

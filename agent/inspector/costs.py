@@ -8,7 +8,7 @@ from heapq import nlargest
 from typing import Any, TypeVar
 
 from agent.inspector.episode import About, Step, gist
-from agent.inspector.opened import OpenedTask
+from agent.inspector.opening import OpenedTask
 from agent.records import Usage
 from agent.show.blocks import Block, Code, Heading, Paragraph, Table, Words
 from agent.show.figures import duration, money, tokens

@@ -16,12 +16,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from agent.inspector.opened import OpenedTask
+from agent.inspector.opening import OpenedTask
 from agent.inspector.search import MOST, Hit, Spot, find
 from agent.inspector.widgets import Page
 from agent.show.blocks import Block, Heading, Table
 from agent.show.figures import several
-from agent.show.visible import one_line
+from agent.show.terminal_safe import one_line
 
 AT_A_TIME, PAUSE = 0.05, 0.005
 """Seconds of a search, and between them for what was typed."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.planner.replacement import DIVIDER, REPLACE, SEARCH
+from agent.planner.guided.edit_format import DIVIDER, REPLACE, SEARCH
 from agent.records import Message, Usage
 
 WRITING = re.compile(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.formats.trajectory import Trajectory
 from agent.inspector.episode import About, Act, Step
 from agent.records import Message
-from agent.show.transcript import written
+from agent.show.trajectory_text import written
+from agent.trajectory.formats.loader import Trajectory
 
 
-class ForeignEpisode:
+class ForeignTrajectory:
     """A trajectory that was read whole; it does not grow."""
 
     def __init__(self, trajectory: Trajectory) -> None:

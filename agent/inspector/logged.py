@@ -14,10 +14,10 @@ from agent.errors import UserError
 from agent.inspector.episode import About, Act, Step
 from agent.records import Call, Message
 from agent.show.figures import several
-from agent.show.transcript import ENDS, written
-from agent.store.encoding import event_of
-from agent.store.events import End, Event, Header
-from agent.store.recording import unreadable
+from agent.show.trajectory_text import ENDS, written
+from agent.trajectory.encoding import event_of
+from agent.trajectory.events import End, Event, Header
+from agent.trajectory.reader import unreadable
 from tools.base import Observation
 
 KIND = re.compile(rb'\{\s*"kind"\s*:\s*"(\w+)"')

@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 
 from textual.screen import Screen
 
-from agent.inspector.opened import OpenedRun, OpenedTask
+from agent.inspector.opening import OpenedRun, OpenedTask
 
 
 class Navigation(Protocol):

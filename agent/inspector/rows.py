@@ -15,7 +15,7 @@ from rich.text import Span, Text
 
 from agent.show import blocks
 from agent.show.blocks import Block, Diff, Output
-from agent.show.visible import patch_lines, seen_lines
+from agent.show.terminal_safe import patch_lines, seen_lines
 
 TAB = 8
 LEXED = 60_000

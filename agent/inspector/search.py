@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.inspector import pages
+from agent.inspector import task_pages
 from agent.inspector.costs import Ledger
-from agent.inspector.opened import OpenedTask
-from agent.inspector.pages import in_order
+from agent.inspector.opening import OpenedTask
+from agent.inspector.task_pages import in_order
 from agent.show.blocks import markdown
-from agent.show.visible import one_line
+from agent.show.terminal_safe import one_line
 
 Tab = Literal["why", "steps", "patches", "matrix", "cost", "issue"]
 MOST = 1000
@@ -69,7 +69,7 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit | None]:
     wanted = words.lower()
     if not wanted:
         return
-    yield from _in_page("why", "why", markdown(pages.overview(task)), wanted)
+    yield from _in_page("why", "why", markdown(task_pages.overview(task)), wanted)
     ledger, sent = Ledger(), set[str]()
     for index, episode in enumerate(task.episodes):
         label = episode.about.label
@@ -96,7 +96,7 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit | None]:
         for line in _lines([check.id, check.reason, *dict.fromkeys(told)], wanted):
             yield Hit("matrix", "check", line, check.id)
     yield from _in_page("cost", "cost", markdown(ledger.page(task)), wanted)
-    yield from _in_page("issue", "issue", markdown(pages.issue_page(task)), wanted)
+    yield from _in_page("issue", "issue", markdown(task_pages.issue_page(task)), wanted)
 
 
 def _in_page(tab: Tab, where: str, text: str, wanted: str) -> Iterator[Hit]:

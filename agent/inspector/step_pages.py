@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from agent.inspector.episode import Episode, Step
-from agent.inspector.pages import SHOWN
+from agent.inspector.task_pages import SHOWN
 from agent.records import Message
 from agent.show.blocks import Block, Bullets, Heading, Output, Paragraph
 from agent.show.figures import duration, several, spent

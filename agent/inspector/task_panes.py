@@ -12,11 +12,11 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Footer, OptionList, Static, TabbedContent, TabPane
 from textual.widgets.option_list import Option
 
-from agent.inspector import pages, step_pages
+from agent.inspector import step_pages, task_pages
 from agent.inspector.costs import costs_page
 from agent.inspector.episode import Episode
-from agent.inspector.matrix import CandidateTable, CheckTable
-from agent.inspector.opened import OpenedTask
+from agent.inspector.matrix_tables import CandidateTable, CheckTable
+from agent.inspector.opening import OpenedTask
 from agent.inspector.search import Tab
 from agent.inspector.titles import line_about, title_of
 from agent.inspector.widgets import Lines, Page, StepList
@@ -104,7 +104,7 @@ class TaskPanes(Screen[None]):
 
     def _fill(self) -> None:
         self.query_one("#title", Static).update(title_of(self.opened))
-        self.query_one("#why-page", Page).show(pages.overview(self.opened), of=self.opened.id)
+        self.query_one("#why-page", Page).show(task_pages.overview(self.opened), of=self.opened.id)
         self._list_episodes()
         self._laid.clear()
         self._lay(self.tab)
@@ -136,7 +136,7 @@ class TaskPanes(Screen[None]):
             self.query_one("#cost-page", Page).show(costs_page(self.opened), of=self.opened.id)
         elif tab == "issue":
             self.query_one("#issue-page", Page).show(
-                pages.issue_page(self.opened), of=self.opened.id
+                task_pages.issue_page(self.opened), of=self.opened.id
             )
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
@@ -202,8 +202,8 @@ class TaskPanes(Screen[None]):
 
     def _show_row(self, table: Widget) -> None:
         if isinstance(table, CandidateTable) and table.candidate is not None:
-            page = pages.candidate_page(self.opened, table.candidate)
+            page = task_pages.candidate_page(self.opened, table.candidate)
             self.query_one("#patch-page", Page).show(page, of=table.candidate.id)
         elif isinstance(table, CheckTable) and table.check is not None:
-            page = pages.check_page(self.opened, table.check)
+            page = task_pages.check_page(self.opened, table.check)
             self.query_one("#check-page", Page).show(page, of=table.check.id)

@@ -9,13 +9,13 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, OptionList, Static, TabbedContent
 
-from agent.inspector import pages, step_pages
+from agent.inspector import step_pages, task_pages
 from agent.inspector.dialogs import Above, Search
 from agent.inspector.episode import writer_of
-from agent.inspector.listing import POLL_SECONDS
-from agent.inspector.matrix import CandidateTable, CheckTable
+from agent.inspector.filtered_list import POLL_SECONDS
+from agent.inspector.matrix_tables import CandidateTable, CheckTable
 from agent.inspector.navigation import navigation
-from agent.inspector.opened import OpenedTask
+from agent.inspector.opening import OpenedTask
 from agent.inspector.search import Hit, Spot, Tab, spot_of
 from agent.inspector.task_panes import PANES, TABS, TaskPanes
 from agent.inspector.titles import title_of
@@ -190,7 +190,9 @@ class TaskScreen(TaskPanes):
             self.notify(f"marked {here.id}; d on another shows how they differ", markup=False)
             return
         names = [f"candidate {one.id}" for one in (self._marked, here)]
-        self.app.push_screen(Above(pages.two_patches((names[0], self._marked), (names[1], here))))
+        self.app.push_screen(
+            Above(task_pages.two_patches((names[0], self._marked), (names[1], here)))
+        )
         self._marked = None
 
     def action_compare(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.text import Text
 
 from agent.inspector.episode import About
-from agent.inspector.opened import OpenedTask
+from agent.inspector.opening import OpenedTask
 from agent.show.figures import duration, money, several
-from agent.show.visible import one_line
+from agent.show.terminal_safe import one_line
 
 STATUS = {
     "verified": "bold green",

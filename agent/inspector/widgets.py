@@ -21,7 +21,7 @@ from agent.inspector.rows import Row, rows
 from agent.inspector.search import SHORT, Spot
 from agent.show.blocks import Block, markdown
 from agent.show.figures import duration, money
-from agent.show.visible import one_line
+from agent.show.terminal_safe import one_line
 
 MARKED = "black on yellow"
 FOLDED = Segment("↩", Style(dim=True))

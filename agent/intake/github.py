@@ -19,9 +19,9 @@ from github.Repository import Repository
 
 from agent.config import Config
 from agent.errors import NetworkError, UserError
-from agent.intake import address
+from agent.intake import repository_address
 from agent.intake.issue import IssueName, TaskFile
-from agent.intake.release import reason
+from agent.intake.package_release import reason
 from agent.records import Comment
 
 PUBLIC_API = "https://api.github.com"
@@ -146,7 +146,9 @@ def _task(found: Issue, source: str, name: IssueName, wanted: Wanted) -> TaskFil
 
 
 def _is_release(repository: str | None) -> bool:
-    return repository is not None and isinstance(address.parse(repository), address.Release)
+    return repository is not None and isinstance(
+        repository_address.parse(repository), repository_address.Release
+    )
 
 
 def _decided(found: Issue, early: bool, wanted: Wanted) -> str:
@@ -154,7 +156,9 @@ def _decided(found: Issue, early: bool, wanted: Wanted) -> str:
     if wanted.ref is not None:
         place = f"at {wanted.ref}"
     elif wanted.repository is not None:
-        place = f"in {address.shown(address.parse(wanted.repository))} as it is"
+        place = (
+            f"in {repository_address.shown(repository_address.parse(wanted.repository))} as it is"
+        )
     else:
         place = "at the head of the default branch"
     until = " with the comments of its time" if early else ""

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from agent.intake import address
+from agent.intake import repository_address
 from agent.records import Comment
 from tools.base import UserError
 
@@ -94,7 +94,7 @@ def on_github(text: str) -> IssueName | None:
 
 def read(text: str) -> TaskFile:
     """Return the task that a file holds; raises UserError for anything else."""
-    path = address.expanded(text)
+    path = repository_address.expanded(text)
     if path.suffix in (".md", ".toml"):
         return _from_file(path, text)
     if _is_there(text, path):
@@ -199,8 +199,8 @@ def _moment(value: object, source: str) -> datetime:
 
 def _beside(repository: str, folder: Path) -> str:
     """Return a repository's name, its path taken from the folder that the file is in."""
-    named = address.parse(repository)
-    if isinstance(named, address.Folder):
+    named = repository_address.parse(repository)
+    if isinstance(named, repository_address.Folder):
         return str((folder.resolve() / named.path).resolve())
     return repository
 

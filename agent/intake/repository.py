@@ -12,8 +12,8 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from agent.intake import address, mirrors, release
-from agent.intake.address import Folder, Release, Remote
+from agent.intake import mirrors, package_release, repository_address
+from agent.intake.repository_address import Folder, Release, Remote
 from tools import snapshot as history
 from tools import submodules
 from tools.base import UserError, WorldError
@@ -63,10 +63,10 @@ def fetch(
     All or nothing: it is made beside `into` and renamed at the end. Raises UserError (name, ref,
     version), NetworkError, WorldError.
     """
-    named = address.parse(repository)
+    named = repository_address.parse(repository)
     if isinstance(named, Release) and ref:
         raise UserError(
-            f"--ref {ref} goes with a git repository, not with {address.shown(named)}",
+            f"--ref {ref} goes with a git repository, not with {repository_address.shown(named)}",
             "leave it out, or give the project's git URL with --repo",
         )
     partial = into.with_name(f".{into.name}.{secrets.token_hex(4)}.partial")
@@ -85,11 +85,12 @@ def fetch(
 
 
 def _from_release(named: Release, partial: Path, into: Path, index_url: str | None) -> Source:
-    unpacked = release.unpack(named.project, named.version, partial, index_url=index_url)
+    unpacked = package_release.unpack(named.project, named.version, partial, index_url=index_url)
     message = f"{named.project} {unpacked.version}, from {unpacked.archive}"
     made = history.commit_folder(partial, date=unpacked.date, message=message)
     return Source(
-        into, address.short_name(named), address.shown(named), made.commit, made.date,
+        into, repository_address.short_name(named), repository_address.shown(named),
+        made.commit, made.date,
         unpacked.version, made.notes,
     )  # fmt: skip
 
@@ -100,7 +101,7 @@ def _from_git(
     where: Path | str = named.path if isinstance(named, Folder) else named.url
     notes: tuple[str, ...] = ()
     if isinstance(named, Remote) and ref:
-        mirror = mirrors.holding(mirrored, address.short_name(named), ref)
+        mirror = mirrors.holding(mirrored, repository_address.short_name(named), ref)
         where, notes = (mirror, (f"from the mirror {mirror}",)) if mirror else (where, ())
     made = history.snapshot(where, ref, partial)
     version = None
@@ -109,11 +110,12 @@ def _from_git(
     origin = named.path if isinstance(named, Folder) else named.url
 
     def mirror_of(url: str, commit: str) -> Path | None:
-        return mirrors.holding(mirrored, address.short_name(Remote(url)), commit)
+        return mirrors.holding(mirrored, repository_address.short_name(Remote(url)), commit)
 
     filled = tuple(submodules.fill(partial, origin, mirror_of))
     return Source(
-        into, address.short_name(named), address.shown(named), made.commit, made.date, version,
+        into, repository_address.short_name(named), repository_address.shown(named),
+        made.commit, made.date, version,
         (*notes, *made.notes, *(one.text for one in filled)),
         tuple(one.path for one in filled if one.commit is None),
     )  # fmt: skip

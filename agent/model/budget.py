@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
-from agent.model.purse import LOST_REPLIES, Purse
+from agent.model.run_budget import LOST_REPLIES, RunBudget
 from agent.records import Usage
 from tools.base import EndReason, EpisodeOver
 
@@ -55,7 +55,7 @@ class Budget:
     clock: Callable[[], float] = time.monotonic
     usage: Usage = Usage()
     steps: int = 0
-    purse: Purse | None = None
+    purse: RunBudget | None = None
     even: bool = False
     _started: float = field(init=False)
     _before: Usage = field(init=False, default=Usage())
@@ -186,7 +186,7 @@ class Budget:
             self.purse.charge(usage.usd)
 
     def holding(self, usd: float | None) -> AbstractContextManager[None]:
-        """Hold the most that a request can cost of the run's money; raises PurseEmpty."""
+        """Hold the most that a request can cost of the run's money; raises RunBudgetEmpty."""
         return self.purse.holding(usd) if self.purse else nullcontext()
 
     def expect(self, ahead: Usage) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.model.wire import Ask, Body, sampled, without_nothing
+from agent.model.adapter import Ask, Body, sampled, without_nothing
 from agent.records import Finish, Message
 from tools.base import ToolCall
 

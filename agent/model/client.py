@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import openai
 import tenacity
 
+from agent.model.adapter import Body
 from agent.model.failures import (
     Passing,
     Refused,
@@ -25,8 +26,7 @@ from agent.model.failures import (
     told,
 )
 from agent.model.protocol import ContextOverflow
-from agent.model.wire import Body
-from agent.store.redaction import without_secrets
+from agent.trajectory.redaction import without_secrets
 
 TRIES, LOST_TRIES = 9, 3
 """Requests in all; and how many of them may bring a reply that cannot be used."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agent.model.adapter import Ask, Body, sampled, without_nothing
 from agent.model.chat import FINISH
-from agent.model.wire import Ask, Body, sampled, without_nothing
 from agent.records import Message
 
 

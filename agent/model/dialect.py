@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent.model.wire import Body
+from agent.model.adapter import Body
 
 OTHER_NAMES = {
     "max_tokens": "max_completion_tokens",

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.model.adapter import Body
 from agent.model.protocol import ContextOverflow
-from agent.model.wire import Body
 
 OVERFLOW = re.compile(
     r"context_length_exceeded|exceed_context_size|context (?:length|window|size|limit)"

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
 
-from agent.formats.usage import Billed
 from agent.records import Usage
+from agent.trajectory.formats.api_usage import Billed
 
 
 @dataclass(frozen=True)

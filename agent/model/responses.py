@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.model.adapter import Ask, Body, without_nothing
 from agent.model.chat import sendable
-from agent.model.wire import Ask, Body, without_nothing
 from agent.records import Finish, Message
 from tools.base import ToolCall
 

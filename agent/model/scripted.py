@@ -19,12 +19,12 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from agent.formats import mini_swe_agent_steps
-from agent.formats.trajectory import Step, Trajectory, is_trajectory
-from agent.formats.trajectory import load as load_trajectory
 from agent.model.protocol import Capabilities, Replies
 from agent.records import Call, Message, Sampling, Usage
-from agent.store.recording import RecordedTask, load_task
+from agent.trajectory.formats import mini_swe_agent_steps
+from agent.trajectory.formats.loader import Step, Trajectory, is_trajectory
+from agent.trajectory.formats.loader import load as load_trajectory
+from agent.trajectory.reader import RecordedTask, load_task
 from tools.base import EpisodeOver, ToolCall, UserError
 from tools.sandbox.protocol import COMMAND_SECONDS
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from agent.model.adapter import Ask, Body
 from agent.model.chat import Chat, joined
-from agent.model.wire import Ask, Body
 from agent.records import Message
 from prompts import render
 from tools.base import ToolCall

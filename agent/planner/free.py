@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from agent.planner import episode
-from agent.planner.advice import Advice
-from agent.planner.context import issue_text
-from agent.planner.episode import Conversation
-from agent.planner.index import Index
-from agent.planner.ranking import Ranking
-from agent.planner.repository_map import outline
+from agent.conversation.context_window import issue_text
+from agent.conversation.conversation import Conversation
+from agent.localization.index import Index
+from agent.localization.ranking import Ranking
+from agent.localization.repository_map import outline
+from agent.planner import loop
+from agent.planner.loop_guard import Advice
 from agent.records import Image, Message, Task
-from agent.store.events import End
+from agent.trajectory.events import End
 from prompts import render
 from tools.bash import Bash
 from tools.clip import clip
@@ -97,7 +97,7 @@ def run(
     talk.add(Message("", "system", render("free_system")))
     first = first_message(sandbox, task, image, overview, talk.window.tokens)
     talk.add(Message("", "user", first))
-    return episode.run(talk, tools, Advice(talk.budget, nudge))
+    return loop.run(talk, tools, Advice(talk.budget, nudge))
 
 
 def overview(index: Index, ranking: Ranking, window: int | None) -> str:

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from agent.show.visible import one_line, patch_lines, seen_lines, visible
+from agent.show.terminal_safe import one_line, patch_lines, seen_lines, visible
 
 WHOLE = 20
 """Cells of a table's column up to which none of its cells is folded, as far as there is room."""

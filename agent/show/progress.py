@@ -14,7 +14,7 @@ from rich.text import Text
 
 from agent.records import Usage
 from agent.show.figures import clock, money
-from agent.show.visible import one_line
+from agent.show.terminal_safe import one_line
 
 REDRAWS_PER_SECOND = 4.0
 LONGEST_ACTION = 300

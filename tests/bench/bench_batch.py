@@ -26,10 +26,10 @@ import requests
 from rich.console import Console
 
 from agent import config
-from agent.batch.choice import Choice
-from agent.batch.run import Batch, run_batch
-from agent.show.tally import Ended, Tally
-from agent.store.folder import RunFolder, versions
+from agent.benchmark.batch import Batch, run_batch
+from agent.benchmark.instances import Choice
+from agent.show.batch_progress import Ended, Tally
+from agent.trajectory.run_folder import RunFolder, versions
 from tests.batches import RIGHT, make_batch, script
 from tests.samples import CALC
 from tools.sandbox.docker import DockerSandbox

@@ -25,8 +25,8 @@ from pathlib import Path
 from time import monotonic
 
 from agent.records import Call, Message, Sampling, Usage
-from agent.store.encoding import as_json, line_of
-from agent.store.events import End, Event, Header
+from agent.trajectory.encoding import as_json, line_of
+from agent.trajectory.events import End, Event, Header
 from tools.base import Observation, ToolCall
 
 PROJECT = Path(__file__).parent.parent.parent

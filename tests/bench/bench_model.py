@@ -23,10 +23,10 @@ import requests
 from rich.console import Console
 
 from agent import config
-from agent.machine.embedded import fetch
-from agent.model.embedded.processor import cores
+from agent.cli.embedded_model import fetch
+from agent.model.embedded.cpu_count import cores
+from agent.model.embedded.model_file import EMBEDDED, shelf
 from agent.model.embedded.server import CONTEXT, PARALLEL, EmbeddedServer
-from agent.model.embedded.weights import EMBEDDED, shelf
 
 ROUNDS, STARTS = 11, 3
 WORDS, OUTPUT = 20, 16

@@ -17,7 +17,7 @@ from statistics import median
 
 from agent import config
 from agent.environment import base_image
-from agent.environment.network import BuildNetwork
+from agent.environment.build_network import BuildNetwork
 from tools.sandbox.docker import DockerSandbox
 from tools.sandbox.engine import Engine
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from statistics import median
 
 from agent.records import Call, Message, Sampling, Usage
-from agent.store.events import Event
-from agent.store.folder import RunFolder
-from agent.store.recording import read_events
+from agent.trajectory.events import Event
+from agent.trajectory.reader import read_events
+from agent.trajectory.run_folder import RunFolder
 from tools.base import Observation, ToolCall
 
 BOUND_MS = 1.0

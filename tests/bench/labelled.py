@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from agent.grading import harness
+from agent.benchmark import harness
 from agent.intake import dataset
 
 SEED = 2026

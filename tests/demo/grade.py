@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 from agent.config import read
-from agent.judge.verify import apply
-from agent.store.recording import RecordedTask, load_task
+from agent.selection.matrix import apply
+from agent.trajectory.reader import RecordedTask, load_task
 from tools.base import Explained
 from tools.run_tests import describe, run_tests
 from tools.sandbox.engine import Engine, Limits
-from tools.sandbox.sandboxes import docker_sandboxes
+from tools.sandbox.factory import docker_sandboxes
 
 HIDDEN = Path(__file__).with_name("test_hidden.py")
 

@@ -9,9 +9,9 @@ from typing import Self
 
 from tools.base import EngineError, SandboxLost
 from tools.sandbox import launcher
-from tools.sandbox.by_exec import ExecSession
 from tools.sandbox.container import Limits
 from tools.sandbox.engine import Engine
+from tools.sandbox.exec_session import ExecSession
 from tools.sandbox.launcher import Launcher
 from tools.sandbox.session import InSession, Session
 

@@ -16,11 +16,11 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import HostConfig, LogConfig, Mount, Ulimit
 
 from tools.base import EngineError, NetworkError
-from tools.owner import owner, owner_lives
+from tools.process_owner import owner, owner_lives
 from tools.sandbox import disk_usage
-from tools.sandbox.attached import Attached, Execution
-from tools.sandbox.builder import Builder
 from tools.sandbox.container import LABEL, OWNER_LABEL, ContainerInfo, ImageInfo, Limits
+from tools.sandbox.container_stream import Attached, Execution
+from tools.sandbox.image_builder import Builder
 
 __all__ = [
     "LABEL",

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tools.owner import make_folder
+from tools.process_owner import make_folder
 from tools.sandbox import launcher
 from tools.sandbox.launcher import Launcher
 from tools.sandbox.session import InSession

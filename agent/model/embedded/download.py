@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from agent.errors import NetworkError, WorldError, from_os_error
+from agent.model.embedded.model_file import Part, Weights, digest, find, remember
 from agent.model.embedded.sources import Damaged, Hub, Source, Wheels
-from agent.model.embedded.weights import Part, Weights, digest, find, remember
 
 TRIES = 4
 """How often the same bytes are asked for before a source is given up."""

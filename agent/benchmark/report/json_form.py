@@ -1,0 +1,177 @@
+"""A report as JSON: plain values under fixed keys, null where a figure is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.benchmark.report.comparison import Pair
+from agent.benchmark.report.resolved import Answered, Graded, Selection, Share
+from agent.benchmark.report.summary import Part, Spent, Summary
+
+
+def plain(summaries: Sequence[Summary], compared: Sequence[Pair]) -> dict[str, Any]:
+    """Return one run's figures, or all runs' and their comparisons under `runs` and `pairs`."""
+    if len(summaries) == 1:
+        return run(summaries[0])
+    return {"runs": [run(one) for one in summaries], "pairs": [_pair(pair) for pair in compared]}
+
+
+def run(summary: Summary) -> dict[str, Any]:
+    """Return a run's figures.
+
+    Those that need grades are null when it was graded in two environments: they are under
+    `environments` then, apart.
+    """
+    record, whole = summary.run, summary.whole
+    found = list(summary.graded)
+    only = summary.graded[found[0]] if len(found) == 1 else None
+    return {
+        "run": summary.name,
+        "model": record.model,
+        "dataset": record.dataset,
+        "samples": record.samples,
+        "harness": record.harness,
+        **_part(whole),
+        "environment": found[0] if len(found) == 1 else "mixed" if found else None,
+        **_graded(only),
+        "environments": {key: _graded(figures) for key, figures in summary.graded.items()},
+        "by_repository": {
+            name: _part(part)
+            | _share(only.by_repository.get(name) if only else None)
+            | {"environments": _repository(summary, name)}
+            for name, part in summary.by_repository.items()
+        },
+    }
+
+
+def _repository(summary: Summary, name: str) -> dict[str, Any]:
+    return {
+        key: _share(figures.by_repository.get(name, Share(0, 0)))
+        for key, figures in summary.graded.items()
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    failed = sum(part.failures.values())
+    return {
+        "instances": part.instances,
+        "finished": part.finished,
+        "failed": failed,
+        "unfinished": part.instances - part.finished - failed,
+        "statuses": part.statuses,
+        "failures": part.failures,
+        **_spent(part.spent),
+    }
+
+
+def _spent(spent: Spent) -> dict[str, Any]:
+    usage = spent.usage
+    return {
+        "cost_usd": usage.usd,
+        "cost_usd_median": spent.median_usd,
+        "tokens": {
+            "total": usage.prompt + usage.completion,
+            "prompt": usage.prompt,
+            "completion": usage.completion,
+            "cached": usage.cached,
+            "cached_share": usage.cached / usage.prompt if usage.prompt else None,
+            "median": spent.median_tokens,
+        },
+        "seconds": {"total": spent.seconds, "median": spent.median_seconds},
+    }
+
+
+def _share(share: Share | None) -> dict[str, Any]:
+    return {
+        "graded": share.instances if share else None,
+        "resolved": share.resolved if share and share.instances else None,
+        "resolved_rate": share.rate if share else None,
+        "wilson_95": _interval(share),
+    }
+
+
+def _interval(share: Share | None) -> list[float] | None:
+    found = share.wilson_95 if share else None
+    return list(found) if found else None
+
+
+def _graded(figures: Graded | None) -> dict[str, Any]:
+    return _share(figures.vote if figures else None) | {
+        "ungraded": figures.ungraded if figures else None,
+        "pass@k": _rates(figures.pass_at if figures else None),
+        "pass@k_wilson_95": _by_k(figures.pass_at, _interval) if figures else None,
+        "pass@k_instances": _by_k(figures.pass_at, lambda s: s.instances) if figures else None,
+        "pass@k_by_temperature": {
+            f"{warmth:g}": _rates(shares) for warmth, shares in figures.by_temperature.items()
+        }
+        if figures and figures.by_temperature
+        else None,
+        "selection": _selection(figures.selection if figures else None),
+        "abstention": _abstention(figures) if figures else None,
+    }
+
+
+def _rates(shares: Mapping[int, Share] | None) -> dict[str, Any] | None:
+    return _by_k(shares, lambda share: share.rate)
+
+
+def _by_k(shares: Mapping[int, Share] | None, figure: Any) -> dict[str, Any] | None:
+    return None if shares is None else {str(k): figure(share) for k, share in shares.items()}
+
+
+def _selection(selection: Selection | None) -> dict[str, Any] | None:
+    if selection is None:
+        return None
+    return {
+        "instances": selection.vote.instances,
+        "vote": selection.vote.rate,
+        "vote_wilson_95": _interval(selection.vote),
+        "single_attempt": selection.single.rate,
+        "single_attempt_wilson_95": _interval(selection.single),
+        "oracle": selection.oracle.rate,
+        "oracle_wilson_95": _interval(selection.oracle),
+    }
+
+
+def _abstention(figures: Graded) -> dict[str, Any]:
+    by_status = {
+        # Where there is no patch, nothing was answered that could be right.
+        status: _answered(answered, answers=status != "no_patch")
+        for status, answered in figures.by_status.items()
+    }
+    by_confidence = [
+        {"threshold": least, **_answered(answered)}
+        for least, answered in figures.by_confidence.items()
+    ]
+    return {
+        "by_status": by_status,
+        "by_confidence": by_confidence,
+        "risk_coverage": [list(point) for point in figures.curve],
+    }
+
+
+def _answered(answered: Answered, *, answers: bool = True) -> dict[str, Any]:
+    return {
+        "instances": answered.right.instances,
+        "coverage": answered.coverage,
+        "resolved": answered.right.resolved,
+        "precision": answered.right.rate if answers else None,
+        "precision_wilson_95": _interval(answered.right) if answers else None,
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    known = pair.environment is not None
+    return {
+        "a": pair.first,
+        "b": pair.second,
+        "environment": pair.environment,
+        "instances": pair.instances,
+        "both": pair.both if known else None,
+        "neither": pair.neither if known else None,
+        "only_a": len(pair.only_first) if known else None,
+        "only_b": len(pair.only_second) if known else None,
+        "mcnemar_p": pair.p_value,
+        "flipped": {"only_a": list(pair.only_first), "only_b": list(pair.only_second)},
+    }

@@ -1,0 +1,106 @@
+"""`repair-agent image`: environments built ahead, listed, and how they were made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from agent.cli.clean import TAGS
+from agent.config import Config
+from agent.environment import baseline
+from agent.environment.build import LOG
+from agent.environment.environment import open_environment
+from agent.environment.recipe import TEST_COMMAND, TOOLCHAIN
+from agent.errors import UserError
+from agent.intake.issue import TaskFile
+from agent.show.progress import progress
+from tools.sandbox.container import ImageInfo
+from tools.sandbox.engine import Engine
+
+PARTS = ("base", "layer")
+"""What images are made on: not environments of a repository."""
+
+
+def build(
+    issue: TaskFile, config: Config, console: Console, out: TextIO, *, try_seconds: float
+) -> int:
+    """Build a task's environment, show how it goes, try its tests, and write its tag."""
+    if config.sandbox != "docker":
+        raise UserError("an image takes the Docker engine", "leave out sandbox = local")
+    watch, found = progress(console), None
+    try:
+        with open_environment(issue, config, watch.stage) as place:
+            image = place.image
+            ours = image.reference.startswith(TAGS)  # on another's image nothing is recorded
+            if ours and image.test_command and try_seconds > 0:
+                watch.stage(f"trying the tests, {try_seconds:.0f} seconds at most")
+                found = baseline.of(
+                    Engine(config.docker_host),
+                    image.reference,
+                    place.sandboxes,
+                    image.test_command,
+                    try_seconds,
+                )
+    finally:
+        watch.done()
+    for line in found.lines() if found else ():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    out.write(f"{image.reference}\n")
+    return 0
+
+
+def show(config: Config, out: TextIO, *, as_json: bool) -> int:
+    """List the environments that are there, and the bytes of all."""
+    images = [one for one in Engine(config.docker_host).images() if _tag(one)]
+    if as_json:
+        rows = [
+            {
+                "tag": _tag(one),
+                "bytes": one.size,
+                "toolchain": one.labels.get(TOOLCHAIN),
+                "test_command": one.labels.get(TEST_COMMAND),
+                "first_run": baseline.recorded(one),
+            }
+            for one in images
+        ]
+        out.write(json.dumps(rows, indent=2, default=asdict) + "\n")
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for name in ("TAG", "SIZE", "TOOLCHAIN", "TESTS"):
+        table.add_column(name, no_wrap=True, justify="right" if name == "SIZE" else "left")
+    for one in images:
+        table.add_row(
+            _tag(one),
+            f"{one.size / 1e6:,.0f} MB",
+            one.labels.get(TOOLCHAIN, ""),
+            one.labels.get(TEST_COMMAND, ""),
+        )
+    console = Console(file=out, width=160)
+    console.print(table if images else "no environments yet; build one with: image build TASK")
+    if images:
+        console.print("Layers are shared: `repair-agent doctor` shows what all take together.")
+    return 0
+
+
+def tell(tag: str, config: Config, out: TextIO) -> int:
+    """Write the log of an image; raises UserError for one that is not there or not ours."""
+    found = Engine(config.docker_host).image(tag)
+    if found is None:
+        raise UserError(f"there is no image {tag}", "repair-agent image list shows what there is")
+    if LOG not in found.labels:
+        raise UserError(f"{tag} holds no log", "it was not built here")
+    out.write(found.labels[LOG].rstrip("\n") + "\n")
+    tried = baseline.recorded(found)
+    for line in tried.lines() if tried else ():
+        out.write(f"# {line}\n")
+    return 0
+
+
+def _tag(image: ImageInfo) -> str:
+    """Return the tag of an environment, "" for other images."""
+    tags = (tag for tag in image.tags if tag.startswith(TAGS))
+    return next((tag for tag in tags if tag[len(TAGS) :].partition(":")[0] not in PARTS), "")

@@ -1,0 +1,136 @@
+"""Replies that earlier starts of a conversation were given: paid for, so they are given again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from agent.conversation.context_window import shortened
+from agent.model.protocol import digest
+from agent.records import Call, Message, Sampling, Usage
+from agent.show.figures import money, several
+from agent.trajectory.events import Event, Header
+from agent.trajectory.reader import starts
+from tools.nondeterminism import steady
+
+_steady = lru_cache(maxsize=2048)(steady)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A call of an earlier start, and the messages as they were sent then."""
+
+    call: Call
+    sent: tuple[Message, ...]
+
+    def difference(
+        self, sent: Sequence[Message], schemas: Sequence[dict[str, Any]], sampling: Sampling
+    ) -> str:
+        """Say how a request differs from this one; "" when this one's replies answer it, too.
+
+        Times, addresses and temporary names may differ: they do so whenever tools run.
+        """
+        if digest(sent, schemas, sampling) == self.call.digest:
+            return ""
+        if digest(self.sent, schemas, sampling) != self.call.digest:
+            return "it is asked with other tools or parameters"
+        for now, before in zip(sent, self.sent, strict=False):
+            if _plain(now) != _plain(before):
+                return f"message {now.id} ({now.role}) reads differently"
+        return "" if len(sent) == len(self.sent) else "it has another number of messages"
+
+
+def _plain(message: Message) -> tuple[object, ...]:
+    calls = [(call.name, call.arguments) for call in message.tool_calls]
+    return message.role, _steady(message.content), calls
+
+
+@dataclass
+class StoredReplies:
+    """Stored calls that wait to be asked for again, by conversation and in order.
+
+    `note` hears of those that are lost.
+    """
+
+    waiting: dict[str, deque[Stored]] = field(default_factory=dict)
+    note: Callable[[str], None] = lambda text: None
+
+    @property
+    def usage(self) -> Usage:
+        """What the waiting ones have cost."""
+        return cost([one for queue in self.waiting.values() for one in queue])
+
+    def next(self, conversation: str) -> Call | None:
+        """Return the call that must come next in a conversation, None when there is none."""
+        queue = self.waiting.get(conversation)
+        return queue[0].call if queue else None
+
+    def take(
+        self,
+        conversation: str,
+        sent: Sequence[Message],
+        schemas: Sequence[dict[str, Any]],
+        sampling: Sampling,
+    ) -> bool:
+        """Tell whether the next stored call answers a request, and drop it.
+
+        When it does not, all that wait in that conversation are lost.
+        """
+        queue = self.waiting[conversation]
+        difference = queue[0].difference(sent, schemas, sampling)
+        if difference:
+            self._lose(conversation, f"{difference} than before: the model is asked anew")
+            return False
+        queue.popleft()
+        return True
+
+    def leave(self) -> None:
+        """Give up what was not asked for again."""
+        for conversation in list(self.waiting):
+            self._lose(conversation, "it ended sooner than before")
+
+    def _lose(self, conversation: str, why: str) -> None:
+        lost = self.waiting.pop(conversation)
+        if lost:
+            usage, number = cost(lost), lost[0].call.id
+            replies = several(len(lost), "stored request")
+            count = f"{usage.prompt + usage.completion:,} tokens, {money(usage.usd)}"
+            self.note(f"{conversation} at {number}: {why}; {replies} ({count}) cannot be used")
+
+
+def cost(stored: Sequence[Stored] | deque[Stored]) -> Usage:
+    """Return what stored calls have cost."""
+    return sum((one.call.usage for one in stored), Usage())
+
+
+def stored(events: Sequence[Event], prefix: str, model: str) -> dict[str, deque[Stored]]:
+    """Return the calls of a log's starts that can be given again, by conversation.
+
+    `prefix` begins the ids of what is looked for. What another model than `model` said is left out,
+    where the log tells.
+    """
+    kept: dict[str, list[Stored]] = {}
+    for start in starts(events, prefix):
+        header = start[0]
+        if isinstance(header, Header) and header.model != model:
+            continue
+        for name, made in _answered(start, prefix).items():
+            # A start that was ended while it was given stored replies leaves those to come.
+            if not all(one.call.served for one in made) or len(made) > len(kept.get(name, ())):
+                kept[name] = made
+    return {name: deque(made) for name, made in kept.items()}
+
+
+def _answered(start: Sequence[Event], prefix: str) -> Mapping[str, list[Stored]]:
+    known: dict[str, Message] = {}
+    found: dict[str, list[Stored]] = {}
+    for event in start:
+        if isinstance(event, Message):
+            known[event.id] = event
+        elif isinstance(event, Call) and event.replies and event.id.startswith(prefix):
+            sent = tuple(shortened(known[one], event.elided) for one in event.sent)
+            found.setdefault(event.conversation, []).append(Stored(event, sent))
+    return found

@@ -1,0 +1,122 @@
+"""Where one task is worked on: its code, its environment, and sandboxes made of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agent.config import Config
+from agent.environment import image_pruning
+from agent.environment.build_network import BuildNetwork
+from agent.environment.image_source import Host, Instance, local, prepare
+from agent.errors import UserError
+from agent.intake import repository_address
+from agent.intake.issue import TaskFile
+from agent.intake.repository import Source, fetch
+from agent.records import Comment, Image, Task
+from tools.process_owner import temporary_folder
+from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.factory import Sandboxes, docker_sandboxes, local_sandboxes
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A task, its image, and fresh sandboxes of it."""
+
+    task: Task
+    image: Image
+    sandboxes: Sandboxes
+
+    @property
+    def base(self) -> str:
+        """The commit that changes are taken against."""
+        return self.image.commit or self.task.base_commit
+
+
+@contextmanager
+def open_environment(
+    issue: TaskFile, config: Config, say: Callable[[str], None]
+) -> Iterator[Environment]:
+    """Fetch the code and make its environment; the checkout is gone when the block ends.
+
+    Raises UserError for a wrong repository, ref or image, WorldError for a world that is wrong.
+    """
+    if issue.repository is None:
+        raise UserError(
+            f"{issue.source} names no repository",
+            "give one with --repo PATH|URL|pypi:NAME==VERSION",
+        )
+    engine = Engine(config.docker_host) if config.sandbox == "docker" else None
+    with temporary_folder() as folder:
+        say(f"fetching {repository_address.shown(repository_address.parse(issue.repository))}")
+        source = fetch(
+            issue.repository,
+            issue.ref,
+            folder / "source",
+            index_url=config.index_url,
+            mirrored=[repository_address.expanded(folder) for folder in config.mirrors],
+        )
+        task = as_task(issue, source)
+        for note in (*source.notes, *task.notes):
+            say(note)
+        if engine is None:
+            image = local(source, task, say, path=config.path)
+            yield Environment(task, image, local_sandboxes(source.folder, config.path))
+            return
+        image = prepare(
+            task,
+            source,
+            engine=engine,
+            python=issue.python,
+            image=config.image,
+            dockerfile=config.dockerfile,
+            instance=Instance(issue.image) if issue.instance else None,
+            network=build_network(config),
+            host=Host(Path.home(), config.path, config.docker_host),
+            say=say,
+        )
+        if image.made == "built":
+            ours, limit = image.reference, config.image_gb * image_pruning.GIGABYTE
+            image_pruning.prune(engine, limit, lambda one: ours in one.tags, say)
+        limits = Limits(int(config.memory_gb * (1 << 30)), cpus=config.cpus)
+        yield Environment(task, image, docker_sandboxes(engine, image.reference, limits))
+
+
+def build_network(config: Config) -> BuildNetwork:
+    """Return how builds reach the outside, as the configuration says."""
+    bundle = Path(config.ca_bundle) if config.ca_bundle else None
+    return BuildNetwork(config.proxies, bundle, config.index_url)
+
+
+def as_task(issue: TaskFile, source: Source) -> Task:
+    """Join what the user wrote with the code it is about.
+
+    Of an issue that is solved as of its commit, what was said later is left out: it may hold the
+    fix.
+    """
+    comments = tuple(
+        one for one in issue.comments if not issue.as_of_commit or _known(one, source.date)
+    )
+    late = len(issue.comments) - len(comments)
+    left_out = (f"comments left out, as they are later than the commit: {late}",) if late else ()
+    return Task(
+        id=issue.id,
+        source=issue.source,
+        repository=source.shown,
+        base_commit=source.commit,
+        title=issue.title,
+        body=issue.body,
+        comments=comments,
+        created_at=issue.created_at or source.date,
+        test_command=issue.test_command,
+        notes=(*issue.notes, *left_out),
+    )
+
+
+def _known(comment: Comment, date: datetime) -> bool:
+    """Tell whether a comment was there on a date as it reads today."""
+    times = (comment.created_at, comment.edited_at)
+    return all(time is not None and time <= date for time in times)

@@ -1,0 +1,175 @@
+"""Images that somebody else made: looked into, and completed with the repository where need be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from agent.environment import image_registry, install, test_command
+from agent.environment.build import LOG, SYSTEM_PATH, Build, clipped, packed_folder
+from agent.environment.install import TESTBED
+from agent.intake.repository import Source
+from tools.base import NetworkError, UserError
+from tools.sandbox.engine import Engine, ImageInfo
+
+CONDA = "/opt/miniconda3/envs/testbed"
+"""SWE-bench's own images hold their environment here, which interactive shells alone activate."""
+COMMAND_OF = {
+    "apt-get": "apt-get update && apt-get install -y --no-install-recommends git",
+    "apk": "apk add --no-cache git",
+    "dnf": "dnf install -y git",
+    "microdnf": "microdnf install -y git",
+}
+"""How git comes into an image that has none, by the package manager that it has."""
+ADD_GIT = " ".join(
+    f"{'el' if number else ''}if command -v {name} > /dev/null; then {command};"
+    for number, (name, command) in enumerate(COMMAND_OF.items())
+)
+
+GIT = f"HOME=/tmp/look git -C {TESTBED}"
+TRUSTING = (
+    f"mkdir -p /tmp/look && printf '[safe]\\n\\tdirectory = {TESTBED}\\n' > /tmp/look/.gitconfig"
+)
+"""The repository may be another user's than root, and git reads of that from a home alone."""
+ROOT = ("", "0", "root", "0:0", "root:root")
+FORGET = f"""cd {TESTBED} && git checkout --quiet --detach HEAD \
+&& git for-each-ref --format='delete %(refname)' | git update-ref --stdin \
+&& rm -f .git/FETCH_HEAD .git/ORIG_HEAD && git reflog expire --expire=now --all \
+&& git gc --quiet --prune=now"""
+"""Leaves of a repository what its commit is made of: the fix may be in what came after."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An image that holds the repository at /testbed.
+
+    `commit` is the one that changes are taken against, `toolchain` the Python (`Python 3.9.2`),
+    `test_command` what the repository's files tell, where the image can run it.
+    """
+
+    reference: str
+    commit: str
+    toolchain: str
+    test_command: str | None
+
+
+def image(
+    build: Build, engine: Engine, reference: str, source: Source, *, above: bool = False
+) -> Given:
+    """Return an image with the repository in it; a new one is made where that takes a change.
+
+    A repository that stands in the image's working folder is moved to /testbed, its old name a
+    link, so that what was installed from there goes on working. `above` accepts one that holds
+    commits above the source's. Raises UserError when the image is
+    nowhere or holds another commit, WorldError, EngineError.
+    """
+    found = available(build, engine, reference)
+    facts = _look(build, engine, reference, found.workdir, source)
+    head = facts.get("repository", source.commit)
+    if head != source.commit and not (above and facts.get("above") == "yes"):
+        raise UserError(
+            f"the repository in {reference} is at {head[:12]}, not at {source.commit[:12]}",
+            "name that commit with --ref, or give an image without /testbed",
+        )
+    if not above:  # the user's own image, with whatever history it has
+        facts.pop("later", None)
+    if not {"repository", "git"} <= set(facts) or "later" in facts or _inactive(found, facts):
+        reference = _completed(build, engine, reference, found, facts, source)
+    command = test_command.detect(source.folder)
+    runs = command if "runner" in facts or command != test_command.PYTEST else None
+    return Given(reference, head, facts.get("toolchain", "no Python"), runs)
+
+
+def available(build: Build, engine: Engine, reference: str) -> ImageInfo:
+    """Return an image that is there or can be pulled; raises UserError, NetworkError."""
+    found = engine.image(reference)
+    if found:
+        return found
+    try:
+        return image_registry.pull(engine, reference, build.note)
+    except NetworkError as error:
+        if image_registry.is_absent(error):
+            raise UserError(f"there is no image {reference}", error.message) from error
+        raise
+
+
+def _look(
+    build: Build, engine: Engine, reference: str, workdir: str, source: Source
+) -> dict[str, str]:
+    """Ask an image what it holds.
+
+    SWE-bench's own images hold the commit with what installing changed committed above it.
+    """
+    names = " ".join(quote(name) for name in _top_level(source.folder))
+    asked = f"""{TRUSTING}
+command -v git > /dev/null && echo git yes
+test -d {CONDA}/bin && test ! -h {CONDA} && echo conda yes && PATH={CONDA}/bin:$PATH
+test -d {TESTBED}/.git && echo repository $({GIT} rev-parse HEAD) \
+&& {GIT} merge-base --is-ancestor {source.commit} HEAD 2> /dev/null && echo above yes
+test -n "$({GIT} rev-list --all --reflog --not HEAD 2> /dev/null | head -n 1)" \
+&& echo later yes
+for name in python python3; do
+  command -v $name > /dev/null && echo toolchain $($name --version 2>&1) && break
+done
+python -c 'import pytest' 2> /dev/null && echo runner pytest
+cd {quote(workdir or "/")} && same=0 && for name in {names}; do
+  test -e "$name" && same=$((same + 1))
+done; echo same $same
+true"""
+    with engine.builder(reference) as builder:
+        found = build.run(builder, f"look into {reference}", asked)
+    return dict(line.split(" ", 1) for line in found.splitlines() if " " in line)
+
+
+def _completed(
+    build: Build,
+    engine: Engine,
+    reference: str,
+    found: ImageInfo,
+    facts: Mapping[str, str],
+    source: Source,
+) -> str:
+    """Make an image that has git and the repository besides."""
+    # Most of what stands at the top of the repository stands in the working folder: it is a copy.
+    copied = 2 * int(facts.get("same", "0")) > len(_top_level(source.folder))
+    workdir = found.workdir if copied and found.workdir.strip("/") else ""
+    variables = dict(found.environment)
+    if _inactive(found, facts):
+        variables["PATH"] = f"{CONDA}/bin:{variables.get('PATH', SYSTEM_PATH)}"
+    content = f"{found.digest} {source.content} {workdir} {'git' in facts} {variables.get('PATH')}"
+    content += " forgotten" if "later" in facts else ""
+    made = f"repair-agent/given:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    if engine.image(made):
+        return made
+    build.note(f"completing {reference}")
+    with build.open(reference) as builder:
+        if "git" not in facts:
+            build.run(builder, "add git", f"{ADD_GIT} else echo 'no git in the image'; exit 1; fi")
+        if "repository" not in facts:
+            if workdir and workdir.rstrip("/") != TESTBED:
+                moved = (
+                    f"cd / && {{ [ ! -e {TESTBED} ] || rmdir {TESTBED}; }} && "
+                    f"mv {quote(workdir)} {TESTBED} && ln -s {TESTBED} {quote(workdir)}"
+                )
+                build.run(builder, f"move {workdir} to {TESTBED}", moved)
+            builder.put("/", packed_folder(source.folder, TESTBED.strip("/")))
+            build.run(builder, "settle the repository", f"chown -R 0:0 {TESTBED}; {install.SETTLE}")
+        if "later" in facts:
+            build.run(builder, "forget commits that are later than the image's", FORGET)
+        if found.user not in ROOT:
+            build.run(builder, "give it to its user", f"chown -R {quote(found.user)} {TESTBED}")
+        labels = {"repair-agent": "image", LOG: clipped(build.log)}
+        builder.commit(made, labels=labels, environment=variables, workdir=TESTBED, user=found.user)
+    return made
+
+
+def _inactive(found: ImageInfo, facts: Mapping[str, str]) -> bool:
+    """Tell whether an image holds an environment of conda that its processes do not see."""
+    return "conda" in facts and f"{CONDA}/bin" not in found.environment.get("PATH", "")
+
+
+def _top_level(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != ".git")

@@ -1,1 +1,0 @@
-"""Runs in the forms that other programs read."""

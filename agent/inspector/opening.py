@@ -1,0 +1,314 @@
+"""What is opened: a folder of runs, a run, a task, another agent's file; damage is told, not fatal.
+
+Whatever can be read is shown; what cannot stands in `problems`, one line each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from agent.errors import UserError
+from agent.inspector.episode import Episode
+from agent.inspector.foreign import ForeignTrajectory
+from agent.inspector.logged import SHARED, LoggedEpisode
+from agent.records import Candidate, Result
+from agent.trajectory.formats.loader import Trajectory, is_trajectory, load
+from agent.trajectory.grades import read_grades
+from agent.trajectory.missing_files import missing_files
+from agent.trajectory.predictions_file import read_predictions
+from agent.trajectory.reader import (
+    Failure,
+    RecordedTask,
+    RunInfo,
+    attempt_number,
+    is_task,
+    read_info,
+    read_part,
+    read_parts,
+)
+
+KNOWN = "a trajectory ends in .traj or .traj.json, predictions in .json or .jsonl"
+NO_RUN_JSON = "run.json is missing: how the run was set up is not known"
+
+
+@dataclass(frozen=True)
+class OpenedTask:
+    """One task: its records, its episodes, whether its patch was resolved where that is known."""
+
+    record: RecordedTask
+    episodes: tuple[Episode, ...] = ()
+    problems: tuple[str, ...] = ()
+    resolved: bool | None = None
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """What a list says of a task."""
+
+    id: str
+    status: str
+    confidence: float | None = None
+    entropy: float | None = None
+    candidates: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    seconds: float | None = None
+    resolved: bool | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run: tasks are opened one at a time. `foreign` holds those of other agents' files."""
+
+    name: str
+    folder: Path | None
+    info: RunInfo | None = None
+    problems: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+    foreign: tuple[OpenedTask, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The tasks' ids, in order."""
+        return tuple(path.name for path in self.folders) + tuple(one.id for one in self.foreign)
+
+    def task(self, identity: str) -> OpenedTask:
+        """Open one task; raises UserError when there is none of that id."""
+        for one in self.foreign:
+            if one.id == identity:
+                return one
+        for path in self.folders:
+            if path.name == identity:
+                return open_task(path, self.grades().get(identity))
+        raise UserError(f"{self.name} has no task {identity}", "the list shows those that it has")
+
+    def lines(self) -> Iterator[TaskLine]:
+        """Yield what the list says of each task."""
+        grades = self.grades()
+        for path in self.folders:
+            yield _line(path, grades.get(path.name))
+        for one in self.foreign:
+            usage = one.episodes[0].about.usage if one.episodes else None
+            tokens = usage.prompt + usage.completion if usage else 0
+            status = one.episodes[0].about.end if one.episodes else _predicted(one)
+            yield TaskLine(
+                one.id, status, candidates=len(one.record.candidates), tokens=tokens or None,
+                usd=usage.usd if usage else None, resolved=one.resolved,
+            )  # fmt: skip
+
+    def grades(self) -> dict[str, bool | None]:
+        """Return what the harness said of the voted patches."""
+        if self.folder is None:
+            return {}
+        try:
+            found = read_grades(self.folder)
+        except UserError:  # told when the run was opened
+            return {}
+        grades = found.grades if found else ()
+        return {one.instance: one.resolved for one in grades if one.sample is None}
+
+
+def _predicted(one: OpenedTask) -> str:
+    return "predicted" if one.record.candidates else "no patch"
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """What a list says of a run: its folder's name, and of run.json what can be read."""
+
+    path: Path
+    started: datetime | None = None
+    model: str = ""
+    dataset: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class RunShelf:
+    """A folder of runs, the latest first."""
+
+    folder: Path
+    runs: tuple[RunLine, ...] = field(default=())
+
+
+Opened = RunShelf | OpenedRun
+
+
+def open_path(path: Path) -> Opened:
+    """Open whatever a path names; raises UserError when it is nothing that can be looked at."""
+    if re.fullmatch(r"attempt-\d+(\.jsonl)?", path.name) and is_task(path.parent):
+        if not path.with_suffix(".jsonl").exists():
+            raise no_attempt(path)
+        return open_path(path.parent)  # an attempt's steps are shown with its task
+    if path.is_file():
+        return _open_file(path)
+    if not path.is_dir():
+        raise UserError(
+            f"there is no run folder or trajectory {path}",
+            "name a run folder; solve and batch write them to runs/",
+        )
+    if is_run(path):
+        return open_run(path)
+    if is_task(path):
+        above = open_run(path.parent)
+        lone = not (path.parent / "run.json").exists()  # it may have been copied by itself
+        problems = () if lone else above.problems
+        return replace(above, name=path.name, folders=(path,), problems=problems)
+    shelf = open_shelf(path)
+    if shelf.runs:
+        return shelf
+    files = sorted(one for one in path.iterdir() if one.is_file() and is_trajectory(one))
+    if not files:
+        raise UserError(
+            f"{path} holds no run and no trajectory",
+            "name a run folder, a folder of them, a .traj.json or .traj, or a predictions file",
+        )
+    return _open_trajectories(path, files)
+
+
+def no_attempt(path: Path) -> UserError:
+    """Return the error that a task has no such attempt."""
+    return UserError(f"there is no attempt {path}", "name RUN/TASK/attempt-1")
+
+
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is a run's: it has a run.json, or lost it and has tasks."""
+    if (folder / "run.json").is_file():
+        return True
+    return folder.is_dir() and any(map(is_task, _folders(folder)))
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
+
+
+def run_folders(folder: Path) -> set[Path]:
+    """Return the folders of runs directly inside a folder."""
+    return set(filter(is_run, _folders(folder)))
+
+
+def open_shelf(folder: Path) -> RunShelf:
+    """Read each run.json in a folder, as far as it can be read."""
+    found = [_run_line(path) for path in run_folders(folder)]
+    found.sort(key=lambda run: (run.started.timestamp() if run.started else 0.0, run.path.name))
+    return RunShelf(folder, tuple(reversed(found)))
+
+
+def _run_line(folder: Path) -> RunLine:
+    try:
+        info = read_info(folder)
+    except UserError as error:
+        return RunLine(folder, problem=error.message)
+    if info is None:
+        return RunLine(folder, problem=NO_RUN_JSON)
+    return RunLine(folder, info.started, str(info.config.get("model", "")), info.dataset or "")
+
+
+def open_run(folder: Path) -> OpenedRun:
+    """List the tasks of a run folder, also where its run.json is damaged or gone."""
+    problems: list[str] = []
+    try:
+        info = read_info(folder)
+    except UserError as error:
+        info = None
+        problems.append(error.message)
+    else:
+        problems += [NO_RUN_JSON] if info is None else []
+    try:
+        read_grades(folder)
+    except UserError as error:
+        problems.append(error.message)
+    tasks = sorted(filter(is_task, _folders(folder)))
+    return OpenedRun(folder.resolve().name, folder, info, tuple(problems), tuple(tasks))
+
+
+def open_task(folder: Path, resolved: bool | None = None) -> OpenedTask:
+    """Read a task's records; its logs are read where they are looked at."""
+    problems: list[str] = []
+    record = read_parts(folder, problems)
+    problems += missing_files(record)
+    episodes = [
+        LoggedEpisode(path, f"attempt {path.stem.rpartition('-')[2]}")
+        for path in sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
+    ]
+    if (folder / "shared.jsonl").exists():
+        episodes.append(LoggedEpisode(folder / "shared.jsonl", SHARED))
+    problems += [problem for one in episodes for problem in one.problems]
+    return OpenedTask(record, tuple(one for one in episodes if len(one)), tuple(problems), resolved)
+
+
+def _line(folder: Path, resolved: bool | None) -> TaskLine:
+    problems: list[str] = []
+    result: Result | None = read_part(folder, "result", problems)
+    if result is not None:
+        tokens = result.tokens.prompt + result.tokens.completion
+        return TaskLine(
+            folder.name, result.status, result.confidence, result.entropy, result.candidates,
+            tokens, result.cost_usd, result.seconds, resolved,
+        )  # fmt: skip
+    failure: Failure | None = read_part(folder, "failure", problems)
+    if failure is not None:
+        return TaskLine(folder.name, "failed", resolved=resolved, remark=failure.message)
+    status = "damaged" if problems else "unfinished"
+    return TaskLine(folder.name, status, resolved=resolved, remark=" ".join(problems))
+
+
+def _open_file(path: Path) -> OpenedRun:
+    if is_trajectory(path):
+        return _open_trajectories(path, [path])
+    if not path.name.removesuffix(".gz").endswith((".json", ".jsonl")):
+        raise UserError(
+            f"{path} is neither a run folder nor a trajectory nor a file of predictions", KNOWN
+        )
+    problems: list[str] = []
+    found = read_predictions(path, problems.append)
+    if not found:
+        raise UserError(f"{path} holds no predictions", KNOWN)
+    tasks = tuple(OpenedTask(_foreign_record(one.instance, path, one.patch)) for one in found)
+    return OpenedRun(path.name, None, problems=tuple(problems), foreign=tasks)
+
+
+def _open_trajectories(path: Path, files: Sequence[Path]) -> OpenedRun:
+    tasks, problems = [], []
+    for file in files:
+        try:
+            tasks.append(_foreign_task(load(file), file))
+        except UserError as error:
+            if len(files) == 1:
+                raise
+            problems.append(error.message)
+    return OpenedRun(path.name, None, problems=tuple(problems), foreign=_told_apart(tasks))
+
+
+def _told_apart(tasks: Sequence[OpenedTask]) -> tuple[OpenedTask, ...]:
+    """Return tasks with different ids: several files of one instance carry their names, too."""
+    often = Counter(task.id for task in tasks)
+    return tuple(
+        replace(task, record=replace(task.record, id=f"{task.id} ({task.record.folder.name})"))
+        if often[task.id] > 1
+        else task
+        for task in tasks
+    )
+
+
+def _foreign_task(trajectory: Trajectory, file: Path) -> OpenedTask:
+    record = _foreign_record(trajectory.id, file, trajectory.patch or "")
+    return OpenedTask(record, (ForeignTrajectory(trajectory),), (), trajectory.resolved)
+
+
+def _foreign_record(identity: str, path: Path, patch: str) -> RecordedTask:
+    files = tuple(
+        line.removeprefix("+++ b/") for line in patch.splitlines() if line.startswith("+++ b/")
+    )
+    candidates = (Candidate("1.1", 1, "1.1", patch, files),) if patch.strip() else ()
+    return RecordedTask(identity, path, candidates=candidates)

@@ -1,0 +1,1 @@
+"""Localization: which files, definitions and lines an issue is about."""

@@ -1,0 +1,69 @@
+"""What an adapter does: a conversation as one kind of request, and a reply as messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agent.model.protocol import estimate
+from agent.records import Message, Sampling, Usage
+from agent.trajectory.formats.api_usage import Billed
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request before it takes the form of an API; `max_tokens` is for each reply."""
+
+    messages: Sequence[Message]
+    tools: Sequence[Body]
+    sampling: Sampling
+    max_tokens: int | None = None
+
+
+class Wire(Protocol):
+    """An API by which a conversation can be sent."""
+
+    @property
+    def path(self) -> str: ...
+
+    def body(self, ask: Ask) -> Body:
+        """Return the request without the model's name."""
+
+    def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
+        """Return the replies in an answer, () when there is nothing in it."""
+
+
+def guessed(body: Body, replies: Sequence[Message]) -> Billed:
+    """Return about what a request and its replies cost, for servers that do not say."""
+    said = "".join(f"{reply.content}{arguments(reply)}" for reply in replies)
+    return Billed(estimate(json.dumps(body, ensure_ascii=False)), estimate(said) if said else 0)
+
+
+def arguments(message: Message) -> str:
+    """Return what a message's calls are made of, for counting."""
+    return "".join(f"{call.name}{call.arguments}" for call in message.tool_calls)
+
+
+def sampled(ask: Ask) -> Body:
+    """Return the parts of a request that say how to sample, in the words of the older APIs."""
+    return {
+        "n": ask.sampling.n if ask.sampling.n > 1 else None,
+        "temperature": ask.sampling.temperature,
+        "seed": ask.sampling.seed,
+        "grammar": ask.sampling.grammar,
+        "max_tokens": ask.max_tokens,
+    }
+
+
+def without_nothing(fields: Mapping[str, Any]) -> Body:
+    """Return the fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def plus(left: Usage, count: int, right: Usage) -> Usage:
+    """Return `left` and `count` times `right`."""
+    return sum((right for _ in range(count)), left)

@@ -1,0 +1,193 @@
+"""A model behind an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agent.errors import ModelLost, ModelRefused
+from agent.model.adapter import Ask, Body, Wire, guessed, plus
+from agent.model.client import LOST_TRIES, TRIES, Answer, Connection, Patience
+from agent.model.dialect import Dialect
+from agent.model.failures import Refused, Unanswered, Waste
+from agent.model.pricing import Prices
+from agent.model.protocol import Capabilities, ContextOverflow, Replies
+from agent.records import Message, Sampling, Usage
+from agent.trajectory.formats.api_usage import Billed, billed
+
+AT_ONCE = 4
+"""Replies asked for in one request: llama.cpp has four slots, and asked for more than it has slots
+it gives one, to that request and to all that follow."""
+RESUME = "mend it, then run the same command again with -o and this run's folder"
+
+
+@dataclass
+class ServedModel:
+    """Asks one model by one wire; learns what the server does not take.
+
+    `name` is what the user said, `model` what the server is told, `offers` the models that it
+    lists. `options` are added to every request as they are. `recount` counts the tokens of replies
+    that the server leaves out of its usage. `opening` is what finding out about the model has cost.
+    """
+
+    name: str
+    model: str
+    connection: Connection
+    wire: Wire
+    prices: Prices
+    capabilities: Capabilities = Capabilities()
+    dialect: Dialect = Dialect()
+    options: Body = field(default_factory=dict)
+    request_seconds: float = 600.0
+    tries: int = TRIES
+    offers: tuple[str, ...] = ()
+    recount: Callable[[Sequence[Message]], int] | None = None
+    opening: Usage = Usage()
+    _answered: bool = False
+
+    def cost(self, prompt: int, completion: int) -> float | None:
+        """Return the price of tokens in US dollars, None when it is not known."""
+        return self.prices.usd(Billed(prompt, completion))
+
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[dict[str, Any]] = (),
+        *,
+        n: int = 1,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        grammar: str | None = None,
+        max_tokens: int | None = None,
+        seconds: float | None = None,
+        spare: int | None = None,
+        conversation: str = "",
+    ) -> Replies:
+        """Return n replies, in as few requests as the server takes.
+
+        Fewer, when the server fails after some: these are paid for, and the next request tells.
+        Raises ModelRefused when the very first request is refused, ModelLost for a later one and
+        for a server that is away, ContextOverflow.
+        """
+        sampling = Sampling(n, temperature, seed, grammar)
+        ask = Ask(messages, tools, sampling, max_tokens)
+        patience = Patience(
+            tries=self.tries,
+            lost=LOST_TRIES if spare is None else max(1, min(LOST_TRIES, spare)),
+            request_seconds=self.request_seconds,
+            seconds=seconds,
+        )
+        got: list[Message] = []
+        started = time.monotonic()
+        usage = Usage()
+        at_once = AT_ONCE if self.capabilities.several else 1
+        for first in range(0, n, at_once):
+            own = None if seed is None else seed + first
+            few = replace(sampling, n=min(at_once, n - first), seed=own)
+            left = None if seconds is None else seconds - (time.monotonic() - started)
+            try:
+                replies = self._ask(replace(ask, sampling=few), replace(patience, seconds=left))
+            except ModelLost as lost:
+                if not got:
+                    raise
+                usage += lost.usage
+                break
+            got += replies.messages
+            usage += replies.usage
+        return Replies(tuple(got), usage, replies.prompt)
+
+    def _ask(self, ask: Ask, patience: Patience) -> Replies:
+        asked = {"model": self.model, **self.wire.body(ask), **self.options}
+        answer, sent = self._exchange(asked, ask.tools, patience)
+        self._answered = True
+        messages = self.wire.messages(answer.body, ask.tools)
+        usage = self._usage(answer.body, sent, messages)
+        wasted = self._wasted(answer.waste, sent, usage)
+        return Replies(messages, usage + wasted, usage.prompt)
+
+    def _exchange(
+        self, asked: Body, tools: Sequence[Body], patience: Patience
+    ) -> tuple[Answer, Body]:
+        """Send a request, again without the parts that the server does not take."""
+        waste = Waste()
+        while True:
+            sent = self.dialect.spoken(asked)
+            try:
+                answer = self.connection.post(
+                    self.wire.path,
+                    sent,
+                    lambda body: bool(self.wire.messages(body, tools)),
+                    patience,
+                )
+            except Refused as refusal:
+                waste += refusal.waste
+                learnt = self.dialect.after(refusal.status, refusal.text, refusal.parameter, sent)
+                if learnt is None:
+                    raise self._refused(refusal, self._guess(waste, sent)) from refusal
+                self.dialect = learnt
+            except ContextOverflow as overflow:
+                overflow.usage = self._guess(waste + overflow.waste, sent)
+                raise
+            except Unanswered as failure:
+                raise self._unanswered(
+                    failure, self._guess(waste + failure.waste, sent)
+                ) from failure
+            else:
+                return replace(answer, waste=waste + answer.waste), sent
+
+    def _usage(self, answer: Body, sent: Body, messages: Sequence[Message]) -> Usage:
+        told = billed(answer) or guessed(sent, messages)
+        if self.recount and len(messages) > 1:
+            told = replace(told, completion=told.completion + self.recount(messages[1:]))
+        return self.prices.usage(told)
+
+    def _wasted(self, waste: Waste, sent: Body, like: Usage) -> Usage:
+        """Return the cost of what came before: a lost reply costs what the one in its place did."""
+        told = [billed(body) or guessed(sent, ()) for body in waste.unusable]
+        return plus(sum(map(self.prices.usage, told), Usage()), waste.lost, like)
+
+    def _guess(self, waste: Waste, sent: Body) -> Usage:
+        """Return about what was wasted when no reply came that tells the cost of one."""
+        return self._wasted(waste, sent, self.prices.usage(guessed(sent, ())))
+
+    def _unanswered(self, failure: Unanswered, usage: Usage) -> ModelLost:
+        return ModelLost(
+            f"the model server at {self.connection.shown} does not answer: {failure}",
+            f"check that it is up and that the network is there, {RESUME}",
+            usage,
+            too_late=failure.too_late,
+        )
+
+    def _refused(self, refusal: Refused, usage: Usage) -> Exception:
+        message, hint, users = explained(refusal, self.model, self.connection.shown, self.offers)
+        if users and not self._answered:
+            return ModelRefused(message, hint)
+        return ModelLost(message, f"{hint}; {RESUME}", usage)
+
+
+def explained(
+    refusal: Refused, model: str, base_url: str, offers: Sequence[str] = ()
+) -> tuple[str, str, bool]:
+    """Say what a refusal means, what to do, and whether the user's words are at fault."""
+    said = f": {refusal.text}" if refusal.text else ""
+    if refusal.status in (401, 403):
+        return (
+            f"{base_url} refused the key (status {refusal.status}){said}",
+            "set OPENAI_API_KEY to a key of that provider that may use the model",
+            True,
+        )
+    if refusal.status == 404:
+        return (
+            f"{base_url} has no model {model!r}{said}",
+            f"it offers: {', '.join(offers[:8])}" if offers else "check -m and --base-url",
+            True,
+        )
+    if refusal.status in (402, 429):
+        return f"the account at {base_url} has no credit left{said}", "top it up", False
+    return (
+        f"{base_url} refused the request (status {refusal.status}){said}",
+        "check that the model takes chat messages",
+        True,
+    )

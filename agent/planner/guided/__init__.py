@@ -1,0 +1,1 @@
+"""The guided planner: the program drives, with narrow questions for small models."""

@@ -1,0 +1,36 @@
+"""The loop: reply, run the calls, append the observations, until somebody ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from agent.conversation.conversation import Conversation
+from agent.records import Message
+from agent.trajectory.events import End
+from tools.base import EpisodeOver, Observation
+from tools.toolbox import Toolbox
+
+
+class Advisor(Protocol):
+    """Looks at each step and says what the model should hear; ends what leads nowhere."""
+
+    def __call__(self, reply: Message, observations: Sequence[Observation]) -> str:
+        """Return advice, "" for none; raise EpisodeOver to end the attempt."""
+
+
+def run(talk: Conversation, toolbox: Toolbox, advise: Advisor) -> End:
+    """Drive one attempt to its end and return the reason."""
+    try:
+        while True:
+            reply = talk.ask(toolbox)
+            observations = []
+            for call in reply.tool_calls:
+                observations.append(toolbox.run(call))
+                talk.record(observations[-1])
+                talk.add(Message("", "tool", observations[-1].text, tool_call_id=call.id))
+            advice = advise(reply, observations)
+            if advice:
+                talk.add(Message("", "user", advice))
+    except EpisodeOver as over:
+        return End(over.reason, over.detail, talk.used, round(talk.seconds, 3))

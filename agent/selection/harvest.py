@@ -1,0 +1,215 @@
+"""From an attempt's sandbox to a patch: the program takes the diff itself and cleans it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import posixpath
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from shlex import quote
+
+from agent.records import Candidate, Dropped
+from agent.selection.changed_files import (
+    LINK,
+    REPOSITORY,
+    Change,
+    HarvestFailed,
+    Staging,
+    borrow,
+    changes,
+    committed,
+    contents,
+    diff,
+    shown,
+    sizes,
+    stage,
+)
+from tools.nearby_tests import is_collected, is_test
+from tools.sandbox.protocol import Sandbox
+
+__all__ = ["HarvestFailed", "canonical_key", "harvest", "merge", "sort_out"]
+
+_STRAY = re.compile(
+    r"\.(orig|rej|log|tmp|bak|swp|patch|diff|pyc)$|(^|/)(core|nohup\.out|\.coverage(\.[^/]*)?)$"
+    r"|(^|/)(\.hypothesis|\.pytest_cache|__pycache__|[^/]+\.egg-info)/"
+)
+MOST_TEST_BYTES = 1 << 20
+MOST_FILE_BYTES = 8 << 20
+MOST_BYTES = 64 << 20
+
+
+def harvest(sandbox: Sandbox, base: str, attempt: int, sample: int = 1) -> Candidate | None:
+    """Return what an attempt left in its sandbox as a candidate, None when it changed nothing.
+
+    The diff is taken against `base`, a commit SHA, whatever the attempt did to the index, the
+    branch or its own commits; files that git ignores are no part of it. Raises HarvestFailed
+    and SandboxLost.
+    """
+    try:
+        staging = borrow(sandbox)
+        try:
+            return _harvest(staging, base, f"{attempt}.{sample}", attempt)
+        finally:
+            sandbox.run(f"rm -rf {quote(staging.folder)}")
+    except OSError as error:  # the repository's folder or our files are gone, or the disk is full
+        raise HarvestFailed(f"the attempt's sandbox cannot be read: {error}") from error
+
+
+def _harvest(staging: Staging, base: str, identity: str, attempt: int) -> Candidate | None:
+    refused = stage(staging, base)
+    changed, unfit = _fitting(staging, changes(staging, base))
+    dropped = [Dropped(path, reason) for path, reason in (refused | unfit).items()]
+    if not changed and not dropped:
+        return None
+    letters = {path: change.status for path, change in changed.items()}
+    kept, left_out = sort_out(letters, committed(staging, base))
+    tests = [item.path for item in left_out if _is_new_test(item.path, changed[item.path])]
+    blobs = _blobs(staging, [changed[path] for path in (*kept, *tests)])
+    after = {path: blobs.get(changed[path].names[1]) for path in (*kept, *tests)}
+    return Candidate(
+        id=identity,
+        attempt=attempt,
+        root=identity,
+        patch=diff(staging, base, {path: changed[path] for path in kept}, blobs),
+        files=tuple(kept),
+        dropped=(*dropped, *left_out),
+        key=canonical_key(
+            {path: after[path] for path in kept},
+            {path: changed[path].modes[1] for path in kept},
+        ),
+        tests={p: (after[p] or b"")[:MOST_TEST_BYTES].decode("utf-8", "replace") for p in tests},
+    )
+
+
+def _fitting(
+    staging: Staging, changed: Mapping[bytes, Change]
+) -> tuple[dict[str, Change], dict[str, str]]:
+    """Split changes into those that a patch can carry and, by path, why it cannot."""
+    size = sizes(staging, {name for change in changed.values() for name in change.blobs})
+    fitting, unfit = {}, {}
+    for name, change in sorted(changed.items()):
+        path = shown(name)
+        if path.encode() != name:
+            unfit[path] = "its name is not UTF-8"
+        elif REPOSITORY in change.modes:
+            unfit[path] = "a repository of its own"
+        elif any(size[blob] > MOST_FILE_BYTES for blob in change.blobs):
+            unfit[path] = f"larger than {MOST_FILE_BYTES >> 20} MiB"
+        else:
+            fitting[path] = change
+    return fitting, unfit
+
+
+def _is_new_test(path: str, change: Change) -> bool:
+    return is_collected(path) and change.status != "D" and change.modes[1] != LINK
+
+
+def _blobs(staging: Staging, changed: Sequence[Change]) -> dict[str, bytes]:
+    size = sizes(staging, {name for change in changed for name in change.blobs})
+    if sum(size.values()) > MOST_BYTES:
+        raise HarvestFailed(f"the attempt changed more than {MOST_BYTES >> 20} MiB")
+    return contents(staging, size)
+
+
+def sort_out(changed: Mapping[str, str], files: Collection[str]) -> tuple[list[str], list[Dropped]]:
+    """Split changed paths into those of the patch and those left out, each with its reason.
+
+    `changed` maps paths to git's status letters, `files` are the paths of the base commit: they
+    alone say whether a file that stood there is a test.
+    """
+    kept, dropped = [], []
+    before = _one_test_each(files)
+    after = before | _one_test_each(path for path in changed if changed[path] == "A")
+    scripts_are_loose = _has_no_modules(files)
+    for path in sorted(changed):
+        new = changed[path] == "A"
+        if is_test(path, (after if new else before).values()):
+            dropped.append(Dropped(path, "a test, or beside the tests"))
+        elif new and _STRAY.search(path):
+            dropped.append(Dropped(path, "left over from working"))
+        elif new and _is_script(path, scripts_are_loose):
+            dropped.append(Dropped(path, "a new script at the top level"))
+        else:
+            kept.append(path)
+    emptied = {parent for item in dropped for parent in _parents(item.path)}
+    # A patch that puts a file where a folder stood would take the folder's files with it.
+    dropped += [Dropped(path, "in place of a folder of tests") for path in kept if path in emptied]
+    return [path for path in kept if path not in emptied], dropped
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path
+
+
+def _one_test_each(files: Iterable[str]) -> dict[str, str]:
+    """Return one collected file of every folder that has any: asking of thousands takes minutes."""
+    return {posixpath.dirname(file): file for file in files if is_collected(file)}
+
+
+def _has_no_modules(files: Collection[str]) -> bool:
+    modules = [file for file in files if "/" not in file and file.endswith(".py")]
+    return set(modules) <= {"setup.py", "conftest.py", "noxfile.py"}
+
+
+def _is_script(path: str, scripts_are_loose: bool) -> bool:
+    """Tell whether a new file is a loose script: at the top, where the project has no modules."""
+    if "/" in path:
+        return False
+    return path.endswith((".sh", ".txt", ".ipynb")) or (path.endswith(".py") and scripts_are_loose)
+
+
+def canonical_key(after: Mapping[str, bytes | None], modes: Mapping[str, str] | None = None) -> str:
+    """Return a digest that is equal for textual twins.
+
+    `after` maps each path of a patch to its content, None when deleted; `modes` to git's mode
+    where it is known. Comments, white space and docstrings are ignored in Python files that
+    parse; white space at line ends in other text.
+    """
+    total = hashlib.sha256()
+    for path in sorted(after):
+        content, mode = after[path], (modes or {}).get(path, "")
+        said = b"deleted" if content is None else _meaning(path, content, mode)
+        digest = hashlib.sha256(said).hexdigest()
+        total.update(f"{path}\0{mode}\0{digest}\0".encode("utf-8", "replace"))
+    return total.hexdigest()[:16]
+
+
+def _meaning(path: str, content: bytes, mode: str) -> bytes:
+    if posixpath.splitext(path)[1] == ".py" and mode != LINK:
+        try:
+            tree = ast.parse(content)
+            for node in ast.walk(tree):
+                _strip_docstring(node)
+            return ast.dump(tree).encode("utf-8", "backslashreplace")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            pass  # no Python, or too deep for the parser: it is compared as other text is
+    return b"\n".join(line.rstrip() for line in content.splitlines())
+
+
+def _strip_docstring(node: ast.AST) -> None:
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    first = node.body[0] if node.body else None
+    if (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
+        node.body = node.body[1:] or [ast.Pass()]
+
+
+def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Let textual twins stand as one candidate: the first, which then names the others."""
+    first: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if not candidate.patch:
+            continue
+        twin = first.get(candidate.key)
+        if twin is None:
+            first[candidate.key] = replace(candidate, merged=())
+        else:
+            first[candidate.key] = replace(twin, merged=(*twin.merged, candidate.id))
+    return list(first.values())

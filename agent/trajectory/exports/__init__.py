@@ -1,0 +1,1 @@
+"""Exports: our attempts in the forms that other programs read."""
