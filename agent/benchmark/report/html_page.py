@@ -17,7 +17,7 @@ HEAD = 1000
 """Bytes from the start of a file among which a page of ours says that it is one."""
 
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("agent.report", ""),
+    loader=PackageLoader("agent.benchmark.report", ""),
     undefined=StrictUndefined,
     autoescape=True,
     trim_blocks=True,
