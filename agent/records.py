@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from tools.base import EndReason, ToolCall
+from tools.base import ToolCall
 
-FORMAT = 1
+FORMAT = 2
 """The version of the run folder's format; a reader refuses a larger one."""
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -124,50 +124,6 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Call:
-    """One request to a model and what came back.
-
-    `sent` are message ids; `elided` maps those sent shortened to what stood in their place, so
-    that the request can be rebuilt; `digest` is its SHA-256; `replies` are the n messages, of
-    at most `max_tokens` each. With `served`, nothing was sent: an earlier start of the same log had
-    these replies, and its call has their cost.
-    """
-
-    id: str
-    conversation: str
-    sent: tuple[str, ...]
-    elided: dict[str, str]
-    sampling: Sampling
-    digest: str
-    replies: tuple[Message, ...]
-    usage: Usage
-    seconds: float
-    max_tokens: int | None = None
-    served: bool = False
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One episode from first message to end reason.
-
-    `rejected` counts the samples that it tried and did not hand in.
-    """
-
-    number: int
-    planner: str
-    model: str
-    seed: int
-    temperature: float
-    messages: tuple[Message, ...] = ()
-    calls: tuple[Call, ...] = ()
-    end: EndReason | None = None
-    detail: str = ""
-    usage: Usage = Usage()
-    seconds: float = 0.0
-    rejected: int = 0
-
-
-@dataclass(frozen=True)
 class Location:
     """Lines of a file, `first` to `last` counted from 1, in which a repair may belong.
 
@@ -244,7 +200,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     """What one check did with one candidate; `candidate` is `base` for the clean repository.
 
     `output` is the whole of what it printed when it failed, clipped; "" where it passed, and where
@@ -262,12 +218,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Candidates x checks, and the checks that were dropped as unstable."""
+    """Candidates x checks, and the checks that were dropped as unstable.
+
+    `twins` maps a candidate to those that are textually the same, for which it stands;
+    `inapplicable` are candidates that do not apply to a clean checkout.
+    """
 
     checks: tuple[Check, ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[CheckResult, ...]
     unstable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    twins: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    inapplicable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

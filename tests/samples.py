@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.records import Candidate, Check, Matrix, Outcome, TestResult
+from agent.records import Candidate, Check, Matrix, CheckResult, TestResult
 from tools.sandbox.engine import Engine
 from tools.sandbox.local import LocalSandbox
 from tools.sandbox.protocol import Sandbox
@@ -113,7 +113,7 @@ def candidate(
 def matrix(checks: list[Check], results: dict[str, list[TestResult]]) -> Matrix:
     """Return a matrix whose rows are given as results in the order of the checks."""
     outcomes = [
-        Outcome(name, check.id, result, digest=result)
+        CheckResult(name, check.id, result, digest=result)
         for name, row in results.items()
         for check, result in zip(checks, row, strict=True)
     ]

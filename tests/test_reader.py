@@ -14,7 +14,7 @@ from agent.records import (
     Dropped,
     Image,
     Matrix,
-    Outcome,
+    CheckResult,
     Reproduction,
     Usage,
     Verdict,
@@ -31,7 +31,7 @@ def test_all_that_is_written_reads_back_equal(tmp_path: Path) -> None:
     )
     matrix = Matrix(
         (Check("t::a", "existing"), Check("t::b", "reproduction", None, "fail", True, "assert")),
-        (Outcome("base", "t::b", "fail", "d", "assert 1 == 2", 0.5),),
+        (CheckResult("base", "t::b", "fail", "d", "assert 1 == 2", 0.5),),
         ("t::c",),
         ("a note",),
     )

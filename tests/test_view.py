@@ -16,7 +16,7 @@ from agent.records import (
     Check,
     Dropped,
     Matrix,
-    Outcome,
+    CheckResult,
     Risk,
     Verdict,
 )
@@ -184,8 +184,8 @@ def test_disagreement_is_put_as_a_question() -> None:
 def test_a_probe_asks_for_the_right_output() -> None:
     checks = (Check("print(f(1))", "probe", None, "pass", True),)
     outcomes = (
-        Outcome("1.1", "print(f(1))", "pass", "a", "prints 1"),
-        Outcome("2.1", "print(f(1))", "pass", "b", "prints 2"),
+        CheckResult("1.1", "print(f(1))", "pass", "a", "prints 1"),
+        CheckResult("2.1", "print(f(1))", "pass", "b", "prints 2"),
     )
     verdict = replace(
         VERDICT,

@@ -85,13 +85,44 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
-class Observation:
-    """What the model sees of a call: `text`, already clipped, after `seconds` of wall time."""
+class TestCounts:
+    """How many tests of one run ended in each way."""
 
-    call_id: str
+    __test__ = False  # the name is the field's; pytest is not to collect it
+
+    passed: int = 0
+    failed: int = 0
+    errors: int = 0
+    skipped: int = 0
+
+    @property
+    def green(self) -> bool:
+        """True when tests ran and none failed."""
+        return not self.failed and not self.errors and self.passed > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolResult:
+    """What came of a tool call.
+
+    `text` is what the model sees, clipped. `error` marks a call that was refused. `exit_code` and
+    `timed_out` are of the command that ran, `tests` of the tests that ran. `changed` are the
+    repository's files that it changed, None where that is not known. `seconds` is wall time.
+    """
+
     text: str
     error: bool = False
+    exit_code: int | None = None
+    timed_out: bool = False
+    tests: TestCounts | None = None
+    changed: tuple[str, ...] | None = None
     seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """True when the call was refused, its command ended badly, or one of its tests failed."""
+        bad_end = self.timed_out or self.exit_code not in (None, 0)
+        return self.error or bad_end or (self.tests is not None and not self.tests.green)
 
 
 class Tool(Protocol):
@@ -106,5 +137,5 @@ class Tool(Protocol):
     @property
     def arguments(self) -> type[Any]: ...
 
-    def __call__(self, arguments: Any) -> str:
-        """Act and return the text of the observation; raise ToolError or EpisodeOver."""
+    def __call__(self, arguments: Any) -> str | ToolResult:
+        """Act and return what came of it, or its text alone; raise ToolError or EpisodeOver."""

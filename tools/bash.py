@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from tools.base import ToolResult
 from tools.sandbox.protocol import COMMAND_SECONDS, Completed, Sandbox
 
 
@@ -33,11 +34,12 @@ class Bash:
     )
     arguments = Arguments
 
-    def __call__(self, arguments: Arguments) -> str:
+    def __call__(self, arguments: Arguments) -> ToolResult:
         """Return the output and how the command ended."""
         done = self.sandbox.run(arguments.command, timeout=arguments.timeout)
         lines = done.output.removesuffix("\n")
-        return "\n".join(part for part in (lines, ending(done)) if part)
+        text = "\n".join(part for part in (lines, ending(done)) if part)
+        return ToolResult(text=text, exit_code=done.exit_code, timed_out=done.timed_out)
 
 
 def ending(done: Completed) -> str:

@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from tools import unittest_runner
-from tools.base import ToolError
+from tools.base import TestCounts, ToolError, ToolResult
 from tools.bash import ending
 from tools.clip import clip, clip_lines
 from tools.junit import CaseReport, Result, parse_junit
@@ -241,24 +241,35 @@ class RunTests:
     )
     arguments = Arguments
 
-    def __call__(self, arguments: Arguments) -> str:
+    def __call__(self, arguments: Arguments) -> ToolResult:
         """Return the outcome of each test that did not pass, and the counts."""
         if self.command is None:
             raise ToolError("This repository has no known test command; run a test with bash.")
         run = run_tests(self.sandbox, self.command, arguments.tests, timeout=arguments.timeout)
         if run.broken or not run.reports:
-            said = clip(run.completed.output, 6000)
-            return f"No test ran.\n{said}\n{ending(run.completed)}"
-        return describe(run.reports)
+            output = clip(run.completed.output, 6000)
+            text = f"No test ran.\n{output}\n{ending(run.completed)}"
+            return ToolResult(text=text, tests=TestCounts(), timed_out=run.completed.timed_out)
+        return ToolResult(text=describe(run.reports), tests=counts(run.reports))
+
+
+def counts(reports: Sequence[CaseReport]) -> TestCounts:
+    """Count how tests ended; one that did not end in time counts as an error."""
+    results = [report.result for report in reports]
+    return TestCounts(
+        passed=results.count("pass"),
+        failed=results.count("fail"),
+        errors=len(results) - sum(map(results.count, ("pass", "fail", "skip"))),
+        skipped=results.count("skip"),
+    )
 
 
 def describe(reports: Sequence[CaseReport]) -> str:
     """Return counts and failures of a test run as text."""
     wrong = [report for report in reports if report.result not in ("pass", "skip")]
-    counts = {
-        name: sum(r.result == name for r in reports) for name in ("pass", "fail", "error", "skip")
-    }
-    lines = [", ".join(f"{count} {name}" for name, count in counts.items() if count)]
+    results = [report.result for report in reports]
+    ended = {name: results.count(name) for name in ("pass", "fail", "error", "skip")}
+    lines = [", ".join(f"{count} {name}" for name, count in ended.items() if count)]
     lines += clip_lines([f"{r.result.upper()} {r.id}: {r.message}" for r in wrong], 30, "failures")
     for report in wrong[:5]:
         lines.append(f"--- {report.id}\n{clip(report.text, 1500)}")

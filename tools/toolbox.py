@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from tools.base import Observation, Tool, ToolCall, ToolError
+from tools.base import Tool, ToolCall, ToolError, ToolResult
+from tools.changed_files import ChangedFiles
 from tools.clip import clip
+
+WRITERS = ("bash", "edit", "run_tests")
+"""Tools after which it is looked at which files changed."""
 
 
 class Toolbox:
     """Checks each call against its tool's schema and turns every mistake into an observation.
 
-    EpisodeOver and SandboxLost pass through: they are not for the model to mend.
+    `changed` looks at the work tree after calls that may write. EpisodeOver and SandboxLost pass through: they are not for the model to mend.
     """
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
+    def __init__(self, tools: Sequence[Tool], changed: ChangedFiles | None = None) -> None:
+        self._changed = changed
         self._tools = {tool.name: tool for tool in tools}
         self._adapters = {tool.name: TypeAdapter(tool.arguments) for tool in tools}
 
@@ -36,16 +42,22 @@ class Toolbox:
             for tool in self._tools.values()
         ]
 
-    def run(self, call: ToolCall) -> Observation:
-        """Run one call and return what the model sees, at most 10,000 characters of it."""
+    def run(self, call: ToolCall) -> ToolResult:
+        """Run one call and return what came of it, at most 10,000 characters of text."""
+        changed = self._changed if call.name in WRITERS else None
+        if changed:
+            changed.start()
         started = time.monotonic()
         try:
-            text, error = self._run(call), False
+            result = self._run(call)
         except ToolError as mistake:
-            text, error = str(mistake), True
-        return Observation(call.id, clip(text), error, round(time.monotonic() - started, 3))
+            result = ToolResult(text=str(mistake), error=True, changed=())
+        seconds = round(time.monotonic() - started, 3)
+        if changed and not result.error:
+            result = replace(result, changed=changed.since())
+        return replace(result, text=clip(result.text), seconds=seconds)
 
-    def _run(self, call: ToolCall) -> str:
+    def _run(self, call: ToolCall) -> ToolResult:
         tool = self._tools.get(call.name)
         if tool is None:
             raise ToolError(
@@ -56,9 +68,10 @@ class Toolbox:
         except ValidationError as error:
             raise ToolError(_explain(call.name, error)) from error
         try:
-            return tool(arguments)
+            result = tool(arguments)
         except OSError as error:  # the sandbox refuses, such as a command with a zero byte
             raise ToolError(f"{call.name} cannot do this: {error}.") from error
+        return ToolResult(text=result, changed=()) if isinstance(result, str) else result
 
 
 def _explain(name: str, error: ValidationError) -> str:

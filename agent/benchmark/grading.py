@@ -117,7 +117,7 @@ class Grader:
                 heed=heed,
             )
         else:
-            outcome, run_id = harness.Outcome(False, problem="there is no patch"), ""
+            outcome, run_id = harness.CheckResult(False, problem="there is no patch"), ""
         grade = Grade(
             prediction.instance, prediction.sample, prediction.digest, outcome.resolved,
             environment, run_id, outcome.failed, outcome.problem, round(monotonic() - started, 1),

@@ -27,7 +27,7 @@ INSTALL = "install it with: pip install 'repair-agent[bench]'"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     """What came of one patch; `resolved` is None where the harness could not tell."""
 
     resolved: bool | None
@@ -52,7 +52,7 @@ def grade(
     docker_host: str | None = None,
     seconds: int = SECONDS,
     heed: Callable[[], None] = lambda: None,
-) -> Outcome:
+) -> CheckResult:
     """Have the harness run a dataset's row with a patch, and return what it reports.
 
     `image` takes the place of the row's own; the row is else as it was. What the harness wrote is
@@ -88,19 +88,19 @@ def grade(
     return _outcome(folder, instance)
 
 
-def _outcome(folder: Path, instance: str) -> Outcome:
+def _outcome(folder: Path, instance: str) -> CheckResult:
     report = folder / "report.json"
     if report.is_file():
         told = json.loads(report.read_text(encoding="utf-8"))[instance]
         status = told.get("tests_status") or {}
         wanted = [status.get(kind) or {} for kind in ("FAIL_TO_PASS", "PASS_TO_PASS")]
         failed = tuple(test for kind in wanted for test in kind.get("failure") or ())
-        return Outcome(bool(told["resolved"]), failed)
+        return CheckResult(bool(told["resolved"]), failed)
     log = folder / "run_instance.log"
     said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     if NOT_APPLIED in said:
-        return Outcome(False, problem="the patch does not apply")
+        return CheckResult(False, problem="the patch does not apply")
     if TOO_LONG in said:
-        return Outcome(False, problem="the tests ran out of time")
+        return CheckResult(False, problem="the tests ran out of time")
     wrong = [line for line in said.splitlines() if "Error" in line] or ["no report was written"]
-    return Outcome(None, problem=wrong[0].strip()[:300])
+    return CheckResult(None, problem=wrong[0].strip()[:300])

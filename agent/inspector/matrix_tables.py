@@ -10,7 +10,7 @@ from textual.widgets import DataTable
 
 from agent.inspector.opening import OpenedTask
 from agent.inspector.task_pages import classes, in_order
-from agent.records import Candidate, Check, Outcome
+from agent.records import Candidate, Check, CheckResult
 from agent.show.terminal_safe import one_line
 
 COLOURS = ("green", "yellow", "magenta", "cyan", "blue", "red")
@@ -142,7 +142,7 @@ def _mark(result: str) -> Text:
     return Text(mark, style)
 
 
-def _cell(outcome: Outcome | None, base: Outcome | None) -> Text:
+def _cell(outcome: CheckResult | None, base: CheckResult | None) -> Text:
     """Return a result; one that is as on the clean base is dim."""
     if outcome is None:
         return Text("·", "dim")

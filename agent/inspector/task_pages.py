@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent.inspector.interdiff import interdiff
 from agent.inspector.opening import OpenedTask
-from agent.records import BehaviourClass, Candidate, Check, Matrix, Outcome
+from agent.records import BehaviourClass, Candidate, Check, Matrix, CheckResult
 from agent.show import verdict_sheet
 from agent.show.blocks import (
     Block,
@@ -138,7 +138,7 @@ def _named(task: OpenedTask, name: str) -> Candidate | None:
 
 def _differences(
     matrix: Matrix, chosen: str, item: BehaviourClass
-) -> Iterator[tuple[str, Outcome | None, Outcome | None]]:
+) -> Iterator[tuple[str, CheckResult | None, CheckResult | None]]:
     """Yield the checks in which a class did something else, and what winner and class did."""
     found = {(one.candidate, one.check): one for one in matrix.outcomes}
     for check in matrix.checks:
@@ -147,7 +147,7 @@ def _differences(
             yield check.id, ours, theirs
 
 
-def _said(matrix: Matrix, outcome: Outcome | None) -> str:
+def _said(matrix: Matrix, outcome: CheckResult | None) -> str:
     """Return what a failure said: pytest's lines about the error, or else the last lines."""
     if outcome is None or outcome.result == "pass":
         return ""
@@ -160,11 +160,11 @@ def _said(matrix: Matrix, outcome: Outcome | None) -> str:
     return "\n".join((error or lines)[-LINES_SAID:])
 
 
-def _did(outcome: Outcome | None) -> tuple[str, str]:
+def _did(outcome: CheckResult | None) -> tuple[str, str]:
     return (outcome.result, outcome.digest) if outcome else ("", "")
 
 
-def _words(outcome: Outcome | None) -> Words:
+def _words(outcome: CheckResult | None) -> Words:
     if outcome is None:
         return ("not run",)
     message: Words = (": ", Code(outcome.message)) if outcome.message else ()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from agent.records import Candidate, Check, Matrix, Outcome, TestResult
+from agent.records import Candidate, Check, Matrix, CheckResult, TestResult
 from agent.reproduction.issue_reason import issue_reason
 from agent.selection.checks import CheckFile
 from tools.base import SandboxLost
@@ -255,13 +255,13 @@ def _result(report: CaseReport) -> TestResult:
 
 def _judged(
     candidate: str, check: Check, part: Part, volatile: Container[str], base: CaseReport
-) -> Outcome:
+) -> CheckResult:
     report = part.reports.get(check.id)
     if part.tampered:
-        return Outcome(candidate, check.id, "tampered", message=part.tampered)
+        return CheckResult(candidate, check.id, "tampered", message=part.tampered)
     if report is None:
         result: TestResult = "timeout" if part.timed_out else "error"
-        return Outcome(candidate, check.id, result, message=part.broken or "it did not run")
+        return CheckResult(candidate, check.id, result, message=part.broken or "it did not run")
     return _outcome(candidate, check, report, volatile, base)
 
 
@@ -271,10 +271,10 @@ def _outcome(
     report: CaseReport,
     volatile: Container[str],
     base: CaseReport | None = None,
-) -> Outcome:
+) -> CheckResult:
     digest = "" if check.id in volatile else report.digest
     message = f"skipped: {report.message}" if report.result == "skip" else report.message
     # What fails everywhere as it does on the base is kept once; a message may be cut by its runner.
     told = base is None or steady(report.text) != steady(base.text)
     output = clip(report.text, OUTPUT) if told else ""
-    return Outcome(candidate, check.id, _result(report), digest, message, report.seconds, output)
+    return CheckResult(candidate, check.id, _result(report), digest, message, report.seconds, output)

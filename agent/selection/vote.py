@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agent.records import BehaviourClass, Candidate, Check, Matrix, Outcome, Status, TestResult
+from agent.records import BehaviourClass, Candidate, Check, Matrix, CheckResult, Status, TestResult
 
 GOOD: tuple[TestResult, ...] = ("pass",)
 
@@ -55,7 +55,7 @@ def vote(candidates: Sequence[Candidate], matrix: Matrix) -> Vote:
 
 
 def standing(
-    candidate: Candidate, checks: Iterable[Check], table: dict[tuple[str, str], Outcome]
+    candidate: Candidate, checks: Iterable[Check], table: dict[tuple[str, str], CheckResult]
 ) -> Standing:
     """Count for one candidate; a check by its own attempt does not speak for it."""
     passed_issue: list[str] = []
@@ -90,7 +90,7 @@ def attempts_behind(candidate: Candidate) -> set[int]:
 def group(
     candidates: Sequence[Candidate],
     checks: Sequence[Check],
-    table: dict[tuple[str, str], Outcome],
+    table: dict[tuple[str, str], CheckResult],
 ) -> list[list[Candidate]]:
     """Put candidates that did the same on every check together, in order of appearance.
 

@@ -13,7 +13,7 @@ from agent.records import (
     Check,
     Image,
     Matrix,
-    Outcome,
+    CheckResult,
     Result,
     Status,
     Task,
@@ -122,7 +122,7 @@ def _should(check: Check) -> Words:
     return ("Should ", Code(check.id), " pass? ")
 
 
-def _answers(outcomes: Sequence[Outcome | None], leading: Sequence[BehaviourClass]) -> Words:
+def _answers(outcomes: Sequence[CheckResult | None], leading: Sequence[BehaviourClass]) -> Words:
     words: list[str | Code] = []
     for outcome, item in zip(outcomes, leading, strict=True):
         words += ["; " if words else "", f"{', '.join(item.candidates)}: "]
@@ -196,7 +196,7 @@ def _fixed(check: Check) -> tuple[Words, ...]:
     )
 
 
-def _bullet(check: str, outcome: Outcome | None) -> Words:
+def _bullet(check: str, outcome: CheckResult | None) -> Words:
     if outcome is None:
         return (Code(check),)
     message: Words = (", ", Code(outcome.message)) if outcome.message else ()

@@ -8,11 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 from agent.errors import from_os_error
-from agent.trajectory.encoding import as_json, complete_lines, line_of
-from agent.trajectory.events import Event
+from agent.trajectory.encoding import complete_lines
 
 TEMPORARY = ".tmp"
 
@@ -52,9 +50,10 @@ class Lines:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         with disk():
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-            # A killed process may have left half a line; the next one must not be glued to it.
-            os.ftruncate(self._file, len(complete_lines(path.read_bytes())))
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            if os.fstat(self._file).st_size:
+                # A killed process may have left half a line; the next must not be glued to it.
+                os.ftruncate(self._file, len(complete_lines(path.read_bytes())))
 
     def append(self, line: bytes) -> None:
         """Append one line, which ends in a line feed, or nothing at all."""
@@ -75,24 +74,3 @@ class Lines:
             if self._file >= 0:
                 os.close(self._file)
             self._file = -1
-
-
-class EventLog:
-    """The log of one attempt, or of what attempts share: a line for each event, at once on disk."""
-
-    def __init__(self, path: Path) -> None:
-        self._lines = Lines(path)
-
-    def append(self, event: Event) -> None:
-        """Append one event; a kill loses at most this line. Raises WorldError for a full disk."""
-        self._lines.append(as_json(line_of(event)))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._lines.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,35 +15,75 @@ from typing import Any
 import msgspec
 
 from agent.errors import UserError
-from agent.records import Call, Message
-from agent.trajectory.events import End, Event, Header
-from tools.base import Observation
+from agent.records import Candidate, Message, Reproduction
+from agent.trajectory.events import (
+    Action,
+    End,
+    Event,
+    Header,
+    Locations,
+    Note,
+    Outcome,
+    Step,
+)
 
 KINDS: dict[str, type[Any]] = {
     "header": Header,
     "message": Message,
-    "call": Call,
-    "observation": Observation,
+    "step": Step,
+    "action": Action,
+    "outcome": Outcome,
+    "note": Note,
+    "locations": Locations,
+    "reproduction": Reproduction,
+    "candidate": Candidate,
     "end": End,
 }
 NAMES = {kind: name for name, kind in KINDS.items()}
 
-MISSING = re.compile("Object missing required field `(.+)`")
+MISSING_FIELD = re.compile("Object missing required field `(.+)`")
 
 
 def line_of(event: Event) -> dict[str, Any]:
-    """Return an event as a line of a log holds it: its kind, then its fields."""
+    """Return an event as a line of a log holds it: its kind, then the fields that are set.
+
+    A field that has its default value is left out, and so is a candidate's patch, which is a file
+    of its own.
+    """
     kind: Any = type(event)
-    return {"kind": NAMES[kind], **plain(event)}
+    patchless = replace(event, patch="") if isinstance(event, Candidate) else event
+    return {"kind": NAMES[kind], **_set_fields(patchless)}
+
+
+def _set_fields(value: Any) -> Any:
+    """Return plain values, of records only the fields that differ from their defaults."""
+    if isinstance(value, tuple):
+        return [_set_fields(item) for item in value]
+    if not is_dataclass(value):
+        return plain(value)
+    known = {field.name: getattr(value, field.name) for field in fields(value)}
+    defaults = {field.name: _default(field) for field in fields(value)}
+    return {name: _set_fields(item) for name, item in known.items() if item != defaults[name]}
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def event_of(line: bytes, origin: str) -> Event:
     """Return the event of a log's line; raises UserError that names `origin`."""
-    fields = decode(dict[str, Any], line, origin)
-    kind = fields.pop("kind", None)
+    return event_from(decode(dict[str, Any], line, origin), origin)
+
+
+def event_from(values: dict[str, Any], origin: str) -> Event:
+    """Return the event that plain values make; raises UserError that names `origin`."""
+    kind = values.get("kind")
     if kind not in KINDS:
         raise _unreadable(origin, f"{kind!r} is no kind of event")
-    event: Event = _checked(KINDS[kind], fields, origin)
+    known = {name: value for name, value in values.items() if name != "kind"}
+    if kind == "candidate":
+        known.setdefault("patch", "")  # it stands in a file of its own
+    event: Event = _checked(KINDS[kind], known, origin)
     return event
 
 
@@ -61,7 +102,7 @@ def made(kind: Any, values: Any, *, strict: bool = True) -> Any:
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         place = place.rstrip("`")
-        if missing := MISSING.fullmatch(problem):
+        if missing := MISSING_FIELD.fullmatch(problem):
             place, problem = f"{place}.{missing[1]}", "it is missing"
         raise ValueError(f"{place.lstrip('.') or 'it'}: {problem.replace('`', '')}") from error
     except UnicodeEncodeError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,26 +11,24 @@ from typing import Any
 from agent.errors import UserError
 from agent.records import (
     FORMAT,
-    Attempt,
-    Call,
     Candidate,
     Image,
     Location,
     Matrix,
-    Message,
     Reproduction,
     Result,
     Task,
-    Usage,
     Verdict,
 )
-from agent.trajectory.encoding import complete_lines, decode, event_of
-from agent.trajectory.events import End, Event, Header
-from tools.base import Observation
+from agent.trajectory import format_1
+from agent.trajectory.attempt import Attempt, latest_shared, latest_start
+from agent.trajectory.encoding import complete_lines, decode, event_from
+from agent.trajectory.events import Event, Locations
+from agent.trajectory.task_log import SHARED, TaskLog, attempt_name
 
 
 @dataclass(frozen=True)
-class Session:
+class RunStart:
     """One later start of a run: when, with which programs and configuration."""
 
     started: datetime
@@ -48,7 +46,7 @@ class RunInfo:
     versions: dict[str, str]
     config: dict[str, Any]
     dataset: str | None = None
-    resumed: tuple[Session, ...] = ()
+    resumed: tuple[RunStart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,28 +61,10 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Log:
-    """The events of attempt `number` in the order in which they happened.
-
-    `restarts` counts earlier starts of the attempt, whose events are left out here.
-    """
-
-    number: int
-    events: tuple[Event, ...]
-    restarts: int = 0
-
-    @property
-    def observations(self) -> tuple[Observation, ...]:
-        """What the model saw of its calls."""
-        return tuple(event for event in self.events if isinstance(event, Observation))
-
-
-@dataclass(frozen=True)
 class RecordedTask:
     """All that is known of one task; None or empty where the run did not get that far.
 
-    `attempts` are rebuilt from `logs`, in the same order; `shared` is the log of the work that
-    attempts share.
+    `shared` is the log of the work that attempts share.
     """
 
     id: str
@@ -93,9 +73,8 @@ class RecordedTask:
     image: Image | None = None
     reproduction: Reproduction | None = None
     attempts: tuple[Attempt, ...] = ()
-    logs: tuple[Log, ...] = ()
     shared: tuple[Event, ...] = ()
-    places: tuple[Location, ...] = ()
+    locations: tuple[Location, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     matrix: Matrix | None = None
     verdict: Verdict | None = None
@@ -151,13 +130,29 @@ def read_events(path: Path, problems: list[str] | None = None) -> tuple[Event, .
     lines = complete_lines(data)
     if problems is not None and len(lines) < len(data):
         problems.append(f"{path.name}: the last line was cut and is left out")
-    found: list[Event] = []
+    decoded, origins = [], []
     for number, line in enumerate(lines.split(b"\n")[:-1], 1):
+        origin = f"{path} line {number}"
         try:
-            found.append(event_of(line, f"{path} line {number}"))
+            decoded.append(decode(dict[str, Any], line, origin))
+            origins.append(origin)
         except UserError as error:
             _tell(error, problems)
-    return tuple(found)
+    return tuple(read_lines(decoded, origins, problems))
+
+
+def read_lines(
+    lines: Sequence[dict[str, Any]], origins: Sequence[str], problems: list[str] | None = None
+) -> Iterator[Event]:
+    """Yield the events of decoded lines of either format; damage is told in `problems`, if any."""
+    if any(line.get("kind") in format_1.KINDS for line in lines):
+        yield from format_1.upgraded(lines, origins)
+        return
+    for line, origin in zip(lines, origins, strict=True):
+        try:
+            yield event_from(line, origin)
+        except UserError as error:
+            _tell(error, problems)
 
 
 def _tell(error: UserError, problems: list[str] | None) -> None:
@@ -182,121 +177,104 @@ def read_info(folder: Path) -> RunInfo | None:
     return info
 
 
-def read_log(path: Path, problems: list[str] | None = None) -> Log | None:
-    """Return the latest start of an attempt, None when not even its header was written."""
-    events = read_events(path, problems)
-    starts = [index for index, event in enumerate(events) if isinstance(event, Header)]
-    if not starts:
-        if problems is not None:
-            problems.append(f"{path.name} has no header that can be read")
-        return None
-    header = events[starts[-1]]
-    assert isinstance(header, Header)
-    return Log(header.number, events[starts[-1] :], len(starts) - 1)
-
-
-def starts(events: Sequence[Event], prefix: str = "") -> list[list[Event]]:
-    """Return the starts that a log holds, the latest last.
-
-    A header begins one; in the log that attempts share, the first message of the conversation
-    whose ids begin with `prefix` does.
-    """
-    found: list[list[Event]] = []
-    for event in events:
-        again = isinstance(event, Message) and prefix and event.id == f"{prefix}m0"
-        if isinstance(event, Header) or again:
-            found.append([])
-        if found:
-            found[-1].append(event)
-    return found
-
-
-def last_starts(shared: Sequence[Event]) -> tuple[Event, ...]:
-    """Return the events of a shared log without those of conversations that began again later."""
-    kept: list[Event] = []
-    for event in shared:
-        if isinstance(event, Message) and event.id.endswith("-m0"):
-            before = event.id.removesuffix("m0")
-            kept = [
-                one
-                for one in kept
-                if not (isinstance(one, Message | Call) and one.id.startswith(before))
-            ]
-        kept.append(event)
-    return tuple(kept)
-
-
-def rebuilt(log: Log) -> Attempt:
-    """Return the attempt that a log tells of; `end` is None when it was killed."""
-    header, end = log.events[0], log.events[-1]
-    assert isinstance(header, Header)
-    calls = tuple(event for event in log.events if isinstance(event, Call))
-    attempt = Attempt(
-        number=header.number,
-        planner=header.planner,
-        model=header.model,
-        seed=header.seed,
-        temperature=header.temperature,
-        messages=tuple(event for event in log.events if isinstance(event, Message)),
-        calls=calls,
-    )
-    if isinstance(end, End):
-        return replace(
-            attempt,
-            end=end.reason,
-            detail=end.detail,
-            usage=end.usage,
-            seconds=end.seconds,
-            rejected=end.rejected,
-        )
-    seconds = sum(call.seconds for call in calls) + sum(one.seconds for one in log.observations)
-    return replace(attempt, usage=_sum(calls), seconds=seconds)
-
-
-def _sum(calls: tuple[Call, ...]) -> Usage:
-    return sum((call.usage for call in calls), Usage())
-
-
 PARTS: dict[str, Any] = {
     "task": Task,
     "image": Image,
-    "reproduction": Reproduction,
-    "places": tuple[Location, ...],
-    "candidates": tuple[Candidate, ...],
     "matrix": Matrix,
     "verdict": Verdict,
     "result": Result,
     "failure": Failure,
 }
 """The files of a task's folder that are one record each."""
+PARTS_OF_FORMAT_1: dict[str, Any] = {
+    "reproduction": Reproduction,
+    "places": tuple[Location, ...],
+    "candidates": tuple[Candidate, ...],
+}
+"""The files that format 1 had for what stands in the logs since."""
 
 
 def read_part(folder: Path, name: str, problems: list[str] | None = None) -> Any:
-    """Return one of PARTS, None where there is none; with `problems`, damage is told there."""
+    """Return one of the files of a task, None where there is none; damage goes to `problems`."""
     try:
-        return read_record(folder / f"{name}.json", PARTS[name])
+        return read_record(folder / f"{name}.json", (PARTS | PARTS_OF_FORMAT_1)[name])
     except UserError as error:
         _tell(error, problems)
         return None
 
 
-def read_parts(folder: Path, problems: list[str] | None = None) -> RecordedTask:
-    """Read what a task's folder holds but for its logs."""
+def read_parts(
+    folder: Path, events: Iterable[Event], problems: list[str] | None = None
+) -> RecordedTask:
+    """Read a task's folder but for its logs, of which `events` are those that are parts of it."""
     parts = {name: read_part(folder, name, problems) for name in PARTS}
     known = {name: part for name, part in parts.items() if part is not None}
-    return RecordedTask(folder.name, folder, **known)
+    old = {name: read_part(folder, name, problems) for name in PARTS_OF_FORMAT_1}
+    reproduction, locations = old["reproduction"], old["places"] or ()
+    candidates = {one.id: one for one in old["candidates"] or ()}
+    for event in events:
+        if isinstance(event, Reproduction):
+            reproduction = event
+        elif isinstance(event, Locations):
+            locations = event.locations
+        elif isinstance(event, Candidate):
+            candidates[event.id] = _judged(folder, event, known.get("matrix"), problems)
+    return RecordedTask(
+        folder.name,
+        folder,
+        reproduction=reproduction,
+        locations=locations,
+        candidates=tuple(candidates.values()),
+        **known,
+    )
+
+
+def _judged(
+    folder: Path, candidate: Candidate, matrix: Matrix | None, problems: list[str] | None
+) -> Candidate:
+    """Return a candidate with its patch, and with what the matrix found out about it."""
+    try:
+        data = read_bytes(folder / patch_name(candidate.id)) or b""
+    except UserError as error:
+        _tell(error, problems)
+        data = b""
+    twins: tuple[str, ...] = ()
+    refused = False
+    if matrix is not None:
+        twins = matrix.twins.get(candidate.id, ())
+        refused = candidate.id in matrix.inapplicable
+    patch = data.decode("utf-8", "surrogateescape")
+    return replace(candidate, patch=patch, merged=twins, applies=not refused)
+
+
+def patch_name(candidate: str) -> str:
+    """Return the file name of a candidate's patch."""
+    return f"candidate-{candidate}.patch"
 
 
 def read_task(folder: Path, problems: list[str] | None = None) -> RecordedTask:
     """Read all that a task's folder holds; with `problems`, what is damaged is told there."""
     paths = sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
-    logs = tuple(log for path in paths if (log := read_log(path, problems)) is not None)
-    return replace(
-        read_parts(folder, problems),
-        attempts=tuple(map(rebuilt, logs)),
-        logs=logs,
-        shared=last_starts(read_events(folder / "shared.jsonl", problems)),
-    )
+    attempts = []
+    for path in paths:
+        attempt = latest_start(read_events(path, problems))
+        if attempt is not None:
+            attempts.append(attempt)
+        elif problems is not None:
+            problems.append(f"{path.name} has no header that can be read")
+    shared = latest_shared(read_events(folder / "shared.jsonl", problems))
+    events = [*shared, *(event for attempt in attempts for event in attempt.events)]
+    return replace(read_parts(folder, events, problems), attempts=tuple(attempts), shared=shared)
+
+
+def read_log(folder: Path) -> TaskLog:
+    """Return a task's log as earlier starts left it, to be gone on with."""
+    paths = [folder / f"{SHARED}.jsonl", *folder.glob("attempt-*.jsonl")]
+    earlier = {path.stem: list(read_events(path)) for path in paths if path.exists()}
+    for candidate in (read_part(folder, "candidates") or ()) if earlier else ():
+        events = earlier.get(attempt_name(candidate.attempt), [])
+        events[-1:] = [candidate, *events[-1:]]  # before the end
+    return TaskLog(folder, earlier)
 
 
 def attempt_number(path: Path) -> int:

@@ -18,10 +18,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from agent.errors import UserError
-from agent.records import FORMAT, Candidate, Location, Result
-from agent.trajectory.durable_files import EventLog, Lines, disk, is_temporary, write_whole
+from agent.records import FORMAT, Candidate, Result
+from agent.trajectory.durable_files import Lines, disk, is_temporary, write_whole
 from agent.trajectory.encoding import as_bytes, complete_lines, decode, encode
-from agent.trajectory.reader import Failure, RunInfo, Session, read_bytes, read_info, read_record
+from agent.trajectory.reader import (
+    Failure,
+    RunInfo,
+    RunStart,
+    patch_name,
+    read_bytes,
+    read_info,
+    read_record,
+)
 from agent.trajectory.redaction import redacted
 from tools.base import Explained
 
@@ -75,14 +83,15 @@ class RunFolder:
             _sweep(path)
             info = read_info(path)
             shown = redacted(config or {}, home=Path.home(), folder=Path.cwd())
-            now = Session(datetime.now(UTC), dict(versions), shown)
+            now = RunStart(datetime.now(UTC), dict(versions), shown)
             if info is None:
                 info = RunInfo(
                     FORMAT, path.resolve().name, now.started, now.versions, shown, dataset
                 )
             else:
                 _refuse_another(path, info, dataset, {name: shown.get(name) for name in same})
-                info = replace(info, resumed=(*info.resumed, now)) if config is not None else info
+                resumed = replace(info, format=FORMAT, resumed=(*info.resumed, now))
+                info = resumed if config is not None else info
                 for file in path.glob("predictions*.jsonl"):
                     _keep_predictions_of_finished(file)
             write_whole(path / "run.json", encode(info, indent=2))
@@ -184,33 +193,12 @@ class TaskFolder:
         write_whole(path, as_bytes(text))
         return path
 
-    def attempt_log(self, number: int) -> EventLog:
-        """Open the log of an attempt; one that is taken up again goes on in the same file."""
-        return EventLog(self.path / f"attempt-{number}.jsonl")
+    def write_patch(self, candidate: Candidate) -> None:
+        """Write a candidate's bare patch."""
+        self.write_text(patch_name(candidate.id), candidate.patch)
 
-    def shared_log(self) -> EventLog:
-        """Open the log of the work that attempts share: localisation, reproduction."""
-        return EventLog(self.path / "shared.jsonl")
-
-    def write_candidates(self, candidates: Sequence[Candidate]) -> None:
-        """Write every candidate's bare patch and, in candidates.json, all of them."""
-        for candidate in candidates:
-            self.write_text(patch_name(candidate.id), candidate.patch)
-        data = encode(tuple(candidates), indent=2)
-        write_whole(self.path / "candidates.json", data)
-
-    def write_places(self, places: Sequence[Location]) -> None:
-        """Write where a repair may belong, in the order in which it is looked for."""
-        data = encode(tuple(places), indent=2)
-        write_whole(self.path / "places.json", data)
-
-    def finish(self, result: Result) -> None:
+    def finish(self, result: Result, patch: str) -> None:
         """Append the prediction, then write result.json, with which the task is finished."""
-        patch = ""
-        if result.patch is not None:
-            with disk():
-                data = (self.path / Path(result.patch).name).read_bytes()
-            patch = data.decode("utf-8", "surrogateescape")
         self._run.predict(self.id, result.model, patch)
         self.write("result", result)
         with disk():
@@ -236,11 +224,6 @@ class TaskFolder:
                 time=datetime.now(UTC),
             ),
         )
-
-
-def patch_name(candidate: str) -> str:
-    """Return the file name of a candidate's patch."""
-    return f"candidate-{candidate}.patch"
 
 
 def _refuse_foreign(path: Path) -> None:
