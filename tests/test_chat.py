@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.model.adapter import Ask
 from agent.model.chat import NO_TEXT, Chat, incoming, outgoing
+from agent.model.protocol import Request
 from agent.records import Message, Sampling
 from tools.base import ToolCall
 
@@ -23,12 +23,12 @@ def called(*calls: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_request_holds_what_was_asked_for_and_nothing_else() -> None:
-    asked = Ask([Message("m0", "user", "hi")], (), Sampling(temperature=0.5), None)
+    asked = Request([Message("m0", "user", "hi")], (), Sampling(temperature=0.5), None)
     assert Chat().body(asked) == {
         "messages": [{"role": "user", "content": "hi"}],
         "temperature": 0.5,
     }
-    full = Chat().body(Ask([], [{"type": "function"}], Sampling(3, 0.0, 7, "root ::= x"), 99))
+    full = Chat().body(Request([], [{"type": "function"}], Sampling(3, 0.0, 7, "root ::= x"), 99))
     assert {name: full[name] for name in ("n", "seed", "grammar", "max_tokens")} == {
         "n": 3,
         "seed": 7,

@@ -16,8 +16,8 @@ from agent.model.client import Connection
 from agent.model.endpoint import ServedModel
 from agent.model.failures import Refused, retry_after
 from agent.model.pricing import Prices
-from agent.model.protocol import Capabilities, ContextOverflow, Replies
-from agent.records import Message, Usage
+from agent.model.protocol import Capabilities, ContextOverflow, Replies, Request
+from agent.records import Message, Sampling, Usage
 from tests.stub_server import (
     USD,
     Stub,
@@ -32,7 +32,7 @@ from tests.stub_server import (
 )
 
 OPEN: list[Connection] = []
-HELLO = [Message("m0", "user", "hello")]
+HELLO = Request([Message("m0", "user", "hello")])
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_server_says_how_long_to_wait(stub: Stub) -> None:
 def test_a_wait_longer_than_the_time_left_ends_at_once(stub: Stub) -> None:
     stub.faults = [fails(429, "slow down", {"Retry-After": "3600"})]
     with pytest.raises(ModelLost) as lost:
-        model(stub).reply(HELLO, seconds=5.0)
+        model(stub).reply(replace(HELLO, seconds=5.0))
 
     assert lost.value.too_late
     assert len(stub.requests) == 1
@@ -237,7 +237,7 @@ def test_what_a_server_says_is_read_whatever_its_shape(stub: Stub, body: Any) ->
         return True
 
     stub.faults = [fault]
-    replies = model(stub).reply(HELLO, seed=1)
+    replies = model(stub).reply(replace(HELLO, sampling=Sampling(seed=1)))
     assert replies.messages[0].content == "good day"
     assert "seed" not in stub.requests[-1][1]
 
@@ -258,14 +258,14 @@ def test_a_server_that_drips_is_given_up(stub: Stub) -> None:
     stub.faults = [drip] * 9
     started = time.monotonic()
     with pytest.raises(ModelLost) as lost:
-        model(stub, request_seconds=1.0).reply(HELLO, seconds=3.0)
+        model(stub, request_seconds=1.0).reply(replace(HELLO, seconds=3.0))
     assert time.monotonic() - started < 12
     assert lost.value.too_late
 
 
 def test_what_was_lost_before_a_refusal_is_counted(stub: Stub) -> None:
     stub.faults = [cut_in_the_middle, fails(400, "unknown parameter 'seed'")]
-    replies = model(stub).reply(HELLO, seed=1)
+    replies = model(stub).reply(replace(HELLO, sampling=Sampling(seed=1)))
     assert replies.usage.prompt == pytest.approx(stub.prompt, abs=10)
     stub.faults = [cut_in_the_middle, fails(401, "revoked")]
     asked = model(stub)
@@ -278,19 +278,19 @@ def test_what_was_lost_before_a_refusal_is_counted(stub: Stub) -> None:
 def test_a_budget_for_one_reply_is_not_spent_on_three(stub: Stub) -> None:
     stub.faults = [cut_in_the_middle] * 9
     with pytest.raises(ModelLost):
-        model(stub).reply(HELLO, spare=1)
+        model(stub).reply(replace(HELLO, spare=1))
     assert len(stub.requests) == 1
 
 
 def test_n_replies_come_in_one_request_or_in_n(stub: Stub) -> None:
     one = model(stub, tries=1)
-    together = one.reply(HELLO, n=3, seed=5)
+    together = one.reply(replace(HELLO, sampling=Sampling(3, seed=5)))
     assert [request["seed"] for _, request in stub.requests] == [5, 6, 7]
     assert len(together.messages) == 3
     assert_counts_equal(together.usage, stub)
     able = replace(one, capabilities=Capabilities(several=True))
     stub.requests.clear()
-    assert len(able.reply(HELLO, n=6, seed=5).messages) == 6
+    assert len(able.reply(replace(HELLO, sampling=Sampling(6, seed=5))).messages) == 6
     assert [request["n"] for _, request in stub.requests if "n" in request] == [4, 2]
     assert [request["seed"] for _, request in stub.requests] == [5, 9]
 
@@ -298,12 +298,12 @@ def test_n_replies_come_in_one_request_or_in_n(stub: Stub) -> None:
 def test_replies_that_came_before_the_server_failed_are_kept(stub: Stub) -> None:
     able = replace(model(stub, tries=1), capabilities=Capabilities(several=True))
     stub.faults = [None, fails(503, "overloaded")]
-    got = able.reply(HELLO, n=6)
+    got = able.reply(replace(HELLO, sampling=Sampling(6)))
     assert len(got.messages) == 4
     assert_counts_equal(got.usage, stub)
     stub.faults = [fails(503, "overloaded")]
     with pytest.raises(ModelLost):
-        able.reply(HELLO, n=6)
+        able.reply(replace(HELLO, sampling=Sampling(6)))
 
 
 def test_the_key_goes_nowhere_but_into_the_header(stub: Stub) -> None:

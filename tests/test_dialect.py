@@ -11,7 +11,8 @@ from agent.model.client import Connection
 from agent.model.dialect import Dialect
 from agent.model.endpoint import ServedModel
 from agent.model.pricing import Prices
-from agent.records import Message
+from agent.model.protocol import Request
+from agent.records import Message, Sampling
 from tests.stub_server import Stub, fails, serving
 
 BODY = {"model": "m", "messages": [], "temperature": 0.0, "seed": 1, "max_tokens": 9}
@@ -94,7 +95,7 @@ def test_a_lesson_lasts() -> None:
         connection = Connection(stub.url, "k")
         model = ServedModel("stub", "stub", connection, Chat(), Prices("stub", stub.url))
         for _ in range(2):
-            model.reply([Message("", "user", "hello")], max_tokens=7, seed=1)
+            model.reply(Request([Message("", "user", "hello")], (), Sampling(seed=1), 7))
         connection.close()
         sent = [set(body) - {"model", "messages"} for _, body in stub.requests]
 

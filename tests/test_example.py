@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.inspector.opening import open_path
 from agent.inspector.plain_text import lines
-from agent.model.protocol import digest
+from agent.model.protocol import Request, digest
 from agent.records import Call, Message
 from agent.selection.harvest import merge
 from agent.selection.vote import vote
@@ -52,7 +52,7 @@ def test_every_request_can_be_rebuilt_from_it() -> None:
         for call in (event for event in events if isinstance(event, Call)):
             sent = [known[one] for one in call.sent]
             assert not call.elided
-            assert digest(sent, [], call.sampling) == call.digest
+            assert digest(Request(sent, [], call.sampling)) == call.digest
             calls += 1
     assert calls > 4
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from agent.errors import ModelLost, UserError
-from agent.model.adapter import Ask
 from agent.model.chat import Chat
+from agent.model.protocol import Request
 from agent.records import Call, Result
 from agent.trajectory.events import Header
 from agent.trajectory.reader import RecordedTask, read_task
@@ -269,7 +269,7 @@ def test_each_call_says_what_it_cost_and_can_be_rebuilt(live: Live) -> None:
             replace(by_id[one], content=call.elided.get(one, by_id[one].content))
             for one in call.sent
         ]
-        rebuilt = Chat().body(Ask(asked, header.tools, call.sampling, call.max_tokens))
+        rebuilt = Chat().body(Request(asked, header.tools, call.sampling, call.max_tokens))
         assert {"model": "stub", **rebuilt} == body
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from agent.config import Config
 from agent.model.choice import open_model
 from agent.model.embedded.model_file import shelf
 from agent.model.llama_server import LlamaModel
-from agent.model.protocol import Counter, Filler
+from agent.model.protocol import Counter, Filler, Request
 from agent.planner.free import toolbox
-from agent.records import Message
+from agent.records import Message, Sampling
 from tests.samples import PYTHON_PATH
 from tests.test_solve import Bench
 from tools.sandbox.local import LocalSandbox
@@ -29,14 +30,15 @@ def model(model_path: Path) -> Iterator[LlamaModel]:
         yield opened
 
 
-def asked(words: str) -> list[Message]:
+def says(words: str) -> list[Message]:
     return [Message("m0", "user", words)]
 
 
 class TestEmbedded:
     def test_several_samples_share_one_prompt_and_all_are_counted(self, model: LlamaModel) -> None:
-        one = model.reply(asked("Name a colour."), temperature=0.9, seed=1, max_tokens=4)
-        four = model.reply(asked("Name a colour."), n=4, temperature=0.9, seed=1, max_tokens=4)
+        request = Request(says("Name a colour."), (), Sampling(1, 0.9, seed=1), max_tokens=4)
+        one = model.reply(request)
+        four = model.reply(replace(request, sampling=Sampling(4, 0.9, seed=1)))
 
         assert len(four.messages) == 4
         assert four.usage.prompt == one.usage.prompt
@@ -45,7 +47,7 @@ class TestEmbedded:
 
     def test_a_grammar_is_held_to(self, model: LlamaModel) -> None:
         grammar = 'root ::= "maroon" | "teal"'
-        replies = model.reply(asked("Say hello."), grammar=grammar, max_tokens=8)
+        replies = model.reply(Request(says("Say hello."), (), Sampling(grammar=grammar), 8))
         assert replies.messages[0].content in ("maroon", "teal")
 
     def test_code_is_filled_in_between_two_texts_and_goes_on_after_one(
@@ -66,7 +68,7 @@ class TestEmbedded:
         tools = toolbox(LocalSandbox(tmp_path, path=PYTHON_PATH), "pytest").schemas()
         chosen = [tool for tool in tools if tool["function"]["name"] in ("bash", "read")]
         words = "Show the file setup.py. Use the tool read."
-        reply = model.reply(asked(words), chosen, max_tokens=60).messages[0]
+        reply = model.reply(Request(says(words), chosen, max_tokens=60)).messages[0]
         assert [call.name for call in reply.tool_calls] == ["read"]
         assert "setup.py" in reply.tool_calls[0].arguments
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.model.adapter import Ask
+from agent.model.protocol import Request
 from agent.model.responses import ENCRYPTED, Responses
 from agent.records import Message, Sampling
 from tools.base import ToolCall
@@ -30,7 +30,7 @@ def test_reasoning_and_calls_go_back_as_they_came() -> None:
         reply,
         Message("m3", "tool", "seen", tool_call_id="c1"),
     ]
-    body = Responses().body(Ask(talk, [TOOL], Sampling(temperature=0.2), 50))
+    body = Responses().body(Request(talk, [TOOL], Sampling(temperature=0.2), 50))
     assert body["input"] == [
         {"role": "system", "content": "s"},
         {"role": "user", "content": "u"},
@@ -45,7 +45,7 @@ def test_reasoning_and_calls_go_back_as_they_came() -> None:
 
 def test_a_reply_of_another_model_is_sent_as_items() -> None:
     reply = Message("m", "assistant", "so", (ToolCall("c", "bash", "{}"),))
-    assert Responses().body(Ask([reply], (), Sampling()))["input"] == [
+    assert Responses().body(Request([reply], (), Sampling()))["input"] == [
         {"role": "assistant", "content": "so"},
         {"type": "function_call", "call_id": "c", "name": "bash", "arguments": "{}"},
     ]
@@ -55,7 +55,7 @@ def test_a_reply_that_only_thought_is_cut_and_not_sent_back() -> None:
     answer = {"output": [REASONING], "incomplete_details": {"reason": "max_output_tokens"}}
     reply = Responses().messages(answer, ())[0]
     assert reply.finish == "length"
-    assert Responses().body(Ask([reply], (), Sampling()))["input"] == []
+    assert Responses().body(Request([reply], (), Sampling()))["input"] == []
 
 
 def test_a_refusal_is_told() -> None:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from agent.cli.solve import run_solve
 from agent.config import Config
 from agent.errors import UserError
 from agent.intake.issue import read
+from agent.model.protocol import Request
 from agent.model.scripted import MOST_SILENT, load, replayed
 from agent.planner.loop_guard import MOST_SILENT_REPLIES
-from agent.records import Message
+from agent.records import Message, Sampling
 from agent.trajectory.formats.loader import Trajectory
 from agent.trajectory.formats.loader import load as load_trajectory
 from agent.trajectory.reader import load_task
@@ -27,6 +29,10 @@ def write(folder: Path, script: object) -> Path:
     return path
 
 
+def request(messages: Sequence[Message], conversation: str, n: int = 1) -> Request:
+    return Request(messages, sampling=Sampling(n), conversation=conversation)
+
+
 def test_replies_come_in_order_and_again_for_an_attempt_that_starts_again(tmp_path: Path) -> None:
     script = {
         "attempt-1": [
@@ -37,17 +43,17 @@ def test_replies_come_in_order_and_again_for_an_attempt_that_starts_again(tmp_pa
     model = load(write(tmp_path, script))
     for _ in range(2):
         said = [Message("m0", "user", "go")]
-        first = model.reply(said, conversation="attempt-1").messages[0]
+        first = model.reply(request(said, "attempt-1")).messages[0]
         assert (first.role, first.content, first.tool_calls) == ("assistant", "thinking", ())
-        second = model.reply([*said, first], conversation="attempt-1").messages[0]
+        second = model.reply(request([*said, first], "attempt-1")).messages[0]
         assert second.tool_calls[0].name == "bash"
         assert json.loads(second.tool_calls[0].arguments) == {"command": "ls"}
         with pytest.raises(EpisodeOver) as over:
-            model.reply([*said, first, second], conversation="attempt-1")
+            model.reply(request([*said, first, second], "attempt-1"))
         assert over.value.reason == "no_reply"
-    assert len(model.reply([], n=3, conversation="attempt-1").messages) == 3
+    assert len(model.reply(request([], "attempt-1", n=3)).messages) == 3
     with pytest.raises(EpisodeOver):
-        model.reply([], conversation="attempt-2")
+        model.reply(request([], "attempt-2"))
 
 
 @pytest.mark.parametrize(
@@ -71,9 +77,9 @@ def test_a_list_is_the_samples_of_one_prompt(tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_text(json.dumps({"attempt-1.1": [["a", "b"], "c"], "attempt-1.2": ["d"]}))
     model = load(path)
-    said = model.reply([], n=3, conversation="attempt-1.1").messages
+    said = model.reply(request([], "attempt-1.1", n=3)).messages
     assert [one.content for one in said] == ["a", "b", "a"]
-    more = model.reply([said[0]], n=2, conversation="attempt-1.1").messages
+    more = model.reply(request([said[0]], "attempt-1.1", n=2)).messages
     assert [one.content for one in more] == ["c", "c"]
     assert model.attempts == 1, "places of one attempt are no attempts"
 
@@ -104,10 +110,10 @@ def arguments(reply: Message) -> list[dict[str, Any]]:
 def test_a_real_trajectory_is_the_script_of_one_attempt() -> None:
     model = load(REAL)
     assert (model.attempts, model.name) == (1, f"scripted:{REAL.name}")
-    first = model.reply([], conversation="attempt-1").messages[0]
+    first = model.reply(request([], "attempt-1")).messages[0]
     assert arguments(first) == [{"command": "ls -F"}]
     with pytest.raises(EpisodeOver):
-        model.reply([], conversation="reproduce")
+        model.reply(request([], "reproduce"))
     replies = replayed(load_trajectory(REAL))
     assert len(replies) == 22
     assert [call.name for call in replies[-1].tool_calls] == ["bash", "submit"]

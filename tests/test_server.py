@@ -61,7 +61,7 @@ def serving(of: int) -> int:
 
     def started() -> bool:
         names = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children(of)}
-        found.extend(child for child, name in names.items() if b"serving.py" in name)
+        found.extend(child for child, name in names.items() if b"server_process.py" in name)
         return bool(found)
 
     assert eventually(started)

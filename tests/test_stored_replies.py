@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from agent.conversation.context_window import Window
 from agent.conversation.conversation import Conversation, Question
 from agent.conversation.stored_replies import StoredReplies, stored
 from agent.model.budget import Budget, Limits
-from agent.model.protocol import Capabilities, Replies, digest, estimate
+from agent.model.protocol import Capabilities, Replies, Request, digest, estimate
 from agent.records import Call, Message, Sampling, Usage
 from agent.trajectory.events import Event, Header
 from agent.trajectory.reader import last_starts
@@ -34,22 +33,9 @@ class Counting:
     def cost(self, prompt: int, completion: int) -> float | None:
         return (prompt + 4 * completion) / 1e6
 
-    def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[dict[str, Any]] = (),
-        *,
-        n: int = 1,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        grammar: str | None = None,
-        max_tokens: int | None = None,
-        seconds: float | None = None,
-        spare: int | None = None,
-        conversation: str = "",
-    ) -> Replies:
-        sampling = Sampling(n, temperature, seed, grammar)
-        self.requests.append(digest(messages, tools, sampling))
+    def reply(self, request: Request) -> Replies:
+        messages, n = request.messages, request.sampling.n
+        self.requests.append(digest(request))
         number = sum(message.role == "assistant" for message in messages)
         call = ToolCall(f"t{len(self.requests)}", "bash", f'{{"command": "step {number}"}}')
         prompt = int(sum(estimate(one.content) for one in messages) * 1.3)
@@ -152,7 +138,7 @@ def test_a_request_can_be_rebuilt_from_what_is_given_again(whole: list[Event]) -
             replace(known[one], content=call.elided.get(one, known[one].content))
             for one in call.sent
         ]
-        assert digest(sent, [], call.sampling) == call.digest
+        assert digest(Request(sent, [], call.sampling)) == call.digest
 
 
 def test_from_the_first_difference_on_a_conversation_is_live(whole: list[Event]) -> None:

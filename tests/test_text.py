@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.model.adapter import Ask
+from agent.model.protocol import Request
 from agent.model.text import STOP, Text, call
 from agent.planner.free import toolbox
 from agent.records import Message, Sampling
@@ -45,7 +45,7 @@ def test_the_tools_stand_in_the_first_message_and_observations_are_a_users_words
         Message("m3", "tool", "Changed.", tool_call_id="call-1"),
         Message("m4", "user", "Finish."),
     ]
-    body = Text().body(Ask(talk, tools, Sampling()))
+    body = Text().body(Request(talk, tools, Sampling()))
 
     assert "tools" not in body
     assert body["stop"] == [STOP]
@@ -63,7 +63,7 @@ def test_the_tools_stand_in_the_first_message_and_observations_are_a_users_words
 
 
 def test_without_tools_nothing_is_added() -> None:
-    body = Text().body(Ask([Message("m0", "user", "hi")], (), Sampling()))
+    body = Text().body(Request([Message("m0", "user", "hi")], (), Sampling()))
     assert body == {"messages": [{"role": "user", "content": "hi"}], "temperature": 0.0}
 
 

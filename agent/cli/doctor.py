@@ -16,7 +16,7 @@ from typing import TextIO
 from agent.config import Config, user_path
 from agent.errors import EXIT_WORLD, EngineError
 from agent.model.choice import open_model
-from agent.model.protocol import Model
+from agent.model.protocol import Model, Request
 from agent.records import Message, Usage
 from agent.trajectory.encoding import encode
 from agent.trajectory.redaction import redacted
@@ -103,7 +103,7 @@ def model(config: Config) -> Finding:
     try:
         with open_model(config, lambda text: None, fresh=True) as opened:
             if opened.opening == Usage() and not opened.capabilities.prepared:
-                opened.reply([Message("", "user", render("probe"))], max_tokens=1)
+                opened.reply(Request([Message("", "user", render("probe"))], max_tokens=1))
             text = able(opened)
     except Explained as error:
         return Finding("model answers", False, f"{config.model}: {error.message}", error.hint)

@@ -12,7 +12,7 @@ from agent.conversation.context_window import View, Window
 from agent.conversation.stored_replies import StoredReplies
 from agent.errors import ModelLost
 from agent.model.budget import Budget
-from agent.model.protocol import ContextOverflow, Model, Replies, digest
+from agent.model.protocol import ContextOverflow, Model, Replies, Request, digest
 from agent.model.run_budget import LOST_REPLIES
 from agent.records import Call, Message, Sampling, Usage
 from agent.trajectory.events import Event
@@ -141,16 +141,15 @@ class Conversation:
 
         try:
             replies = self.model.reply(
-                view.messages,
-                schemas,
-                n=sampling.n,
-                temperature=sampling.temperature,
-                seed=sampling.seed,
-                grammar=sampling.grammar,
-                max_tokens=most,
-                seconds=self.budget.seconds_left,
-                spare=self.budget.spare(view.tokens, most, self.model.cost),
-                conversation=question.name,
+                Request(
+                    view.messages,
+                    schemas,
+                    sampling,
+                    max_tokens=most,
+                    seconds=self.budget.seconds_left,
+                    spare=self.budget.spare(view.tokens, most, self.model.cost),
+                    conversation=question.name,
+                )
             )
         except ModelLost as lost:  # what it cost in vain is on record, too
             self.record(charged(Replies((), lost.usage)))
@@ -192,7 +191,7 @@ class Conversation:
             sent=tuple(message.id for message in view.messages),
             elided=view.elided,
             sampling=question.sampling,
-            digest=digest(view.messages, schemas, question.sampling),
+            digest=digest(Request(view.messages, schemas, question.sampling)),
             replies=replies.messages,
             usage=replies.usage,
             seconds=round(seconds, 3),

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from agent.conversation.context_window import shortened
-from agent.model.protocol import digest
+from agent.model.protocol import Request, digest
 from agent.records import Call, Message, Sampling, Usage
 from agent.show.figures import money, several
 from agent.trajectory.events import Event, Header
@@ -33,9 +33,9 @@ class Stored:
 
         Times, addresses and temporary names may differ: they do so whenever tools run.
         """
-        if digest(sent, schemas, sampling) == self.call.digest:
+        if digest(Request(sent, schemas, sampling)) == self.call.digest:
             return ""
-        if digest(self.sent, schemas, sampling) != self.call.digest:
+        if digest(Request(self.sent, schemas, sampling)) != self.call.digest:
             return "it is asked with other tools or parameters"
         for now, before in zip(sent, self.sent, strict=False):
             if _plain(now) != _plain(before):

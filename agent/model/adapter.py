@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agent.model.protocol import estimate
-from agent.records import Message, Sampling, Usage
+from agent.model.protocol import Request, estimate
+from agent.records import Message, Usage
 from agent.trajectory.formats.api_usage import Billed
 
 Body = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One request before it takes the form of an API; `max_tokens` is for each reply."""
-
-    messages: Sequence[Message]
-    tools: Sequence[Body]
-    sampling: Sampling
-    max_tokens: int | None = None
 
 
 class Wire(Protocol):
@@ -30,8 +19,8 @@ class Wire(Protocol):
     @property
     def path(self) -> str: ...
 
-    def body(self, ask: Ask) -> Body:
-        """Return the request without the model's name."""
+    def body(self, request: Request) -> Body:
+        """Return the body of a request, without the model's name."""
 
     def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
         """Return the replies in an answer, () when there is nothing in it."""
@@ -48,14 +37,14 @@ def arguments(message: Message) -> str:
     return "".join(f"{call.name}{call.arguments}" for call in message.tool_calls)
 
 
-def sampled(ask: Ask) -> Body:
+def sampled(request: Request) -> Body:
     """Return the parts of a request that say how to sample, in the words of the older APIs."""
     return {
-        "n": ask.sampling.n if ask.sampling.n > 1 else None,
-        "temperature": ask.sampling.temperature,
-        "seed": ask.sampling.seed,
-        "grammar": ask.sampling.grammar,
-        "max_tokens": ask.max_tokens,
+        "n": request.sampling.n if request.sampling.n > 1 else None,
+        "temperature": request.sampling.temperature,
+        "seed": request.sampling.seed,
+        "grammar": request.sampling.grammar,
+        "max_tokens": request.max_tokens,
     }
 
 

@@ -18,10 +18,10 @@ from agent.model.client import Connection
 from agent.model.dialect import TEACHING, Dialect
 from agent.model.endpoint import ServedModel
 from agent.model.failures import Refused
-from agent.model.protocol import Capabilities, Replies
+from agent.model.protocol import Capabilities, Replies, Request
 from agent.model.responses import Responses
 from agent.model.text import Text
-from agent.records import Message
+from agent.records import Message, Sampling
 from agent.trajectory.durable_files import disk, write_whole
 from agent.trajectory.encoding import decode, encode
 from prompts import render
@@ -100,13 +100,13 @@ def discover(model: ServedModel, api: Api | Literal["auto"]) -> tuple[ServedMode
 
 
 def _call_ready(trial: ServedModel) -> Replies:
-    asked = [Message("", "user", render("probe"))]
+    request = Request([Message("", "user", render("probe"))], [READY], Sampling(2), PROBE_TOKENS)
     try:
-        return trial.reply(asked, [READY], n=2, max_tokens=PROBE_TOKENS)
+        return trial.reply(request)
     except UserError as error:  # some take one sample only, and say so without a name for it
         if _status(error) not in TEACHING:
             raise
-        return trial.reply(asked, [READY], max_tokens=PROBE_TOKENS)
+        return trial.reply(replace(request, sampling=Sampling()))
 
 
 def _status(error: UserError) -> int | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.model.adapter import Ask, Body, sampled, without_nothing
+from agent.model.adapter import Body, sampled, without_nothing
+from agent.model.protocol import Request
 from agent.records import Finish, Message
 from tools.base import ToolCall
 
@@ -24,13 +25,13 @@ class Chat:
 
     path = "/chat/completions"
 
-    def body(self, ask: Ask) -> Body:
+    def body(self, request: Request) -> Body:
         """Return the request; fields that a provider added to its replies go back unchanged."""
         return without_nothing(
             {
-                "messages": [outgoing(message) for message in in_turn(ask.messages)],
-                "tools": list(ask.tools) or None,
-                **sampled(ask),
+                "messages": [outgoing(message) for message in in_turn(request.messages)],
+                "tools": list(request.tools) or None,
+                **sampled(request),
             }
         )
 

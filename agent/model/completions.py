@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.model.adapter import Ask, Body, sampled, without_nothing
+from agent.model.adapter import Body, sampled, without_nothing
 from agent.model.chat import FINISH
+from agent.model.protocol import Request
 from agent.records import Message
 
 
@@ -14,9 +15,9 @@ class Completions:
 
     path = "/completions"
 
-    def body(self, ask: Ask) -> Body:
+    def body(self, request: Request) -> Body:
         """Return the request."""
-        return without_nothing({"prompt": ask.messages[0].content, **sampled(ask)})
+        return without_nothing({"prompt": request.messages[0].content, **sampled(request)})
 
     def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
         """Return the completions; one that is empty is an answer too."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from agent.errors import ModelLost, ModelRefused
-from agent.model.adapter import Ask, Body, Wire, guessed, plus
+from agent.model.adapter import Body, Wire, guessed, plus
 from agent.model.client import LOST_TRIES, TRIES, Answer, Connection, Patience
 from agent.model.dialect import Dialect
 from agent.model.failures import Refused, Unanswered, Waste
 from agent.model.pricing import Prices
-from agent.model.protocol import Capabilities, ContextOverflow, Replies
-from agent.records import Message, Sampling, Usage
+from agent.model.protocol import Capabilities, ContextOverflow, Replies, Request
+from agent.records import Message, Usage
 from agent.trajectory.formats.api_usage import Billed, billed
 
 AT_ONCE = 4
@@ -51,44 +50,30 @@ class ServedModel:
         """Return the price of tokens in US dollars, None when it is not known."""
         return self.prices.usd(Billed(prompt, completion))
 
-    def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[dict[str, Any]] = (),
-        *,
-        n: int = 1,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        grammar: str | None = None,
-        max_tokens: int | None = None,
-        seconds: float | None = None,
-        spare: int | None = None,
-        conversation: str = "",
-    ) -> Replies:
+    def reply(self, request: Request) -> Replies:
         """Return n replies, in as few requests as the server takes.
 
         Fewer, when the server fails after some: these are paid for, and the next request tells.
         Raises ModelRefused when the very first request is refused, ModelLost for a later one and
         for a server that is away, ContextOverflow.
         """
-        sampling = Sampling(n, temperature, seed, grammar)
-        ask = Ask(messages, tools, sampling, max_tokens)
+        sampling, spare = request.sampling, request.spare
         patience = Patience(
             tries=self.tries,
             lost=LOST_TRIES if spare is None else max(1, min(LOST_TRIES, spare)),
             request_seconds=self.request_seconds,
-            seconds=seconds,
+            seconds=request.seconds,
         )
         got: list[Message] = []
         started = time.monotonic()
         usage = Usage()
         at_once = AT_ONCE if self.capabilities.several else 1
-        for first in range(0, n, at_once):
-            own = None if seed is None else seed + first
-            few = replace(sampling, n=min(at_once, n - first), seed=own)
-            left = None if seconds is None else seconds - (time.monotonic() - started)
+        for first in range(0, sampling.n, at_once):
+            seed = None if sampling.seed is None else sampling.seed + first
+            few = replace(sampling, n=min(at_once, sampling.n - first), seed=seed)
+            left = request.seconds and request.seconds - (time.monotonic() - started)
             try:
-                replies = self._ask(replace(ask, sampling=few), replace(patience, seconds=left))
+                replies = self._ask(replace(request, sampling=few), replace(patience, seconds=left))
             except ModelLost as lost:
                 if not got:
                     raise
@@ -98,11 +83,11 @@ class ServedModel:
             usage += replies.usage
         return Replies(tuple(got), usage, replies.prompt)
 
-    def _ask(self, ask: Ask, patience: Patience) -> Replies:
-        asked = {"model": self.model, **self.wire.body(ask), **self.options}
-        answer, sent = self._exchange(asked, ask.tools, patience)
+    def _ask(self, request: Request, patience: Patience) -> Replies:
+        asked = {"model": self.model, **self.wire.body(request), **self.options}
+        answer, sent = self._exchange(asked, request.tools, patience)
         self._answered = True
-        messages = self.wire.messages(answer.body, ask.tools)
+        messages = self.wire.messages(answer.body, request.tools)
         usage = self._usage(answer.body, sent, messages)
         wasted = self._wasted(answer.waste, sent, usage)
         return Replies(messages, usage + wasted, usage.prompt)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from agent.model.adapter import Body, arguments
 from agent.model.client import Connection
 from agent.model.completions import Completions
 from agent.model.endpoint import ServedModel
 from agent.model.failures import Refused, Unanswered
-from agent.model.protocol import Capabilities, Replies, estimate
-from agent.records import Message, Usage
+from agent.model.protocol import Capabilities, Replies, Request, estimate
+from agent.records import Message, Sampling, Usage
 
 FILL = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 """The tokens of Qwen2.5-Coder (its technical report, arXiv:2409.12186) and of models after it."""
@@ -58,11 +57,9 @@ class LlamaModel:
         """Return the price of tokens in US dollars, None when it is not known."""
         return self.served.cost(prompt, completion)
 
-    def reply(
-        self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = (), **how: Any
-    ) -> Replies:
-        """Return n replies, as `ServedModel.reply` does."""
-        return self.served.reply(messages, tools, **how)
+    def reply(self, request: Request) -> Replies:
+        """Return the replies to a request, as `ServedModel.reply` does."""
+        return self.served.reply(request)
 
     def count(self, text: str) -> int:
         """Return how many tokens the model makes of a text; an estimate if the server fails."""
@@ -87,8 +84,8 @@ class LlamaModel:
         before, after, middle = FILL
         prompt = f"{before}{prefix}{after}{suffix}{middle}" if suffix else prefix
         raw = replace(self.served, wire=Completions())
-        asked = [Message("", "user", prompt)]
-        return raw.reply(asked, n=n, temperature=temperature, seed=seed, max_tokens=max_tokens)
+        sampling = Sampling(n, temperature, seed)
+        return raw.reply(Request([Message("", "user", prompt)], (), sampling, max_tokens))
 
     def _recount(self, replies: Sequence[Message]) -> int:
         return sum(self.count(f"{reply.content}{arguments(reply)}") for reply in replies)

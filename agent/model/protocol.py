@@ -49,6 +49,24 @@ class ContextOverflow(Exception):
 
 
 @dataclass(frozen=True)
+class Request:
+    """One request to a model.
+
+    `tools` are their schemas. `max_tokens` bounds each reply, `seconds` the time until all of them
+    are here. `spare` is how many replies may be billed and get lost on the way, None for the usual
+    number. `conversation` names the thread, for prepared replies.
+    """
+
+    messages: Sequence[Message]
+    tools: Sequence[dict[str, Any]] = ()
+    sampling: Sampling = Sampling()
+    max_tokens: int | None = None
+    seconds: float | None = None
+    spare: int | None = None
+    conversation: str = ""
+
+
+@dataclass(frozen=True)
 class Replies:
     """The n messages that one request brought, and what they cost.
 
@@ -76,24 +94,8 @@ class Model(Protocol):
     def cost(self, prompt: int, completion: int) -> float | None:
         """Return the price of tokens in US dollars, None when it is not known."""
 
-    def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[dict[str, Any]] = (),
-        *,
-        n: int = 1,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        grammar: str | None = None,
-        max_tokens: int | None = None,
-        seconds: float | None = None,
-        spare: int | None = None,
-        conversation: str = "",
-    ) -> Replies:
-        """Return n replies of at most `max_tokens` each, within `seconds`.
-
-        `spare` is how many replies may be billed and get lost on the way, None for the usual
-        number; `conversation` names the thread, for recordings.
+    def reply(self, request: Request) -> Replies:
+        """Return the replies to a request, as many as its sampling asks for.
 
         Raises WorldError when the server is away or refuses, ContextOverflow when the messages do
         not fit its window, EpisodeOver when it has nothing more to say.
@@ -132,11 +134,14 @@ def estimate(text: str) -> int:
     return int(len(text) / CHARACTERS_PER_TOKEN) + 1
 
 
-def digest(messages: Sequence[Message], tools: Sequence[dict[str, Any]], sampling: Sampling) -> str:
-    """Return the SHA-256 of a request: equal requests have equal digests across runs."""
+def digest(request: Request) -> str:
+    """Return the SHA-256 of what a model reads: equal requests have equal digests across runs."""
     body = [
-        [(m.role, m.content, [(c.name, c.arguments) for c in m.tool_calls]) for m in messages],
-        list(tools),
-        asdict(sampling),
+        [
+            (m.role, m.content, [(c.name, c.arguments) for c in m.tool_calls])
+            for m in request.messages
+        ],
+        list(request.tools),
+        asdict(request.sampling),
     ]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.model.adapter import Ask, Body, without_nothing
+from agent.model.adapter import Body, without_nothing
 from agent.model.chat import sendable
+from agent.model.protocol import Request
 from agent.records import Finish, Message
 from tools.base import ToolCall
 
@@ -19,15 +20,17 @@ class Responses:
 
     path = "/responses"
 
-    def body(self, ask: Ask) -> Body:
+    def body(self, request: Request) -> Body:
         """Return the request; the items of earlier replies go back as they came."""
         return without_nothing(
             {
-                "input": [item for message in ask.messages for item in outgoing(message)],
-                "tools": [{"type": "function", "strict": False, **t["function"]} for t in ask.tools]
+                "input": [item for message in request.messages for item in outgoing(message)],
+                "tools": [
+                    {"type": "function", "strict": False, **t["function"]} for t in request.tools
+                ]
                 or None,
-                "temperature": ask.sampling.temperature,
-                "max_output_tokens": ask.max_tokens,
+                "temperature": request.sampling.temperature,
+                "max_output_tokens": request.max_tokens,
                 "store": False,
                 "include": [ENCRYPTED],
             }

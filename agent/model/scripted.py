@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from agent.model.protocol import Capabilities, Replies
+from agent.model.protocol import Capabilities, Replies, Request
 from agent.records import Call, Message, Sampling, Usage
 from agent.trajectory.formats import mini_swe_agent_steps
 from agent.trajectory.formats.loader import Step, Trajectory, is_trajectory
@@ -101,23 +101,11 @@ class ScriptedModel:
         """Return None: prepared replies have no price."""
         return None
 
-    def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[dict[str, Any]] = (),
-        *,
-        n: int = 1,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        grammar: str | None = None,
-        max_tokens: int | None = None,
-        seconds: float | None = None,
-        spare: int | None = None,
-        conversation: str = "",
-    ) -> Replies:
+    def reply(self, request: Request) -> Replies:
         """Return the next reply of the conversation; EpisodeOver when the script has ended."""
-        said = sum(message.role == "assistant" for message in messages)
-        known = self._narrow.get(key(conversation, Sampling(n, temperature, seed, grammar), said))
+        conversation = request.conversation
+        said = sum(message.role == "assistant" for message in request.messages)
+        known = self._narrow.get(key(conversation, request.sampling, said))
         if known is not None:
             return Replies(known)
         if self._narrow:
@@ -128,7 +116,7 @@ class ScriptedModel:
         if said >= len(replies):
             raise EpisodeOver("no_reply", f"the script has no more replies for {conversation}")
         turn = replies[said]
-        return Replies(tuple(turn[sample % len(turn)] for sample in range(n)))
+        return Replies(tuple(turn[sample % len(turn)] for sample in range(request.sampling.n)))
 
 
 def load(path: Path) -> ScriptedModel:

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
-from agent.model.adapter import Ask, Body
+from agent.model.adapter import Body
 from agent.model.chat import Chat, joined
+from agent.model.protocol import Request
 from agent.records import Message
 from prompts import render
 from tools.base import ToolCall
@@ -35,11 +36,11 @@ Found = tuple[int, str, dict[str, Any]]
 class Text(Chat):
     """Chat completions whose messages carry the tools, the calls and the observations as text."""
 
-    def body(self, ask: Ask) -> Body:
+    def body(self, request: Request) -> Body:
         """Return the request: no tools, and no two messages of one role in a row."""
-        messages = merged(as_text(ask.messages, instructions(ask.tools)))
-        body = super().body(replace(ask, messages=messages, tools=()))
-        return {**body, "stop": [STOP]} if ask.tools else body
+        messages = merged(as_text(request.messages, instructions(request.tools)))
+        body = super().body(replace(request, messages=messages, tools=()))
+        return {**body, "stop": [STOP]} if request.tools else body
 
     def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
         """Return the replies, each with the first call that it writes."""

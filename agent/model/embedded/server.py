@@ -24,7 +24,7 @@ from agent.errors import UserError, WorldError
 from agent.model.embedded.cpu_count import cores
 from tools.process_owner import temporary_folder
 
-PROGRAM = Path(__file__).with_name("serving.py")
+PROGRAM = Path(__file__).with_name("server_process.py")
 CONTEXT, PARALLEL = 16_384, 4
 START_SECONDS = 300.0
 """A slow disk needs minutes for a large model."""

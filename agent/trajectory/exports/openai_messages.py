@@ -9,9 +9,9 @@ from typing import Any
 
 from agent.conversation.context_window import shortened
 from agent.errors import UserError
-from agent.model.adapter import Ask, Body
+from agent.model.adapter import Body
 from agent.model.chat import Chat, outgoing
-from agent.model.protocol import digest
+from agent.model.protocol import Request, digest
 from agent.records import Call, Message
 from agent.trajectory.encoding import as_json
 from agent.trajectory.events import Event, Header
@@ -48,8 +48,8 @@ def _conversations(events: Sequence[Event]) -> Iterator[Body]:
         elif isinstance(event, Call) and event.replies:
             sent = _sent(event, known)
             # A narrow question is asked without the tools of its attempt.
-            bare = digest(sent, [], event.sampling) == event.digest
-            body = Chat().body(Ask(sent, [] if bare else tools, event.sampling))
+            bare = digest(Request(sent, [], event.sampling)) == event.digest
+            body = Chat().body(Request(sent, [] if bare else tools, event.sampling))
             offered = {"tools": body["tools"]} if "tools" in body else {}
             for reply in event.replies:
                 yield {"messages": [*body["messages"], outgoing(reply)], **offered}
