@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from tools.base import ToolCall
@@ -199,9 +200,13 @@ class Check:
     reason: str = ""
 
 
+BASE = "base"
+"""The clean repository's name where a matrix names candidates."""
+
+
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check did with one candidate; `candidate` is `base` for the clean repository.
+    """What one check did with one candidate; `candidate` is BASE for the clean repository.
 
     `output` is the whole of what it printed when it failed, clipped; "" where it passed, and where
     it failed as on the clean base.
@@ -214,6 +219,11 @@ class CheckResult:
     message: str = ""
     seconds: float = 0.0
     output: str = ""
+
+    @property
+    def behaviour(self) -> tuple[TestResult, str]:
+        """Equal for outcomes that do not set two candidates apart."""
+        return self.result, self.digest
 
 
 @dataclass(frozen=True)
@@ -230,6 +240,30 @@ class Matrix:
     notes: tuple[str, ...] = ()
     twins: dict[str, tuple[str, ...]] = field(default_factory=dict)
     inapplicable: tuple[str, ...] = ()
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The ids of the candidates in the order of their rows, without BASE."""
+        return tuple(name for name in self._rows if name != BASE)
+
+    def row(self, candidate: str) -> dict[str, CheckResult]:
+        """Return the outcomes of a candidate, or of BASE, by the id of the check."""
+        return self._rows.get(candidate, {})
+
+    def column(self, check: str) -> dict[str, CheckResult]:
+        """Return the outcomes of a check by the id of the candidate, BASE among them."""
+        return {name: row[check] for name, row in self._rows.items() if check in row}
+
+    def outcome(self, candidate: str, check: str) -> CheckResult | None:
+        """Return what a check did with a candidate, None where it did not run."""
+        return self.row(candidate).get(check)
+
+    @cached_property
+    def _rows(self) -> dict[str, dict[str, CheckResult]]:
+        rows: dict[str, dict[str, CheckResult]] = {}
+        for outcome in self.outcomes:
+            rows.setdefault(outcome.candidate, {})[outcome.check] = outcome
+        return rows
 
 
 @dataclass(frozen=True)

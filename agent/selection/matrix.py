@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from agent.records import Candidate, Check, Matrix, CheckResult, TestResult
+from agent.records import BASE, Candidate, Check, CheckResult, Matrix, TestResult
 from agent.reproduction.issue_reason import issue_reason
 from agent.selection.checks import CheckFile
 from tools.base import SandboxLost
@@ -20,7 +20,6 @@ from tools.run_tests import Canaries, run_tests
 from tools.sandbox.factory import Sandboxes
 from tools.sandbox.protocol import Sandbox
 
-BASE = "base"
 BASE_SECONDS = 300.0
 """Time for the first run of the existing tests; files beyond it are left out."""
 FILE_SECONDS = 120.0

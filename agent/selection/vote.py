@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agent.records import BehaviourClass, Candidate, Check, Matrix, CheckResult, Status, TestResult
+from agent.records import BehaviourClass, Candidate, Check, CheckResult, Matrix, Status, TestResult
 
 GOOD: tuple[TestResult, ...] = ("pass",)
 
