@@ -2,114 +2,181 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
-from agent.approach import Approach, Driver
+from agent.conversation.conversation import Conversation
 from agent.errors import Interrupted, ModelLost
-from agent.records import Candidate, Sampling
+from agent.localization.survey import Survey
+from agent.planner import free
+from agent.planner.guided.planner import Agenda, Guided
+from agent.planner.guided.trial import Bench
+from agent.preparation import make_agenda
+from agent.records import Candidate, Reproduction, Sampling
 from agent.selection.harvest import HarvestFailed, harvest
-from agent.task_run import TO_BE_MADE, TaskRun, conversation
-from agent.trajectory.events import End, Header
-from agent.trajectory.reader import read_task
+from agent.task_run import TaskRun, open_conversation
+from agent.trajectory.events import RESUMABLE, End, Header
+from agent.trajectory.task_log import LogFile, attempt_name
 from tools.base import EndReason, SandboxLost
+from tools.sandbox.deadline import Bounded
 from tools.sandbox.protocol import Sandbox
 
 COOLEST, WARMEST = 0.6, 1.0
 """Temperatures between which a small model's samples of one prompt differ and still make sense."""
 
 
-def attempt_numbers(work: TaskRun) -> Sequence[int]:
+class Driver(Protocol):
+    """One attempt, however it is driven."""
+
+    @property
+    def name(self) -> str: ...
+
+    def schemas(self) -> list[dict[str, Any]]:
+        """Return the tools that the model is offered."""
+
+    def run(self) -> End:
+        """Work to the end and return why it ended; ModelLost and Interrupted travel."""
+
+    def samples(self) -> Iterator[tuple[int, int]]:
+        """Put each sample into the attempt's sandbox in turn; yield its number and its root's."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How all attempts at a task are made.
+
+    `overview` is the map that a model which drives is shown; `agenda` are the locations that a
+    guided one is asked about.
+    """
+
+    known: Survey
+    reproduction: Reproduction
+    overview: str = ""
+    agenda: Agenda | None = None
+
+
+def plan_attempts(run: TaskRun, known: Survey, reproduction: Reproduction) -> Plan:
+    """Decide how the attempts are made: with a map, or along the locations that may need repair."""
+    if run.planner == "guided":
+        return Plan(known, reproduction, agenda=make_agenda(run, known, reproduction))
+    # Nothing that a prepared model is shown changes its replies.
+    prepared = run.model.capabilities.prepared
+    overview = "" if prepared else free.overview(known.index, known.ranking, run.window)
+    return Plan(known, reproduction, overview)
+
+
+def attempt_numbers(run: TaskRun) -> Sequence[int]:
     """Return the numbers of the attempts to make."""
-    wanted = work.config.samples or work.config.attempts
+    wanted = run.config.samples or run.config.attempts
     return range(1, (4 if wanted == "auto" else wanted) + 1)
 
 
-def attempt(work: TaskRun, approach: Approach, number: int) -> list[Candidate]:
+def attempt(run: TaskRun, plan: Plan, number: int) -> Sequence[Candidate]:
     """Make one attempt, again if its sandbox dies, and return what it left.
 
     An attempt that an earlier run of this folder finished is not made again; one that it began is,
     and what the model said then is paid for.
     """
-    recorded = read_task(work.folder.path)
-    before = [one for one in recorded.candidates if one.attempt < number]
-    ends = {one.number: one.end for one in recorded.attempts}
-    if ends.get(number) not in TO_BE_MADE:
-        return [one for one in recorded.candidates if one.attempt == number]
-    used_up = work.budget.spent()
-    if used_up and number not in ends:
-        work.errors.append(f"attempt {number} was not made: the limit of {used_up} is used up")
+    before = run.log.attempt(number)
+    if before is not None and before.end is not None and before.end.reason not in RESUMABLE:
+        return before.candidates
+    used_up = run.budget.spent()
+    if used_up and before is None:
+        run.errors.append(f"attempt {number} was not made: the limit of {used_up} is used up")
         return []
-    work.watch.attempt(number, len(attempt_numbers(work)))
-    work.budget.begin_attempt(len(attempt_numbers(work)) - number + 1)
+    run.watch.attempt(number, len(attempt_numbers(run)))
+    run.budget.begin_attempt(len(attempt_numbers(run)) - number + 1)
     try:
-        return _attempt_once(work, approach, number, before)
+        return _attempt_once(run, plan, number)
     except SandboxLost as lost:
-        work.watch.stage(f"{lost.message}; making attempt {number} again")
-        return _attempt_once(work, approach, number, before)
+        run.watch.stage(f"{lost.message}; making attempt {number} again")
+        return _attempt_once(run, plan, number)
 
 
-def _attempt_once(
-    work: TaskRun, approach: Approach, number: int, before: list[Candidate]
-) -> list[Candidate]:
-    warmth = temperature(number, work.config.temperature)
-    if work.config.samples and "temperature" in work.config.origins:
-        warmth = work.config.temperature
-    if work.planner == "guided":
-        warmth = min(WARMEST, max(COOLEST, warmth))
-    sampling = Sampling(1, warmth, work.config.seed + number - 1)
+def _attempt_once(run: TaskRun, plan: Plan, number: int) -> list[Candidate]:
+    sampling = Sampling(1, temperature(run, number), run.config.seed + number - 1)
+    name = attempt_name(number)
     with (
-        work.folder.attempt_log(number) as log,
-        work.place.sandboxes.open() as sandbox,
+        run.log.open(name) as log,
+        run.environment.sandboxes.open() as sandbox,
         ExitStack() as stack,
     ):
-        talk = conversation(work, f"attempt-{number}", sampling, log)
-        driver = approach.driver(work, number, talk, sandbox, stack)
-        log.append(header(work, number, sampling, driver))
+        talk = open_conversation(run, name, sampling, log)
+        driver = _driver(run, plan, number, talk, sandbox, stack)
+        log.append(_header(run, number, sampling, driver))
         try:
             end = driver.run()
         except (Interrupted, ModelLost) as stop:  # the work so far is a candidate all the same
-            take(work, driver, sandbox, number, before)
+            _harvest(run, log, driver, sandbox, number)
             why: EndReason = "interrupted" if isinstance(stop, Interrupted) else "model_lost"
             log.append(End(why, str(stop), talk.used, round(talk.seconds, 3)))
             raise
         talk.stored.leave()
-        found = take(work, driver, sandbox, number, before)
+        candidates = _harvest(run, log, driver, sandbox, number)
         log.append(end)
-    return found
+    return candidates
 
 
-def take(
-    work: TaskRun, driver: Driver, sandbox: Sandbox, number: int, before: Sequence[Candidate]
+def _driver(
+    run: TaskRun, plan: Plan, number: int, talk: Conversation, sandbox: Sandbox, stack: ExitStack
+) -> Driver:
+    """Return who drives attempt `number`; what that opens is closed with `stack`."""
+    task, image, budget = run.environment.task, run.environment.image, run.budget
+    sandbox = Bounded(sandbox, lambda: budget.seconds_left)
+    if plan.agenda is not None:
+        opened = stack.enter_context(run.environment.sandboxes.open())
+        trying = Bounded(opened, lambda: budget.seconds_left)
+        checks = plan.reproduction.probes | plan.reproduction.tests
+        bench = Bench(trying, image.test_command, checks)
+        # Samples are independent: what one found out is no help to another.
+        independent = bool(run.config.samples)
+        agenda = Agenda(plan.agenda.locations, alike=True) if independent else plan.agenda
+        return Guided(talk, sandbox, bench, plan.known.index.sources, agenda, number, task.text)
+    review = not run.model.capabilities.prepared
+    tools = free.toolbox(sandbox, image.test_command, review=review)
+    return free.Free(talk, sandbox, tools, task, image, plan.overview)
+
+
+def _harvest(
+    run: TaskRun, log: LogFile, driver: Driver, sandbox: Sandbox, number: int
 ) -> list[Candidate]:
-    """Harvest an attempt's samples and put what they left beside what came before."""
-    found = []
+    """Take each sample that an attempt left as a candidate, and put it on record."""
+    candidates = []
     for sample, root in driver.samples():
         try:
-            left = harvest(sandbox, work.place.base, number, sample)
+            left = harvest(sandbox, run.environment.base, number, sample)
         except HarvestFailed as failed:  # this sample's loss, not the task's
-            work.errors.append(f"attempt {number}: {failed}")
+            run.errors.append(f"attempt {number}: {failed}")
             continue
         if left:
-            found.append(replace(left, root=f"{number}.{root}"))
-    work.folder.write_candidates([*before, *found])
-    return found
+            candidate = replace(left, root=f"{number}.{root}")
+            run.folder.write_patch(candidate)
+            log.append(candidate)
+            candidates.append(candidate)
+    return candidates
 
 
-def temperature(number: int, first: float) -> float:
-    """Return an attempt's temperature: low at first, then higher and varied."""
-    return first if number == 1 else min(2.0, first + (0.4, 0.7, 1.0)[(number - 2) % 3])
+def temperature(run: TaskRun, number: int) -> float:
+    """Return an attempt's temperature: low at first, then higher and varied.
+
+    Samples whose temperature the user set all have that one.
+    """
+    first = run.config.temperature
+    fixed = run.config.samples and "temperature" in run.config.origins
+    warmer = 0.0 if number == 1 or fixed else (0.4, 0.7, 1.0)[(number - 2) % 3]
+    chosen = min(2.0, first + warmer)
+    return min(WARMEST, max(COOLEST, chosen)) if run.planner == "guided" else chosen
 
 
-def header(work: TaskRun, number: int, sampling: Sampling, driver: Driver) -> Header:
-    """Return the first line of an attempt's log."""
+def _header(run: TaskRun, number: int, sampling: Sampling, driver: Driver) -> Header:
     return Header(
         number,
         driver.name,
-        work.model.name,
+        run.model.name,
         sampling.seed or 0,
         sampling.temperature,
-        work.place.image.reference,
+        run.environment.image.reference,
         driver.schemas(),
     )

@@ -1,41 +1,34 @@
 """One issue from words to verdict: read this file first.
 
-intake    issue + repository + environment -> Task, Image, a place to open sandboxes
-approach  once for all attempts: what the issue is about, tests made of it, who drives
-attempts  each in a sandbox of its own: planner (model + tools) -> Candidates
-judge     candidates x checks -> behaviour classes -> vote -> Verdict
-store     everything on disk as it happens; result.json last
+intake       issue + repository + environment -> Task, Image, a place to open sandboxes
+preparation  once for all attempts: localization (what the issue is about), reproduction (tests)
+attempts     each in a sandbox of its own: planner (model + tools) -> Candidates
+selection    candidates x checks -> behaviour classes -> vote -> Verdict
+trajectory   everything on disk as it happens; result.json last
 """
 
 from __future__ import annotations
 
-from agent.approach import decide, look_around, write_reproduction
-from agent.attempts import attempt, attempt_numbers
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent.attempts import attempt, attempt_numbers, plan_attempts
 from agent.config import Config
-from agent.environment.environment import Environment, open_environment
-from agent.errors import UserError
+from agent.environment.environment import open_environment
 from agent.intake.issue import TaskFile
-from agent.model.budget import Budget
 from agent.model.protocol import Model
 from agent.model.run_budget import RunBudget
-from agent.records import (
-    Candidate,
-    Counts,
-    Matrix,
-    Reproduction,
-    Result,
-    Task,
-    Verdict,
-)
+from agent.preparation import make_reproduction, survey_repository
+from agent.records import Candidate, Counts, Matrix, Reproduction, Result, Verdict
 from agent.selection.checks import gather
 from agent.selection.harvest import merge
 from agent.selection.matrix import verify
 from agent.selection.verdict import judge
 from agent.show.progress import Watch
 from agent.show.verdict_sheet import sheet
-from agent.task_run import TaskRun, limits, note_opening, planner_of, spent
-from agent.trajectory.reader import read_record, read_task
-from agent.trajectory.run_folder import TaskFolder, patch_name
+from agent.task_run import TaskRun, begin
+from agent.trajectory.reader import patch_name
+from agent.trajectory.run_folder import TaskFolder
 
 
 def solve(
@@ -44,106 +37,86 @@ def solve(
     model: Model,
     folder: TaskFolder,
     watch: Watch,
-    purse: RunBudget | None = None,
+    run_budget: RunBudget | None = None,
 ) -> Result:
     """Turn an issue into a judged patch in `folder` and return the result.
 
-    `purse` is the money of the run that the task is part of. Raises UserError, WorldError, and
+    `run_budget` is the money of the run that the task is part of. Raises UserError, WorldError, and
     Interrupted after the work so far has been saved.
     """
-    with open_environment(issue, config, watch.stage) as place:
-        remember(folder, place)
-        note_opening(folder, model)
-        budget = Budget(
-            limits(config, model), usage=spent(folder.path), purse=purse, even=bool(config.samples)
-        )
-        planner = planner_of(config, model.capabilities)
-        work = TaskRun(config, model, place, folder, budget, watch, planner)
-
-        known = look_around(work)
-        written = write_reproduction(work, known)
-        approach = decide(work, known, written)
+    with open_environment(issue, config, watch.stage) as environment:
+        run = begin(config, model, environment, folder, watch, run_budget)
+        known = survey_repository(run)
+        reproduction = make_reproduction(run, known)
+        plan = plan_attempts(run, known, reproduction)
         candidates = [
-            one for number in attempt_numbers(work) for one in attempt(work, approach, number)
+            candidate for number in attempt_numbers(run) for candidate in attempt(run, plan, number)
         ]
-        matrix, distinct = run_matrix(work, merge(candidates), written, candidates)
+        matrix, distinct = run_matrix(run, candidates, reproduction)
+        rejected = sum(one.end.rejected for one in run.log.attempts if one.end is not None)
         dropped = [item for candidate in candidates for item in candidate.dropped]
-        rejected = sum(one.rejected for one in read_task(folder.path).attempts)
         verdict = judge(distinct, matrix, dropped, rejected)
-        return conclude(work, distinct, matrix, verdict, written)
-
-
-def remember(folder: TaskFolder, place: Environment) -> None:
-    """Write down what is worked on; a folder of other work is the user's to move."""
-    known: Task | None = read_record(folder.path / "task.json", Task)
-    if known is not None and _of(known) != _of(place.task):
-        raise UserError(
-            f"{folder.path} holds work on {known.repository} at {known.base_commit[:12]}",
-            "choose another folder with -o",
-        )
-    folder.write("task", place.task)
-    folder.write("image", place.image)
-
-
-def _of(task: Task) -> tuple[object, ...]:
-    return task.repository, task.base_commit, task.title, task.body
+        return conclude(run, distinct, matrix, verdict, reproduction)
 
 
 def run_matrix(
-    work: TaskRun, distinct: list[Candidate], written: Reproduction, authors: list[Candidate]
+    run: TaskRun, candidates: Sequence[Candidate], reproduction: Reproduction
 ) -> tuple[Matrix, list[Candidate]]:
     """Run every distinct candidate against the existing and the reproduction tests."""
-    command = work.place.image.test_command
+    distinct, command = merge(candidates), run.environment.image.test_command
     if not distinct or command is None:
         notes = () if command else ("the repository has no tests and no test runner",)
         return Matrix((), (), (), notes), distinct
-    with work.place.sandboxes.open() as clean:
-        files = gather(clean, distinct, written, authors)
+    with run.environment.sandboxes.open() as clean:
+        files = gather(clean, distinct, reproduction, candidates)
     for file in files:
         if file.content is not None:
-            work.folder.write_text(f"checks/{file.path}", file.content)
-    issue = work.place.task.text
-    return verify(work.place.sandboxes, command, distinct, files, issue, work.watch.stage)
+            run.folder.write_text(f"checks/{file.path}", file.content)
+    issue = run.environment.task.text
+    matrix, judged = verify(
+        run.environment.sandboxes, command, distinct, files, issue, run.watch.stage
+    )
+    twins = {one.id: one.merged for one in judged if one.merged}
+    inapplicable = tuple(one.id for one in judged if not one.applies)
+    return replace(matrix, twins=twins, inapplicable=inapplicable), judged
 
 
 def conclude(
-    work: TaskRun,
-    candidates: list[Candidate],
+    run: TaskRun,
+    candidates: Sequence[Candidate],
     matrix: Matrix,
     verdict: Verdict,
-    written: Reproduction,
+    reproduction: Reproduction,
 ) -> Result:
     """Write the verdict and, last of all, the result."""
-    folder, usage = work.folder, work.budget.usage
-    judged = {candidate.id: candidate for candidate in candidates}
-    recorded = read_task(folder.path).candidates
-    folder.write_candidates([judged.get(one.id, one) for one in recorded])
+    folder, usage, environment = run.folder, run.budget.usage, run.environment
+    patch = next((one.patch for one in candidates if one.id == verdict.chosen), "")
     result = Result(
-        task_id=work.place.task.id,
+        task_id=environment.task.id,
         status=verdict.status,
         patch=str(folder.path / patch_name(verdict.chosen)) if verdict.chosen else None,
         confidence=verdict.confidence,
         entropy=verdict.entropy,
-        attempts=len(read_task(folder.path).attempts),
+        attempts=len(run.log.attempts),
         candidates=len(candidates),
         classes=len(verdict.classes),
         tokens=Counts(usage.prompt, usage.completion, usage.cached),
         cost_usd=None if usage.usd is None else round(usage.usd, 8),
-        seconds=round(work.budget.seconds, 1),
-        model=work.model.name,
-        image=work.place.image.reference,
-        errors=(*filter(None, [written.remark]), *work.errors),
+        seconds=round(run.budget.seconds, 1),
+        model=run.model.name,
+        image=environment.image.reference,
+        errors=(*filter(None, [reproduction.remark]), *run.errors),
     )
     folder.write("matrix", matrix)
     folder.write("verdict", verdict)
     text = sheet(
-        task=work.place.task,
-        image=work.place.image,
+        task=environment.task,
+        image=environment.image,
         candidates=candidates,
         matrix=matrix,
         verdict=verdict,
         result=result,
     )
     folder.write_text("verdict.md", text)
-    folder.finish(result)
+    folder.finish(result, patch)
     return result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from agent.config import Config
@@ -14,13 +13,13 @@ from agent.conversation.stored_replies import StoredReplies, stored
 from agent.environment.environment import Environment
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities, Model
-from agent.records import Call, Sampling, Usage
+from agent.model.run_budget import RunBudget
+from agent.records import Sampling, Usage
 from agent.show.progress import Watch
-from agent.trajectory.durable_files import EventLog
-from agent.trajectory.events import Event
-from agent.trajectory.reader import read_events
+from agent.trajectory.events import Event, Note, Outcome, Step
+from agent.trajectory.reader import read_log
 from agent.trajectory.run_folder import TaskFolder
-from tools.base import Observation
+from agent.trajectory.task_log import SHARED, LogFile, TaskLog
 
 Planner = Literal["free", "guided"]
 UNPRICED_TOKENS = 5_000_000
@@ -29,20 +28,20 @@ SMALL = 14e9
 """Parameters below which a model is guided: mini-swe-agent resolves 9 % of SWE-bench Verified with
 a model of 32 billion, and with the embedded one it could not hold its form at all."""
 MARKER = re.compile(r"```|<<<<<<<|=======|>>>>>>>")
-TO_BE_MADE = (None, "interrupted", "model_lost")
-"""Ends after which an attempt is made again when its run is taken up."""
+"""Lines of a model's reply that say nothing by themselves."""
 SHORT = 8_000
 """Tokens of a window in which a conversation with tools soon forgets what it saw."""
 
 
 @dataclass(frozen=True)
 class TaskRun:
-    """What the stages of one task share."""
+    """What the stages of one task share; `errors` are told with its result."""
 
     config: Config
     model: Model
-    place: Environment
+    environment: Environment
     folder: TaskFolder
+    log: TaskLog
     budget: Budget
     watch: Watch
     planner: Planner = "free"
@@ -65,20 +64,29 @@ def planner_of(config: Config, able: Capabilities) -> Planner:
     return "guided" if small or short else "free"
 
 
-def note_opening(folder: TaskFolder, model: Model) -> None:
-    """Put on record what finding out about the model has cost: it counts like any other call."""
-    if model.opening == Usage():
-        return
-    with folder.shared_log() as log:
-        log.append(Call("c0", "probe", (), {}, Sampling(), "", (), model.opening, 0.0))
+def begin(
+    config: Config,
+    model: Model,
+    environment: Environment,
+    folder: TaskFolder,
+    watch: Watch,
+    run_budget: RunBudget | None = None,
+) -> TaskRun:
+    """Take up what earlier starts left of a task, write down what it is about, and go on.
 
-
-def spent(folder: Path) -> Usage:
-    """Return what earlier starts of a task have used: limits are for the whole task."""
-    logs = [*folder.glob("attempt-*.jsonl"), folder / "shared.jsonl"]
-    events = (event for log in logs for event in read_events(log))
-    calls = (event for event in events if isinstance(event, Call))
-    return sum((call.usage for call in calls if not call.served), Usage())
+    This is the last time that the folder is read. Raises UserError where it holds other work.
+    """
+    folder.remember(environment.task, environment.image)
+    log = read_log(folder.path)
+    if model.opening != Usage():  # finding out about the model counts like any other request
+        with log.open(SHARED) as shared:
+            probe = Step("s0", "probe", (), {}, Sampling(), "", (), model.opening, 0.0)
+            shared.append(probe)
+    budget = Budget(
+        limits(config, model), usage=log.usage, purse=run_budget, even=bool(config.samples)
+    )
+    planner = planner_of(config, model.capabilities)
+    return TaskRun(config, model, environment, folder, log, budget, watch, planner)
 
 
 def limits(config: Config, model: Model) -> Limits:
@@ -96,7 +104,7 @@ def limits(config: Config, model: Model) -> Limits:
     return Limits(config.max_steps, seconds, tokens, config.max_usd)
 
 
-def conversation(work: TaskRun, name: str, sampling: Sampling, log: EventLog) -> Conversation:
+def open_conversation(run: TaskRun, name: str, sampling: Sampling, log: LogFile) -> Conversation:
     """Return an empty conversation whose events are logged and shown as they happen.
 
     What an earlier start of it was told is not asked for again.
@@ -104,45 +112,41 @@ def conversation(work: TaskRun, name: str, sampling: Sampling, log: EventLog) ->
 
     def record(event: Event) -> None:
         log.append(event)
-        if isinstance(event, Call):
-            work.watch.step(work.budget.steps, last_action(event), work.budget.usage)
-        elif isinstance(event, Observation) and work.planner == "guided":
-            work.watch.stage(event.text.partition("\n")[0])
+        if isinstance(event, Step):
+            run.watch.step(run.budget.steps, summary(event), run.budget.usage)
+        elif isinstance(event, Outcome) and run.planner == "guided":
+            run.watch.stage(event.text.partition("\n")[0])
 
-    able = work.model.capabilities
-    reply = min(work.config.reply_tokens, able.output or work.config.reply_tokens)
-    window = Window(work.window, reply)
-    prefix = "" if name.startswith("attempt-") else f"{name}-"  # these share one log
-    earlier = stored_replies(work, name, prefix, log)
-    return Conversation(name, work.model, work.budget, sampling, record, window, prefix, earlier)
+    able = run.model.capabilities
+    reply = min(run.config.reply_tokens, able.output or run.config.reply_tokens)
+    window = Window(run.window, reply)
+    # Conversations of the shared log are told apart by the ids of their messages.
+    prefix = "" if log.name != SHARED else f"{name}-"
+    earlier = stored_replies(run, name, prefix, log)
+    return Conversation(name, run.model, run.budget, sampling, record, window, prefix, earlier)
 
 
-def stored_replies(work: TaskRun, name: str, prefix: str, log: EventLog) -> StoredReplies:
+def stored_replies(run: TaskRun, name: str, prefix: str, log: LogFile) -> StoredReplies:
     """Return what a model was paid for in earlier starts; a prepared one is asked again."""
-    if work.model.capabilities.prepared:
+    if run.model.capabilities.prepared:
         return StoredReplies()
 
     def note(text: str) -> None:
-        log.append(Observation(name, text))
-        work.errors.append(text)
-        work.watch.stage(text)
+        log.append(Note(name, text))
+        run.errors.append(text)
+        run.watch.stage(text)
 
-    events = read_events(work.folder.path / f"{'shared' if prefix else name}.jsonl")
-    found = StoredReplies(stored(events, prefix, work.model.name), note)
-    work.budget.expect(found.usage)
+    found = StoredReplies(stored(run.log.events(log.name), prefix, run.model.name), note)
+    run.budget.expect(found.usage)
     return found
 
 
-def last_action(call: Call) -> str:
+def summary(step: Step) -> str:
     """Return what a reply does, in one line."""
-    if not call.replies:
+    if not step.replies:
         return "no reply"
-    reply = call.replies[0]
+    reply = step.replies[0]
     acts = [f"{tool.name} {tool.arguments}" for tool in reply.tool_calls]
-    return "; ".join(acts) or first_words(reply.content) or "an empty reply"
-
-
-def first_words(text: str) -> str:
-    """Return the first line of a text that is no fence and no marker."""
-    lines = (line.strip() for line in text.split("\n"))
-    return next((line for line in lines if line and not MARKER.match(line)), "")
+    lines = (line.strip() for line in reply.content.split("\n"))
+    words = next((line for line in lines if line and not MARKER.match(line)), "")
+    return "; ".join(acts) or words or "an empty reply"

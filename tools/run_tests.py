@@ -259,7 +259,7 @@ def counts(reports: Sequence[CaseReport]) -> TestCounts:
     return TestCounts(
         passed=results.count("pass"),
         failed=results.count("fail"),
-        errors=len(results) - sum(map(results.count, ("pass", "fail", "skip"))),
+        errors=results.count("error") + results.count("timeout"),
         skipped=results.count("skip"),
     )
 

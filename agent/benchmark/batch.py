@@ -28,9 +28,8 @@ from agent.records import Image, Result, Usage
 from agent.show.batch_progress import Ended, Tally
 from agent.show.progress import FileProgress
 from agent.solve import solve
-from agent.task_run import spent
 from agent.trajectory.predictions import predictions
-from agent.trajectory.reader import read_record, read_task
+from agent.trajectory.reader import read_log, read_record, read_task
 from agent.trajectory.run_folder import ASIDE, RunFolder, TaskFolder
 from tools.base import Explained
 
@@ -197,5 +196,5 @@ def _purse(batch: Batch, models: Models, run: Path) -> RunBudget | None:
             "name it with `prices` in the settings, or limit --max-tokens for each instance",
         )
     folders = (path for path in (*run.iterdir(), *run.glob(f"{ASIDE}/*")) if path.is_dir())
-    used = sum(map(spent, folders), Usage())
+    used = sum((read_log(folder).usage for folder in folders), Usage())
     return RunBudget(batch.max_usd, (used.usd or 0.0) + (models.opened.opening.usd or 0.0))

@@ -1,4 +1,4 @@
-"""A conversation with a model: requests within budget and window, replies on record."""
+"""A conversation with a model: requests within budget and window, everything on record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from agent.conversation.context_window import View, Window
 from agent.conversation.stored_replies import StoredReplies
@@ -14,26 +13,13 @@ from agent.errors import ModelLost
 from agent.model.budget import Budget
 from agent.model.protocol import ContextOverflow, Model, Replies, Request, digest
 from agent.model.run_budget import LOST_REPLIES
-from agent.records import Call, Message, Sampling, Usage
-from agent.trajectory.events import Event
-from tools.base import EpisodeOver
+from agent.records import Message, Role, Sampling, Usage
+from agent.trajectory.events import Event, Outcome, Step
+from tools.base import EpisodeOver, ToolResult
 from tools.toolbox import Toolbox
 
 OVERFLOWS = 4
 """Times that a request may turn out too long before an attempt ends."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """One request: which messages of a list it sends, how it samples, and what it is called.
-
-    A reply has at most `most` tokens.
-    """
-
-    messages: Sequence[Message]
-    sampling: Sampling
-    name: str
-    most: int | None = None
 
 
 @dataclass
@@ -56,7 +42,7 @@ class Conversation:
     stored: StoredReplies = field(default_factory=StoredReplies)
     messages: list[Message] = field(default_factory=list)
     used: Usage = Usage()
-    _calls: int = 0
+    _steps: int = 0
     _started: float = field(default_factory=time.monotonic)
 
     @property
@@ -64,136 +50,142 @@ class Conversation:
         """Seconds since the conversation began."""
         return time.monotonic() - self._started
 
-    def add(self, message: Message) -> Message:
-        """Append a message and give it its id."""
-        message = replace(message, id=f"{self.prefix}m{len(self.messages)}")
+    def add(self, role: Role, content: str) -> Message:
+        """Append what the program says to the model."""
+        message = Message(self._next_id(), role, content)
         self.messages.append(message)
         self.record(message)
         return message
 
+    def observe(self, action: str, result: ToolResult) -> Outcome:
+        """Append what came of a tool call, by its id."""
+        identity = self._next_id()
+        outcome = Outcome(action=action, message=identity, **vars(result))
+        self.messages.append(Message(identity, "tool", outcome.text, tool_call_id=action))
+        self.record(outcome)
+        return outcome
+
     def ask(self, toolbox: Toolbox | None = None) -> Message:
         """Send what fits of the list and append the first reply; raises EpisodeOver at a limit."""
-        schemas = toolbox.schemas() if toolbox else []
-        return self.add(self._asked(Question(self.messages, self.sampling, self.name), schemas)[0])
+        tools = toolbox.schemas() if toolbox else []
+        return self._replies(Request(self.messages, tools, self.sampling, conversation=self.name))[
+            0
+        ]
 
-    def sample(self, question: Question) -> list[Message]:
-        """Send chosen messages and append every reply; raises EpisodeOver at a limit."""
-        return [self.add(reply) for reply in self._asked(question, [])]
+    def sample(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling | None = None,
+        *,
+        name: str = "",
+        max_tokens: int | None = None,
+    ) -> tuple[Message, ...]:
+        """Send chosen messages and append every reply; raises EpisodeOver at a limit.
 
-    def _asked(self, question: Question, schemas: Sequence[dict[str, Any]]) -> tuple[Message, ...]:
-        extra = json.dumps(schemas) if schemas else ""
-        before = self.stored.next(question.name)
+        `name` is what the request is called where it is not the conversation's own.
+        """
+        sampling = sampling or self.sampling
+        name = name or self.name
+        return self._replies(Request(messages, (), sampling, max_tokens, conversation=name))
+
+    def _replies(self, request: Request) -> tuple[Message, ...]:
+        step = self._asked(request)
+        self.messages += step.replies
+        return step.replies
+
+    def _next_id(self, ahead: int = 0) -> str:
+        return f"{self.prefix}m{len(self.messages) + ahead}"
+
+    def _asked(self, request: Request) -> Step:
+        extra = json.dumps(request.tools) if request.tools else ""
+        before = self.stored.next(request.conversation)
         if before is not None:
             self.budget.check(paid=True)
-            view = self.window.seen(question.messages, before.elided, extra)
-            if self.stored.take(question.name, view.messages, schemas, question.sampling):
-                return self._given_again(question, view, schemas, before)
+            view = self.window.seen(request.messages, before.elided, extra)
+            if self.stored.take(replace(request, messages=view.messages)):
+                return self._given_again(request, view, before)
         for _ in range(OVERFLOWS):
-            view = self.window.view(question.messages, extra)
+            view = self.window.view(request.messages, extra)
             try:
-                with self.budget.holding(self._dearest(question, view)):
-                    return self._send(question, view, schemas)
+                with self.budget.holding(self._dearest(request, view)):
+                    return self._send(request, view)
             except ContextOverflow as overflow:
                 if overflow.usage != Usage():
-                    lost = Replies((), overflow.usage)
-                    self.record(self._charged(question, view, schemas, 0, lost, 0.0))
+                    self._charge(request, view, Replies((), overflow.usage), 0.0)
                 self.window.overflowed(view, overflow.tokens, overflow.limit)
         raise EpisodeOver("context", "the conversation does not fit the model's window")
 
-    def _dearest(self, question: Question, view: View) -> float | None:
+    def _dearest(self, request: Request, view: View) -> float | None:
         """Return the most that a request can cost in US dollars, lost replies included."""
-        prompts = 1 if self.model.capabilities.several else question.sampling.n
-        most = min(filter(None, (self.window.kept_free, question.most)))
-        each = self.model.cost(prompts * view.tokens, most * question.sampling.n)
+        count = request.sampling.n
+        prompts = 1 if self.model.capabilities.several else count
+        longest = min(filter(None, (self.window.kept_free, request.max_tokens)))
+        each = self.model.cost(prompts * view.tokens, longest * count)
         return each and each * (1 + LOST_REPLIES)
 
-    def _given_again(
-        self, question: Question, view: View, schemas: Sequence[dict[str, Any]], before: Call
-    ) -> tuple[Message, ...]:
+    def _given_again(self, request: Request, view: View, before: Step) -> Step:
         """Put on record replies that are paid for: they take the step and the time that they did.
 
         What was left out of the view then stays out.
         """
         self.window.elided = view.elided
-        if question.sampling.n == 1:
+        if request.sampling.n == 1:
             self.window.learn(view, before.usage.prompt)
         self._started -= before.seconds
         self.used += before.usage
         self.budget.give_again(before.usage, before.seconds)
         self.budget.expect(self.stored.usage)
-        replies = Replies(before.replies, before.usage)
-        most = before.max_tokens
-        call = self._call(question, view, schemas, most, replies, before.seconds)
-        self.record(replace(call, served=True))
-        return before.replies
+        again = replace(request, max_tokens=before.max_tokens)
+        step = self._step(again, view, Replies(before.replies, before.usage), before.seconds)
+        step = replace(step, served=True)
+        self.record(step)
+        return step
 
-    def _send(
-        self, question: Question, view: View, schemas: Sequence[dict[str, Any]]
-    ) -> tuple[Message, ...]:
-        sampling, started = question.sampling, time.monotonic()
-        prompts = 1 if self.model.capabilities.several else sampling.n
+    def _send(self, request: Request, view: View) -> Step:
+        count, started = request.sampling.n, time.monotonic()
+        prompts = 1 if self.model.capabilities.several else count
         room = self.budget.room(prompts * view.tokens, self.model.cost)
-        share = room // sampling.n if room else None
-        most = min(filter(None, (share, self.window.kept_free, question.most)))
-
-        def charged(replies: Replies) -> Call:
-            return self._charged(question, view, schemas, most, replies, time.monotonic() - started)
-
+        share = room // count if room else None
+        longest = min(filter(None, (share, self.window.kept_free, request.max_tokens)))
+        sent = replace(
+            request,
+            messages=view.messages,
+            max_tokens=longest,
+            seconds=self.budget.seconds_left,
+            spare=self.budget.spare(view.tokens, longest, self.model.cost),
+        )
         try:
-            replies = self.model.reply(
-                Request(
-                    view.messages,
-                    schemas,
-                    sampling,
-                    max_tokens=most,
-                    seconds=self.budget.seconds_left,
-                    spare=self.budget.spare(view.tokens, most, self.model.cost),
-                    conversation=question.name,
-                )
-            )
+            replies = self.model.reply(sent)
         except ModelLost as lost:  # what it cost in vain is on record, too
-            self.record(charged(Replies((), lost.usage)))
+            self._charge(sent, view, Replies((), lost.usage), time.monotonic() - started)
             self.budget.check()
             if lost.too_late:
                 raise EpisodeOver("seconds", lost.message) from lost
             raise
         self.window.learn(view, replies.prompt)
-        self.record(charged(replies))
-        return replies.messages
+        return self._charge(sent, view, replies, time.monotonic() - started)
 
-    def _charged(
-        self,
-        question: Question,
-        view: View,
-        schemas: Sequence[dict[str, Any]],
-        most: int,
-        replies: Replies,
-        seconds: float,
-    ) -> Call:
-        """Charge a request and return its record."""
+    def _charge(self, request: Request, view: View, replies: Replies, seconds: float) -> Step:
+        """Charge a request and put it on record."""
         self.budget.charge(replies.usage)
         self.used += replies.usage
-        return self._call(question, view, schemas, most, replies, seconds)
+        step = self._step(request, view, replies, seconds)
+        self.record(step)
+        return step
 
-    def _call(
-        self,
-        question: Question,
-        view: View,
-        schemas: Sequence[dict[str, Any]],
-        most: int | None,
-        replies: Replies,
-        seconds: float,
-    ) -> Call:
-        self._calls += 1
-        return Call(
-            id=f"{self.prefix}c{self._calls}",
-            conversation=question.name,
+    def _step(self, request: Request, view: View, replies: Replies, seconds: float) -> Step:
+        self._steps += 1
+        return Step(
+            id=f"{self.prefix}s{self._steps}",
+            conversation=request.conversation,
             sent=tuple(message.id for message in view.messages),
             elided=view.elided,
-            sampling=question.sampling,
-            digest=digest(Request(view.messages, schemas, question.sampling)),
-            replies=replies.messages,
+            sampling=request.sampling,
+            digest=digest(replace(request, messages=view.messages)),
+            replies=tuple(
+                replace(reply, id=self._next_id(n)) for n, reply in enumerate(replies.messages)
+            ),
             usage=replies.usage,
             seconds=round(seconds, 3),
-            max_tokens=most,
+            max_tokens=request.max_tokens,
         )

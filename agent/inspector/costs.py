@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any, TypeVar
 
-from agent.inspector.episode import About, Step, gist
+from agent.inspector.episode import About, Act, Step, gist
 from agent.inspector.opening import OpenedTask
 from agent.records import Usage
 from agent.show.blocks import Block, Code, Heading, Paragraph, Table, Words
@@ -70,7 +70,7 @@ class Ledger:
     sums: dict[str, tuple[Usage, float, float]] = field(default_factory=dict)
     """By the label of an episode: what was used, seconds of the model and of the tools."""
     dear: list[tuple[float, str, Step]] = field(default_factory=list)
-    slow: list[tuple[float, str, int, str, str]] = field(default_factory=list)
+    slow: list[tuple[float, str, int, Act]] = field(default_factory=list)
 
     def enter(self, label: str, step: Step) -> None:
         """Add a step of an episode."""
@@ -81,8 +81,7 @@ class Ledger:
         self.dear = _most([*self.dear, (weight, label, step)])
         for act in step.acts:
             if act.seconds:
-                entry = (act.seconds, label, step.number, act.name, gist(act.text)[:400])
-                self.slow = _most([*self.slow, entry])
+                self.slow = _most([*self.slow, (act.seconds, label, step.number, act)])
 
     def page(self, task: OpenedTask) -> list[Block]:
         """Return where money and time went: by attempt, the dearest steps, the slowest commands."""
@@ -100,12 +99,10 @@ class Ledger:
             *_around(task, together.whole),
         ]
         if self.slow:
-            took, label, number, name, _ = self.slow[0]
-            tried = ", a change with the tests that tried it" if name.startswith("sample") else ""
-            told = (
-                f"The slowest command took {duration(took)}: {label} step {number}, {name}{tried}."
-            )
-            blocks.insert(1, Paragraph((told,)))
+            took, label, number, act = self.slow[0]
+            tried = ", a change with the tests that tried it" if act.proposed else ""
+            where = f"{label} step {number}, {act.name}{tried}"
+            blocks.insert(1, Paragraph((f"The slowest command took {duration(took)}: {where}.",)))
         if self.dear and self.dear[0][0] > 0:
             rows = [
                 (
@@ -121,8 +118,12 @@ class Ledger:
             blocks += [Heading("The dearest steps"), Table(dearest, tuple(rows))]
         if self.slow:
             blocks += [Heading("The slowest commands"), Table(("took", "step", "command"), tuple(
-                ((duration(took),), (f"{label} step {number}",), (f"{name} ", Code(text)))
-                for took, label, number, name, text in self.slow
+                (
+                    (duration(took),),
+                    (f"{label} step {number}",),
+                    (f"{act.name} ", Code(gist(act.text)[:400])),
+                )
+                for took, label, number, act in self.slow
             ))]  # fmt: skip
         else:
             blocks.append(Paragraph(("The record does not say how long commands took.",)))

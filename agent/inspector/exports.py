@@ -9,20 +9,21 @@ from agent.errors import UserError
 from agent.inspector.opening import OpenedTask, no_attempt, open_path
 from agent.inspector.plain_text import named_task
 from agent.inspector.task_pages import patch_of
+from agent.trajectory.attempt import Attempt
 from agent.trajectory.exports.attempt import trajectory_of
 from agent.trajectory.exports.mini_swe_agent import mini_swe_agent_json
 from agent.trajectory.exports.openai_messages import openai_lines
 from agent.trajectory.formats.loader import is_trajectory, load
-from agent.trajectory.reader import Log, RecordedTask, read_task
+from agent.trajectory.reader import RecordedTask, read_task
 
 
 def trajectory(path: Path) -> str:
     """Return `RUN/TASK/attempt-1`, or another agent's file, in mini-swe-agent's form."""
     if path.is_file() and is_trajectory(path):
         return mini_swe_agent_json(load(path))
-    task, log = _attempt(path)
-    patch = patch_of(task, log.number)
-    return mini_swe_agent_json(trajectory_of(log, task.id, patch.patch if patch else ""))
+    task, attempt = _attempt(path)
+    patch = patch_of(task, attempt.number)
+    return mini_swe_agent_json(trajectory_of(attempt, task.id, patch.patch if patch else ""))
 
 
 def messages(path: Path) -> str:
@@ -35,18 +36,20 @@ def messages(path: Path) -> str:
     return "".join(f"{line}\n" for line in openai_lines(_attempt(path)[1].events))
 
 
-def _attempt(path: Path) -> tuple[RecordedTask, Log]:
+def _attempt(path: Path) -> tuple[RecordedTask, Attempt]:
     named = path.with_suffix("") if path.suffix == ".jsonl" else path
     digits = named.name.removeprefix("attempt-")
     by_name = digits.isdecimal() and digits != named.name
     folder = named.parent if by_name else path
     opened: OpenedTask = named_task(folder, open_path(folder))
     record = read_task(opened.record.folder, [])
-    found = [log for log in record.logs if not by_name or log.number == int(digits)]
+    found = [attempt for attempt in record.attempts if not by_name or attempt.number == int(digits)]
     if not found:
         raise no_attempt(path)
     chosen = record.verdict.chosen if record.verdict else None
-    best = [log for log in found if chosen and log.number == int(chosen.partition(".")[0])]
+    best = [
+        attempt for attempt in found if chosen and attempt.number == int(chosen.partition(".")[0])
+    ]
     taken = (best or found)[0]
     if len(found) > 1:
         why = "whose patch was chosen" if best else "the first"

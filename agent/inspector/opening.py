@@ -13,12 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.errors import UserError
-from agent.inspector.episode import Episode
-from agent.inspector.foreign import ForeignTrajectory
-from agent.inspector.logged import SHARED, LoggedEpisode
+from agent.inspector.episode import Episode, ForeignTrajectory, LoggedEpisode
 from agent.records import Candidate, Result
 from agent.trajectory.formats.loader import Trajectory, is_trajectory, load
 from agent.trajectory.grades import read_grades
+from agent.trajectory.indexed_log import IndexedLog
 from agent.trajectory.missing_files import missing_files
 from agent.trajectory.predictions_file import read_predictions
 from agent.trajectory.reader import (
@@ -31,6 +30,7 @@ from agent.trajectory.reader import (
     read_part,
     read_parts,
 )
+from agent.trajectory.task_log import SHARED
 
 KNOWN = "a trajectory ends in .traj or .traj.json, predictions in .json or .jsonl"
 NO_RUN_JSON = "run.json is missing: how the run was set up is not known"
@@ -235,14 +235,16 @@ def open_run(folder: Path) -> OpenedRun:
 def open_task(folder: Path, resolved: bool | None = None) -> OpenedTask:
     """Read a task's records; its logs are read where they are looked at."""
     problems: list[str] = []
-    record = read_parts(folder, problems)
-    problems += missing_files(record)
     episodes = [
-        LoggedEpisode(path, f"attempt {path.stem.rpartition('-')[2]}")
+        LoggedEpisode(IndexedLog(path), f"attempt {attempt_number(path)}")
         for path in sorted(folder.glob("attempt-*.jsonl"), key=attempt_number)
     ]
-    if (folder / "shared.jsonl").exists():
-        episodes.append(LoggedEpisode(folder / "shared.jsonl", SHARED))
+    shared = folder / f"{SHARED}.jsonl"
+    if shared.exists():
+        episodes.append(LoggedEpisode(IndexedLog(shared, shared=True), SHARED))
+    parts = [event for episode in episodes for event in episode.log.parts()]
+    record = read_parts(folder, parts, problems)
+    problems += missing_files(record)
     problems += [problem for one in episodes for problem in one.problems]
     return OpenedTask(record, tuple(one for one in episodes if len(one)), tuple(problems), resolved)
 

@@ -10,15 +10,14 @@ from typing import Any
 
 from agent.errors import UserError
 from agent.inspector.common_tasks import Side, two_sides
-from agent.inspector.episode import Episode, Step
-from agent.inspector.foreign import ForeignTrajectory
+from agent.inspector.episode import ForeignTrajectory
 from agent.inspector.interdiff import interdiff
 from agent.inspector.opening import Opened, OpenedRun, OpenedTask, RunShelf, open_run
 from agent.inspector.task_pages import patch_of
-from agent.show.figures import duration, several, spent
+from agent.inspector.task_text import prefixed, task_lines
+from agent.show.figures import several
 from agent.show.task_listing import list_tasks, plain_task
 from agent.show.terminal_safe import one_line
-from agent.show.trajectory_text import plain, prefixed
 from agent.trajectory.encoding import as_json
 from agent.trajectory.encoding import plain as values
 from agent.trajectory.missing_files import missing_files
@@ -36,7 +35,7 @@ def lines(opened: Opened, beside: OpenedRun | None = None) -> Iterator[str]:
     for problem in opened.problems:
         yield f"problem: {one_line(problem)}"
     for identity in opened.ids:
-        yield from _task(opened.task(identity))
+        yield from task_lines(opened.task(identity))
 
 
 def _shelf(shelf: RunShelf) -> Iterator[str]:
@@ -49,55 +48,6 @@ def _shelf(shelf: RunShelf) -> Iterator[str]:
         told = line.problem or f"{several(len(run.folders), 'task')}  {counts}"
         yield one_line(f"{line.path.name}  {started}  {line.model}  {line.dataset}  {told}")
         yield from (f"  {one}" for one in list_tasks(run.folders))
-
-
-def _task(task: OpenedTask) -> Iterator[str]:
-    if task.record.folder.is_dir():
-        problems: list[str] = []
-        record = read_task(task.record.folder, problems)
-        problems += missing_files(record)
-        yield from (f"problem: {one_line(one)}" for one in problems)
-        yield from plain(record)
-        if task.resolved is not None:
-            yield f"grade: {'resolved' if task.resolved else 'not resolved'}"
-        return
-    yield f"task {one_line(task.id)}"
-    for episode in task.episodes:
-        yield from _episode(episode)
-    for candidate in task.record.candidates:
-        yield from prefixed(f"candidate {candidate.id} patch", candidate.patch)
-    if task.resolved is not None:
-        yield f"grade: {'resolved' if task.resolved else 'not resolved'}"
-
-
-def _episode(episode: Episode) -> Iterator[str]:
-    about = episode.about
-    yield one_line(f"attempt 1: {about.label}, model {about.model}")
-    for message in episode.sent(1) if len(episode) else ():
-        yield from prefixed(f"attempt 1 {message.role}", message.content)
-    for number in range(1, len(episode) + 1):
-        yield from _step(episode.step(number), f"attempt 1 step {number}")
-    yield f"attempt 1 end: {one_line(about.end)}"
-    yield f"attempt 1 used: {spent(about.usage)}"
-
-
-def _step(step: Step, here: str) -> Iterator[str]:
-    if step.usage is not None:
-        took = f", {duration(step.seconds)}" if step.seconds is not None else ""
-        yield f"{here} request: {spent(step.usage)}{took}"
-    yield from (f"{here}: [{one_line(remark)}]" for remark in step.remarks)
-    if step.thought.strip():
-        yield from prefixed(f"{here} thought", step.thought)
-    for act in step.acts:
-        name = one_line(act.name)
-        yield from prefixed(f"{here} {name}", act.text)
-        if act.seen is not None:
-            verb = "refused" if act.refused else "failed" if act.failed else "gave"
-            yield from prefixed(f"{here} {name} {verb}", act.seen)
-        if act.seconds:
-            yield f"{here} {name} took: {duration(act.seconds)}"
-    for said in step.heard:
-        yield from prefixed(f"{here} user", said)
 
 
 def _compared(one: Side, other: Side) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent.inspector.interdiff import interdiff
 from agent.inspector.opening import OpenedTask
-from agent.records import BehaviourClass, Candidate, Check, Matrix, CheckResult
+from agent.records import BehaviourClass, Candidate, Check, CheckResult, Matrix
 from agent.show import verdict_sheet
 from agent.show.blocks import (
     Block,
@@ -285,9 +285,9 @@ def issue_page(task: OpenedTask) -> list[Block]:
         made = f", {image.made}, {image.toolchain}, tests: "
         words: Words = (Code(image.reference), made, Code(image.test_command or "none"))
         blocks += [Heading("Environment"), Paragraph(words)]
-    if record.places:
+    if record.locations:
         blocks.append(Heading("Where a change was looked for"))
-        blocks.append(Bullets(tuple((Code(str(place)),) for place in record.places)))
+        blocks.append(Bullets(tuple((Code(str(place)),) for place in record.locations)))
     if record.reproduction is not None:
         written = record.reproduction.probes | record.reproduction.tests
         for path, text in written.items():

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agent.conversation.context_window import issue_text
-from agent.conversation.conversation import Conversation, Question
+from agent.conversation.conversation import Conversation
 from agent.localization.index import Hit, Index
 from agent.localization.likely_lines import beginnings, docstrings, quiet_lines, weights
 from agent.localization.ranking import Ranking
 from agent.model.grammar import literal
-from agent.records import Location, Message, Sampling
+from agent.records import Location, Sampling
 from prompts import render
 from tools.base import EpisodeOver
 
@@ -92,13 +92,13 @@ def pick(talk: Conversation, index: Index, found: Sequence[Location], issue: str
             for place in found
         ],
     )
-    message = talk.add(Message("", "user", prompt))
+    message = talk.add("user", prompt)
     named = [called(place) for place in found]
     choices = " | ".join(map(literal, named))
     grammar = f"root ::= {choices}" if talk.model.capabilities.grammar else None
     sampling = Sampling(PICKS, WARMTH, talk.sampling.seed, grammar)
     try:
-        replies = talk.sample(Question([message], sampling, talk.name, most=64))
+        replies = talk.sample([message], sampling, max_tokens=64)
     except EpisodeOver:
         return [*found, *rest]
     votes = Counter(at for reply in replies for at in _picked(reply.content, named))

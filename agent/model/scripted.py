@@ -20,9 +20,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from agent.model.protocol import Capabilities, Replies, Request
-from agent.records import Call, Message, Sampling, Usage
+from agent.records import Message, Sampling, Usage
+from agent.trajectory.attempt import Turn as RecordedTurn
+from agent.trajectory.events import Step
 from agent.trajectory.formats import mini_swe_agent_steps
-from agent.trajectory.formats.loader import Step, Trajectory, is_trajectory
+from agent.trajectory.formats.foreign import reasoning_in
+from agent.trajectory.formats.loader import Trajectory, is_trajectory
 from agent.trajectory.formats.loader import load as load_trajectory
 from agent.trajectory.reader import RecordedTask, load_task
 from tools.base import EpisodeOver, ToolCall, UserError
@@ -123,13 +126,13 @@ def load(path: Path) -> ScriptedModel:
     """Read a script, the folder of a recorded task, or a trajectory; raises UserError."""
     if path.is_dir():
         recorded = load_task(path)
-        if any(one.planner == "guided" for one in recorded.attempts):
+        if any(one.header.planner == "guided" for one in recorded.attempts):
             return ScriptedModel(f"scripted:{path.name}", _attempts(recorded), _narrow(recorded))
         conversations: dict[str, list[Samples]] = {}
-        calls = [event for event in recorded.shared if isinstance(event, Call)]
-        for call in [*calls, *(call for one in recorded.attempts for call in one.calls)]:
-            if call.replies:
-                conversations.setdefault(call.conversation, []).append(call.replies)
+        shared = [event for event in recorded.shared if isinstance(event, Step)]
+        for step in [*shared, *(step for one in recorded.attempts for step in one.steps)]:
+            if step.replies:
+                conversations.setdefault(step.conversation, []).append(step.replies)
         return ScriptedModel(f"scripted:{path.name}", conversations)
     if is_trajectory(path):
         replies = replayed(load_trajectory(path))
@@ -161,13 +164,12 @@ def _attempts(recorded: RecordedTask) -> dict[str, list[Samples]]:
 def _narrow(recorded: RecordedTask) -> dict[Key, Samples]:
     """Return the replies of a run in which the program drove."""
     found: dict[Key, Samples] = {}
-    for events in (recorded.shared, *(log.events for log in recorded.logs)):
-        replies = {
-            event.id for event in events if isinstance(event, Message) and event.role == "assistant"
-        }
-        for call in (event for event in events if isinstance(event, Call) and event.replies):
-            said = len(replies.intersection(call.sent))
-            found[key(call.conversation, call.sampling, said)] = call.replies
+    for events in (recorded.shared, *(one.events for one in recorded.attempts)):
+        replies: set[str] = set()
+        for step in (event for event in events if isinstance(event, Step) and event.replies):
+            said = len(replies.intersection(step.sent))
+            found[key(step.conversation, step.sampling, said)] = step.replies
+            replies |= {reply.id for reply in step.replies}
     return found
 
 
@@ -204,9 +206,11 @@ def replayed(recorded: Trajectory) -> list[Message]:
         )
     replies: list[Message] = []
     silent: list[Message] = []
-    for step in recorded.steps:
-        calls = tuple(_bash(call, step, recorded) for call in step.calls)
-        silent.append(Message("", "assistant", step.thought or step.reasoning, calls))
+    for turn in recorded.turns:
+        (reply,) = turn.step.replies
+        calls = tuple(_bash(call, turn, recorded) for call in reply.tool_calls)
+        thought = reply.content or reasoning_in(reply)
+        silent.append(Message("", "assistant", thought, calls))
         if calls:
             replies += silent[-MOST_SILENT - 1 :]
             silent = []
@@ -218,7 +222,7 @@ def replayed(recorded: Trajectory) -> list[Message]:
     return replies
 
 
-def _bash(call: ToolCall, step: Step, recorded: Trajectory) -> ToolCall:
+def _bash(call: ToolCall, turn: RecordedTurn, recorded: Trajectory) -> ToolCall:
     """Return a command with the variables and the time that it had.
 
     One that ended there may need longer on this machine; one that was killed is killed again.
@@ -229,7 +233,8 @@ def _bash(call: ToolCall, step: Step, recorded: Trajectory) -> ToolCall:
         words = " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())
         arguments["command"] = f"export {words}\n{arguments['command']}"
     limit = min(recorded.environment.timeout, MOST_SECONDS)
-    killed = any(seen.error and seen.call_id == call.id for seen in step.observations)
+    outcomes = (act.outcome for act in turn.acts if act.action.id == call.id)
+    killed = any(outcome is not None and outcome.timed_out for outcome in outcomes)
     if killed or limit > COMMAND_SECONDS:
         arguments["timeout"] = limit
     return replace(call, arguments=json.dumps(arguments))

@@ -14,10 +14,11 @@ from agent.localization.ranking import Ranking
 from agent.localization.repository_map import outline
 from agent.planner import loop
 from agent.planner.loop_guard import Advice
-from agent.records import Image, Message, Task
+from agent.records import Image, Task
 from agent.trajectory.events import End
 from prompts import render
 from tools.bash import Bash
+from tools.changed_files import ChangedFiles
 from tools.clip import clip
 from tools.edit import Edit
 from tools.plan import Plan
@@ -48,7 +49,8 @@ def toolbox(sandbox: Sandbox, test_command: str | None, *, review: bool = True) 
             RunTests(sandbox, test_command),
             Plan(),
             Submit(partial(reviewed, sandbox) if review else None),
-        ]
+        ],
+        ChangedFiles(sandbox),
     )
 
 
@@ -94,9 +96,9 @@ def run(
         "free_nudge" if native else "text_nudge",
         tools=", ".join(schema["function"]["name"] for schema in tools.schemas()),
     )
-    talk.add(Message("", "system", render("free_system")))
+    talk.add("system", render("free_system"))
     first = first_message(sandbox, task, image, overview, talk.window.tokens)
-    talk.add(Message("", "user", first))
+    talk.add("user", first)
     return loop.run(talk, tools, Advice(talk.budget, nudge))
 
 

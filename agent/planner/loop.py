@@ -7,15 +7,15 @@ from typing import Protocol
 
 from agent.conversation.conversation import Conversation
 from agent.records import Message
-from agent.trajectory.events import End
-from tools.base import EpisodeOver, Observation
+from agent.trajectory.events import End, Outcome
+from tools.base import EpisodeOver
 from tools.toolbox import Toolbox
 
 
 class Advisor(Protocol):
     """Looks at each step and says what the model should hear; ends what leads nowhere."""
 
-    def __call__(self, reply: Message, observations: Sequence[Observation]) -> str:
+    def __call__(self, reply: Message, outcomes: Sequence[Outcome]) -> str:
         """Return advice, "" for none; raise EpisodeOver to end the attempt."""
 
 
@@ -24,13 +24,9 @@ def run(talk: Conversation, toolbox: Toolbox, advise: Advisor) -> End:
     try:
         while True:
             reply = talk.ask(toolbox)
-            observations = []
-            for call in reply.tool_calls:
-                observations.append(toolbox.run(call))
-                talk.record(observations[-1])
-                talk.add(Message("", "tool", observations[-1].text, tool_call_id=call.id))
-            advice = advise(reply, observations)
+            outcomes = [talk.observe(call.id, toolbox.run(call)) for call in reply.tool_calls]
+            advice = advise(reply, outcomes)
             if advice:
-                talk.add(Message("", "user", advice))
+                talk.add("user", advice)
     except EpisodeOver as over:
         return End(over.reason, over.detail, talk.used, round(talk.seconds, 3))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from agent.model.budget import Budget
 from agent.records import Message
+from agent.trajectory.events import Outcome
 from prompts import render
-from tools.base import EpisodeOver, Observation
+from tools.base import EpisodeOver
 
 MOST_SILENT_REPLIES = 3
 """Replies without a call, in a row, after which an attempt ends."""
@@ -29,9 +30,9 @@ class Advice:
     _actions: deque[str] = field(default_factory=lambda: deque(maxlen=STUCK))
     _errors: deque[str] = field(default_factory=lambda: deque(maxlen=STUCK))
 
-    def __call__(self, reply: Message, observations: Sequence[Observation]) -> str:
+    def __call__(self, reply: Message, outcomes: Sequence[Outcome]) -> str:
         """Return what to say after a step, "" for nothing; raises EpisodeOver."""
-        self._count(reply, observations)
+        self._count(reply, outcomes)
         if self._refused >= MOST_REFUSALS:
             raise EpisodeOver("refusal", f"the model refused: {reply.content[:300]}")
         if self._silent >= MOST_SILENT_REPLIES:
@@ -47,13 +48,13 @@ class Advice:
         ]
         return "\n\n".join(filter(None, said))
 
-    def _count(self, reply: Message, observations: Sequence[Observation]) -> None:
+    def _count(self, reply: Message, outcomes: Sequence[Outcome]) -> None:
         self._silent = 0 if reply.tool_calls else self._silent + 1
         self._refused = self._refused + 1 if reply.finish == "refusal" else 0
         if not reply.tool_calls:
             return
         self._actions.append(repr([(call.name, call.arguments) for call in reply.tool_calls]))
-        wrong = [one.text.partition("\n")[0] for one in observations if one.error]
+        wrong = [one.text.partition("\n")[0] for one in outcomes if one.error]
         self._errors.append(repr(wrong) if wrong else "")
 
     def _finish(self) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.conversation.context_window import issue_text
-from agent.conversation.conversation import Conversation, Question
+from agent.conversation.conversation import Conversation
 from agent.localization.index import Index
-from agent.records import Image, Message, Reproduction, Task
+from agent.records import Image, Reproduction, Task
 from agent.reproduction.issue_reason import issue_reason
 from agent.reproduction.snippet_names import head
 from prompts import render
@@ -74,18 +74,18 @@ def reproduce(
         top=given.top,
         issue=issue_text(task.text, talk.window.tokens),
     )
-    asked = [talk.add(Message("", "user", prompt))]
+    asked = [talk.add("user", prompt)]
     remark = "no reply was a test"
     try:
         for _ in range(TRIES):
-            replies = talk.sample(Question(asked, talk.sampling, talk.name))
+            replies = talk.sample(asked)
             for reply in replies:
                 content = given.before(fenced(reply.content))
                 remark, output = _try(sandbox, image.test_command, path, content, task)
                 if not remark:
                     return Reproduction({path: content})
             again = render("reproduce_again", reason=remark, output=output)
-            asked += [replies[-1], talk.add(Message("", "user", again))]
+            asked += [replies[-1], talk.add("user", again)]
     except EpisodeOver as over:
         remark = over.detail
     return Reproduction({}, f"no reproducing test was written: {remark}")

@@ -276,4 +276,5 @@ def _outcome(
     # What fails everywhere as it does on the base is kept once; a message may be cut by its runner.
     told = base is None or steady(report.text) != steady(base.text)
     output = clip(report.text, OUTPUT) if told else ""
-    return CheckResult(candidate, check.id, _result(report), digest, message, report.seconds, output)
+    result = _result(report)
+    return CheckResult(candidate, check.id, result, digest, message, report.seconds, output)

@@ -35,20 +35,17 @@ def _end(folder: Path) -> tuple[str, ...]:
 
 
 def plain_task(task: RecordedTask) -> dict[str, Any]:
-    """Return a task with the records' own field names.
-
-    Its logs are whole; the attempts that are rebuilt from them are left out.
-    """
-    built = {"attempts", "folder", "logs", "shared"}
-    names = (field.name for field in fields(task) if field.name not in built)
+    """Return a task with the records' own field names; the events of its logs are whole."""
+    logs = {"attempts", "folder", "shared"}
+    names = (field.name for field in fields(task) if field.name not in logs)
     found = {name: plain(getattr(task, name)) for name in names}
     found["shared"] = [line_of(event) for event in task.shared]
-    found["logs"] = [
+    found["attempts"] = [
         {
-            "number": log.number,
-            "restarts": log.restarts,
-            "events": [line_of(event) for event in log.events],
+            "number": attempt.number,
+            "restarts": attempt.restarts,
+            "events": [line_of(event) for event in attempt.events],
         }
-        for log in task.logs
+        for attempt in task.attempts
     ]
     return found

@@ -30,6 +30,12 @@ class Turn:
     heard: tuple[Message, ...] = ()
     notes: tuple[Note, ...] = ()
 
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What the step added to the conversation."""
+        outcomes = [act.outcome for act in self.acts if act.outcome is not None]
+        return (*messages_of([self.step, *outcomes]), *self.heard)
+
 
 @dataclass(frozen=True)
 class Attempt:

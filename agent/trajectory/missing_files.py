@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.trajectory.reader import RecordedTask
-from agent.trajectory.reader import patch_name
+from agent.trajectory.reader import RecordedTask, patch_name
 
 WRITTEN_BEFORE_RESULT = ("task", "image", "candidates", "matrix", "verdict")
 """The records that every finished task has."""

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from agent.errors import UserError
-from agent.records import FORMAT, Candidate, Result
+from agent.records import FORMAT, Candidate, Image, Result, Task
 from agent.trajectory.durable_files import Lines, disk, is_temporary, write_whole
 from agent.trajectory.encoding import as_bytes, complete_lines, decode, encode
 from agent.trajectory.reader import (
@@ -193,6 +193,17 @@ class TaskFolder:
         write_whole(path, as_bytes(text))
         return path
 
+    def remember(self, task: Task, image: Image) -> None:
+        """Write down what is worked on; a folder of other work is the user's to move."""
+        known: Task | None = read_record(self.path / "task.json", Task)
+        if known is not None and _work(known) != _work(task):
+            raise UserError(
+                f"{self.path} holds work on {known.repository} at {known.base_commit[:12]}",
+                OTHER_FOLDER,
+            )
+        self.write("task", task)
+        self.write("image", image)
+
     def write_patch(self, candidate: Candidate) -> None:
         """Write a candidate's bare patch."""
         self.write_text(patch_name(candidate.id), candidate.patch)
@@ -224,6 +235,10 @@ class TaskFolder:
                 time=datetime.now(UTC),
             ),
         )
+
+
+def _work(task: Task) -> tuple[str, ...]:
+    return task.repository, task.base_commit, task.title, task.body
 
 
 def _refuse_foreign(path: Path) -> None:

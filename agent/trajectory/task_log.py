@@ -25,9 +25,10 @@ def attempt_name(number: int) -> str:
 
 
 class LogFile:
-    """One file of a task's log, open for appending."""
+    """One file of a task's log, open for appending; `name` is the file's, without its ending."""
 
     def __init__(self, path: Path, events: list[Event]) -> None:
+        self.name = path.stem
         self._lines, self._events = Lines(path), events
 
     def append(self, event: Event) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import from_os_error
-from agent.records import Call, Result, Status, Usage
+from agent.records import Result, Status, Usage
 from agent.trajectory.encoding import event_of
-from agent.trajectory.events import Header
+from agent.trajectory.events import Header, Step
 from agent.trajectory.grades import Environment, Grade, read_grades
 from agent.trajectory.predictions import predictions
 from agent.trajectory.reader import Failure, Run, RunInfo, load_run, read_events, read_record
@@ -129,8 +129,8 @@ def _usage(result: Result) -> Usage:
 def _spent(folder: Path) -> Usage:
     """Sum what a task without a result had cost, all starts; usd is None if any of it is."""
     logs = [*folder.glob("attempt-*.jsonl"), folder / "shared.jsonl"]
-    calls = [event for log in logs for event in read_events(log) if isinstance(event, Call)]
-    return total(call.usage for call in calls if not call.served and call.usage != Usage())
+    steps = [event for log in logs for event in read_events(log) if isinstance(event, Step)]
+    return total(step.usage for step in steps if not step.served and step.usage != Usage())
 
 
 def total(parts: Iterable[Usage]) -> Usage:

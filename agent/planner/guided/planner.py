@@ -1,45 +1,47 @@
 """The guided planner: for models that cannot drive.
 
-The program asks narrow questions: of one place in the code at a time it wants a few changes, tries
-each, shows what failed, and goes on to the next place when none of them holds.
+The program asks narrow questions: at one location in the code at a time it wants a few changes,
+tries each, shows what failed, and goes on to the next location when none of them holds.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from agent.conversation.context_window import issue_text
-from agent.conversation.conversation import Conversation, Question
+from agent.conversation.conversation import Conversation
 from agent.localization.likely_lines import beginnings, quiet_lines
 from agent.localization.locations import MOST
 from agent.planner.guided.edit_format import applied, grammar
-from agent.planner.guided.trial import Bench, Trial, failures
-from agent.records import Call, Location, Message
+from agent.planner.guided.trial import HOLDING, Bench, Trial, failures
+from agent.records import Location, Message
 from agent.selection.harvest import canonical_key
-from agent.trajectory.events import End, Event
+from agent.trajectory.attempt import Attempt
+from agent.trajectory.events import CHANGE, Action, End, Note, Outcome
+from agent.trajectory.format_1 import location_number
 from prompts import render
-from tools.base import EpisodeOver, Observation
+from tools.base import EpisodeOver
 from tools.edit_problems import new_problems
 from tools.sandbox.protocol import Sandbox
 
 NAME = "guided"
-PROBLEMS = "problems"
-"""Stands for a check of a change that adds syntax errors or undefined names, or changes nothing."""
+UNUSABLE = Trial("unusable", "no change that can be applied")
+NOT_APPLIED = ("problems", "unchanged", "unusable")
+"""Results of changes that were never made in the sandbox."""
 LINES, SAMPLES, AGAIN = 3, 3, 2
 """Lines at which changes are asked for first, how many at each, and at each thing tried later."""
 MOST_UNPROVEN = 4
 """Samples that an attempt hands in when none of them holds."""
-PLACES, STRIDE = 2, MOST // 2
-"""Places that one attempt looks at, and how far apart these stand in their order: the first
-attempts begin at the first places."""
+LOCATIONS, STRIDE = 2, MOST // 2
+"""Locations that one attempt looks at, and how far apart these stand in their order: the first
+attempts begin at the first locations."""
 MOST_SHOWN = 3
 """Tests of the issue that a model with a window of known size is shown."""
-HELD = re.compile(r"sample \d+: holds")
 LONGEST_CHANGE = 400
 """Tokens; three blocks of some lines have fewer."""
 
@@ -56,45 +58,37 @@ class Sample:
     reply: Message
 
 
-@dataclass(frozen=True)
-class Spot:
-    """A place, and what the requests about it are called."""
-
-    place: Location
-    name: str
-
-
 @dataclass
 class Agenda:
-    """The places of one task, shared by its attempts: each looks at others.
+    """The locations of one task, shared by its attempts: each looks at others.
 
-    A place where a change held is looked at first by all that follow. Where attempts are to be
+    A location where a change held is looked at first by all that follow. Where attempts are to be
     `alike`, as samples are, each looks at what the first does.
     """
 
-    places: Sequence[Location]
+    locations: Sequence[Location]
     proven: list[Location] = field(default_factory=list)
     alike: bool = False
 
-    def prove(self, place: Location) -> None:
-        """Remember that a change holds at a place."""
-        if place not in self.proven:
-            self.proven.append(place)
+    def prove(self, location: Location) -> None:
+        """Remember that a change holds at a location."""
+        if location not in self.proven:
+            self.proven.append(location)
 
     def of(self, attempt: int) -> list[Location]:
-        """Return the places of one attempt, counted from 1: the same when it is made again."""
+        """Return the locations of an attempt, counted from 1: the same when it is made again."""
         first = 0 if self.alike else attempt - 1
-        own = [one for one in self.places[first::STRIDE] if one not in self.proven]
-        return [*self.proven[:1], *own][:PLACES]
+        own = [one for one in self.locations[first::STRIDE] if one not in self.proven]
+        return [*self.proven[:1], *own][:LOCATIONS]
 
-    def recall(self, attempt: int, events: Sequence[Event]) -> None:
+    def recall(self, attempt: Attempt) -> None:
         """Prove again what held in an attempt that is on record and had checks."""
-        places, at = self.of(attempt), 0
-        for event in events:
-            if isinstance(event, Call):
-                at = int(event.conversation.rpartition(".")[2]) - 1
-            elif isinstance(event, Observation) and HELD.fullmatch(event.text):
-                self.prove(places[at])
+        locations = self.of(attempt.number)
+        for turn in attempt.turns:
+            for act in turn.acts:
+                if act.outcome is not None and act.outcome.trial == "holds":
+                    known = act.action.location
+                    self.prove(known or locations[location_number(turn.step) - 1])
 
 
 @dataclass
@@ -115,10 +109,10 @@ class Guided:
         """Ask for changes until some hold or the places are used up."""
         try:
             before = failures(self.bench.reports())
-            for number, place in enumerate(self.agenda.of(self.number), 1):
-                held = self._fitting(place, f"{self.talk.name}.{number}", before)
+            for number, location in enumerate(self.agenda.of(self.number), 1):
+                held = self._changes_that_hold(location, f"{self.talk.name}.{number}", before)
                 if held:
-                    raise EpisodeOver("submitted", f"{held} changes at {place} hold")
+                    raise EpisodeOver("submitted", f"{held} changes at {location} hold")
             raise EpisodeOver("submitted", "no change holds; the best are handed in")
         except EpisodeOver as over:
             left = len(self.found) - len(self._handed_in())
@@ -143,39 +137,43 @@ class Guided:
             yield one.number, one.root
             self.sandbox.write(one.path, before)
 
-    def _fitting(self, place: Location, name: str, failing: str) -> int:
-        """Ask for changes at a place; one too long for the model's window is passed over."""
+    def _changes_that_hold(self, location: Location, name: str, failing: str) -> int:
+        """Ask for changes at a location and return how many hold.
+
+        A location that is too long for the model's window is passed over.
+        """
         try:
-            return self._changes_at(place, name, failing)
+            made = self._changes_at(location, name, failing)
         except EpisodeOver as over:
             if over.reason != "context":
                 raise
-            self.talk.record(Observation(name, f"{place}: {over.detail}", error=True))
+            self.talk.record(Note(name, f"{location}: {over.detail}"))
             return 0
-
-    def _changes_at(self, place: Location, name: str, failing: str) -> int:
-        """Ask for changes that begin at the likeliest lines, show what failed, ask for others."""
-        asked = self.talk.add(Message("", "user", self._prompt(place, failing)))
-        starts = self._beginnings(place)
-        here = Spot(place, name)
-        made = [one for at in starts[:LINES] for one in self._sampled(here, [asked], SAMPLES, [at])]
-        if made and not any(one.trial.passes for one in made):
-            best = min(made, key=lambda one: (one.trial.wrongs, one.number))
-            said = render("guided_again", said=best.trial.said, path=place.path)
-            again = [asked, best.reply, self.talk.add(Message("", "user", said))]
-            made += self._sampled(here, again, AGAIN, starts, best.root)
-        for at in starts[LINES:]:
-            if not any(one.trial.passes for one in made):
-                made += self._sampled(here, [asked], AGAIN, [at])
         return sum(one.trial.passes for one in made)
 
-    def _prompt(self, place: Location, failing: str) -> str:
+    def _changes_at(self, location: Location, name: str, failing: str) -> list[Sample]:
+        """Ask for changes that begin at the likeliest lines, show what failed, ask for others."""
+        prompt = self.talk.add("user", self._prompt(location, failing))
+        starts = self._beginnings(location)
+        ask = partial(self._sampled, location, name)
+        made = [one for at in starts[:LINES] for one in ask([prompt], SAMPLES, [at])]
+        if made and not any(one.trial.passes for one in made):
+            best = min(made, key=lambda one: (one.trial.wrongs, one.number))
+            text = render("guided_again", said=best.trial.report, path=location.path)
+            again = [prompt, best.reply, self.talk.add("user", text)]
+            made += ask(again, AGAIN, starts, best.root)
+        for at in starts[LINES:]:
+            if not any(one.trial.passes for one in made):
+                made += ask([prompt], AGAIN, [at])
+        return made
+
+    def _prompt(self, location: Location, failing: str) -> str:
         window = self.talk.window.tokens
         return render(
             "guided_change",
             issue=issue_text(self.issue, window and window // 2),
-            place=place,
-            code="\n".join(self._shown(place)),
+            place=location,
+            code="\n".join(self._lines(location)),
             checks=[issue_text(check, window and window // 4) for check in self._checks()],
             failing=failing,
         )
@@ -185,59 +183,76 @@ class Guided:
         checks = sorted(self.bench.checks.values(), key=len)
         return checks[:MOST_SHOWN] if self.talk.window.tokens else checks
 
-    def _shown(self, place: Location) -> list[str]:
-        return self.sources[place.path].split("\n")[place.first - 1 : place.last]
+    def _lines(self, location: Location) -> list[str]:
+        return self.sources[location.path].split("\n")[location.first - 1 : location.last]
 
-    def _beginnings(self, place: Location) -> list[int]:
+    def _beginnings(self, location: Location) -> list[int]:
         """Return the lines where changes may begin: not at the head, and not in words."""
-        shown = self._shown(place)
-        quiet = {number - place.first for number in quiet_lines(self.sources[place.path])}
-        head = {0} if place.signature and len(shown) > 1 else set()
+        shown = self._lines(location)
+        quiet = {number - location.first for number in quiet_lines(self.sources[location.path])}
+        head = {0} if location.signature and len(shown) > 1 else set()
         return beginnings(shown, self.issue, quiet | head, 2 * LINES)
 
     def _sampled(
         self,
-        here: Spot,
+        location: Location,
+        name: str,
         messages: Sequence[Message],
         count: int,
         starts: Sequence[int],
         root: int | None = None,
     ) -> list[Sample]:
-        """Ask for changes that begin at one of some lines; try and return those that are any."""
-        place, shown = here.place, self._shown(here.place)
+        """Ask for changes that begin at one of some lines; try those that can be applied."""
+        lines = self._lines(location)
         sampling = replace(
             self.talk.sampling,
             n=count,
             seed=(self.talk.sampling.seed or 0) + starts[0],  # without a grammar prompts are equal
-            grammar=grammar(shown, starts) if self.talk.model.capabilities.grammar else None,
+            grammar=grammar(lines, starts) if self.talk.model.capabilities.grammar else None,
         )
         made = []
-        for reply in self.talk.sample(Question(messages, sampling, here.name, LONGEST_CHANGE)):
-            after = applied(shown, reply.content)
+        replies = self.talk.sample(messages, sampling, name=name, max_tokens=LONGEST_CHANGE)
+        for reply in replies:
+            after = applied(lines, reply.content)
             if after is None:
-                self._note(reply, "no change that can be applied", good=False)
+                self._put_on_record(Action(reply.id, CHANGE, location=location), UNUSABLE)
                 continue
-            text = self._whole(place, after)
             started = monotonic()
-            trial = self._tried(place.path, text)
-            took = round(monotonic() - started, 3)
+            text = self._whole(location, after)
+            trial = self._tried(location.path, text)
             number = len(self.found) + 1
-            one = Sample(number, place.path, text, trial, root or number, reply)
-            self._note(reply, f"sample {number}: {trial.verdict}", good=trial.passes, seconds=took)
-            self.found.append(one)
-            made.append(one)
+            sample = Sample(number, location.path, text, trial, root or number, reply)
+            action = Action(reply.id, CHANGE, "", number, sample.root, location)
+            self._put_on_record(action, trial, round(monotonic() - started, 3))
+            self.found.append(sample)
+            made.append(sample)
             if trial.passes and self.bench.checks:  # at once: a limit may end the attempt
-                self.agenda.prove(place)
+                self.agenda.prove(location)
         return made
 
-    def _whole(self, place: Location, after: Sequence[str]) -> str:
-        """Return the file with a place's new lines, all else byte for byte as it is."""
-        lines = self._original(place.path).split("\n")
-        end = "\r" if lines[place.first - 1].endswith("\r") else ""
-        same = SequenceMatcher(None, self._shown(place), after, autojunk=False)
+    def _put_on_record(self, action: Action, trial: Trial, seconds: float = 0.0) -> None:
+        """Put on record a proposed change, what came of it, and the seconds that it took."""
+        assert action.location is not None
+        applied_to = () if trial.result in NOT_APPLIED else (action.location.path,)
+        self.talk.record(action)
+        self.talk.record(
+            Outcome(
+                action=action.id,
+                text=trial.report or trial.result,
+                trial=trial.result,
+                changed=applied_to,
+                seconds=seconds,
+            )
+        )
+
+    def _whole(self, location: Location, after: Sequence[str]) -> str:
+        """Return the file with a location's new lines, all else byte for byte as it is."""
+        lines = self._original(location.path).split("\n")
+        end = "\r" if lines[location.first - 1].endswith("\r") else ""
+        same = SequenceMatcher(None, self._lines(location), after, autojunk=False)
         for tag, old, until, new, last in reversed(same.get_opcodes()):
             if tag != "equal":
-                at = place.first - 1
+                at = location.first - 1
                 lines[at + old : at + until] = [f"{line}{end}" for line in after[new:last]]
         return "\n".join(lines)
 
@@ -249,17 +264,11 @@ class Guided:
         if path.endswith(".py") and canonical_key({path: text.encode("utf-8", "replace")}) == (
             canonical_key({path: before.encode("utf-8", "replace")})
         ):
-            said = "The change changes nothing but white space or comments."
-            return Trial(failing=(*self.bench.checks, PROBLEMS), said=said)
+            return Trial("unchanged", "The change changes nothing but white space or comments.")
         problems = new_problems(self.sandbox, path, before, text)
         if problems:
-            said = f"The change would add problems: {'; '.join(problems)}"
-            return Trial(failing=(*self.bench.checks, PROBLEMS), said=said)
+            return Trial("problems", f"The change would add problems: {'; '.join(problems)}")
         return self.bench.try_out(path, text)
-
-    def _note(self, reply: Message, outcome: str, *, good: bool, seconds: float = 0.0) -> None:
-        """Put on record what came of a reply, and the seconds that trying it took."""
-        self.talk.record(Observation(reply.id, outcome, not good, seconds))
 
 
 def handed_in(found: Sequence[Sample]) -> list[Sample]:
@@ -269,6 +278,6 @@ def handed_in(found: Sequence[Sample]) -> list[Sample]:
     fewest wrongs are handed in; what does not even compile never is.
     """
     held = [one for one in found if one.trial.passes]
-    failed = [one for one in found if one.trial.failing[-1:] != (PROBLEMS,) and one not in held]
+    failed = [one for one in found if one.trial.result not in (*NOT_APPLIED, *HOLDING)]
     failed.sort(key=lambda one: (one.trial.wrongs, one.number))
     return held + failed[: min(len(held) - 1, 1) if held else MOST_UNPROVEN]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from agent.trajectory.events import TrialResult
 from tools.clip import clip
 from tools.junit import CaseReport
 from tools.nearby_tests import find_nearby
@@ -16,38 +17,33 @@ from tools.sandbox.protocol import Sandbox
 CHECK_SECONDS, NEAR_SECONDS = 120.0, 30.0
 """For the issue checks and for the tests near a change."""
 MOST_NEAR = 3
+HOLDING = ("holds", "untested")
+"""Results of changes against which nothing is known."""
 LONGEST_SAID = 1500
 """Characters of failures that a small model is shown."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a change: checks that still fail, tests that it broke, and both in words.
+    """What came of a change, and a report of it in words that the model may be shown.
 
-    `ran` tests tried it; when none did, nothing is known against it.
+    `failing` are issue checks that still fail, `broken` tests that the change broke.
     """
 
+    result: TrialResult
+    report: str = ""
     failing: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
-    said: str = ""
-    ran: int = 0
 
     @property
     def passes(self) -> bool:
-        """True when every issue check passes and no test near the change is broken."""
-        return not self.failing and not self.broken
+        """True when nothing is known against the change."""
+        return self.result in HOLDING
 
     @property
-    def verdict(self) -> str:
-        """What is said of it on the record."""
-        if not self.passes:
-            return self.said
-        return "holds" if self.ran else "nothing tests it"
-
-    @property
-    def wrongs(self) -> tuple[int, int]:
+    def wrongs(self) -> tuple[bool, int, int]:
         """What trials are compared by: fewer is better."""
-        return len(self.failing), len(self.broken)
+        return self.result in ("problems", "unchanged"), len(self.failing), len(self.broken)
 
 
 @dataclass
@@ -79,24 +75,24 @@ class Bench:
 
     def _tried(self, path: str, after: bytes) -> Trial:
         if self.command is None:
-            return Trial()
+            return Trial("untested")
         with self._changed(path, after):
             reports = self.reports()
         failing = tuple(report.id for report in reports if report.result != "pass")
         if self.checks and not reports:
-            return Trial(tuple(self.checks), said="The tests did not run at all.")
+            return Trial("fails", "The tests did not run at all.", tuple(self.checks))
         if failing:
-            return Trial(failing, said=failures(reports))
+            return Trial("fails", failures(reports), failing)
         good = [name for name, result in self._learnt(path).items() if result == "pass"]
         if not good:
-            return Trial(ran=len(reports))
+            return Trial("holds" if reports else "untested")
         files = list(dict.fromkeys(name.partition("::")[0] for name in good))
         with self._changed(path, after):
             run = run_tests(self.sandbox, self.command, files, timeout=2 * NEAR_SECONDS)
         results = {report.id: report.result for report in run.reports}
         broken = tuple(name for name in good if results.get(name) != "pass")
         wrong = [report for report in run.reports if report.id in broken]
-        return Trial(broken=broken, said=failures(wrong), ran=len(reports) + len(good))
+        return Trial("breaks" if broken else "holds", failures(wrong), broken=broken)
 
     @contextmanager
     def _changed(self, path: str, after: bytes) -> Iterator[None]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import zip_longest
 from typing import Any
 
+from agent.records import Usage
 from agent.trajectory.encoding import as_json
-from agent.trajectory.formats.foreign import Step, Trajectory
+from agent.trajectory.events import Outcome, Step
+from agent.trajectory.formats.foreign import Trajectory, reasoning_in
 from agent.trajectory.formats.mini_swe_agent import FORMAT, IGNORED
 from agent.trajectory.formats.mini_swe_agent_steps import NAME
-from tools.base import Observation, ToolCall
+from tools.base import ToolCall
 
 
 def mini_swe_agent_json(recorded: Trajectory) -> str:
@@ -41,8 +42,8 @@ def _info(recorded: Trajectory) -> dict[str, Any]:
     return {
         "model_stats": {
             "instance_cost": recorded.usd or 0.0,
-            "api_calls": sum(step.usage is not None for step in recorded.steps)
-            or len(recorded.steps),
+            "api_calls": sum(turn.step.usage != Usage() for turn in recorded.turns)
+            or len(recorded.turns),
             **tokens,
             **cached,
         },
@@ -68,15 +69,16 @@ def _info(recorded: Trajectory) -> dict[str, Any]:
 def _messages(recorded: Trajectory) -> Iterator[dict[str, Any]]:
     for message in recorded.opening:
         yield {"role": message.role, "content": message.content}
-    for step in recorded.steps:
-        yield _reply(step)
-        for seen, status in zip_longest(step.observations, step.statuses):
-            yield _answer(seen, status)
+    for turn in recorded.turns:
+        yield _reply(turn.step)
+        yield from (_answer(act.outcome) for act in turn.acts if act.outcome is not None)
+        yield from ({"role": "user", "content": one.content, "extra": {}} for one in turn.heard)
 
 
 def _reply(step: Step) -> dict[str, Any]:
-    extra: dict[str, Any] = {"actions": [_action(call) for call in step.calls]}
-    if step.usage is not None:
+    (message,) = step.replies
+    extra: dict[str, Any] = {"actions": [_action(call) for call in message.tool_calls]}
+    if step.usage != Usage():
         usage = {
             "prompt_tokens": step.usage.prompt,
             "completion_tokens": step.usage.completion,
@@ -85,19 +87,19 @@ def _reply(step: Step) -> dict[str, Any]:
         extra["response"] = {"usage": usage}
         if step.usage.usd is not None:
             extra["cost"] = step.usage.usd
-    if step.seconds is not None:
+    if step.seconds:
         extra["seconds"] = step.seconds
-    reply: dict[str, Any] = {"role": "assistant", "content": step.thought}
-    if step.reasoning:
-        reply["reasoning_content"] = step.reasoning
-    if step.calls:
+    reply: dict[str, Any] = {"role": "assistant", "content": message.content}
+    if reasoning_in(message):
+        reply["reasoning_content"] = reasoning_in(message)
+    if message.tool_calls:
         reply["tool_calls"] = [
             {
                 "id": call.id,
                 "type": "function",
                 "function": {"name": call.name, "arguments": call.arguments},
             }
-            for call in step.calls
+            for call in message.tool_calls
         ]
     return {**reply, "extra": extra}
 
@@ -113,16 +115,17 @@ def _action(call: ToolCall) -> dict[str, str]:
     return {"command": shown, "tool_call_id": call.id}
 
 
-def _answer(seen: Observation, status: int | None) -> dict[str, Any]:
+def _answer(outcome: Outcome) -> dict[str, Any]:
     extra: dict[str, Any] = {}
-    if status is not None:
-        extra["returncode"] = status
-    if seen.error:
+    if outcome.exit_code is not None:
+        extra["returncode"] = outcome.exit_code
+    if outcome.timed_out:
         extra["exception_type"] = "TimeoutExpired"
-    if seen.seconds:
-        extra["seconds"] = seen.seconds
-    if seen.call_id:
-        answer = {"role": "tool", "tool_call_id": seen.call_id, "content": seen.text}
-    else:
-        answer = {"role": "user", "content": seen.text}
-    return {**answer, "extra": extra}
+    if outcome.seconds:
+        extra["seconds"] = outcome.seconds
+    return {
+        "role": "tool",
+        "tool_call_id": outcome.action,
+        "content": outcome.text,
+        "extra": extra,
+    }

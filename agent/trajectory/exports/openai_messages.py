@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.conversation.context_window import shortened
@@ -12,9 +13,10 @@ from agent.errors import UserError
 from agent.model.adapter import Body
 from agent.model.chat import Chat, outgoing
 from agent.model.protocol import Request, digest
-from agent.records import Call, Message
+from agent.records import Message
+from agent.trajectory.attempt import messages_of
 from agent.trajectory.encoding import as_json
-from agent.trajectory.events import Event, Header
+from agent.trajectory.events import Event, Header, Step
 
 
 def openai_lines(events: Sequence[Event]) -> Iterator[str]:
@@ -43,26 +45,25 @@ def _conversations(events: Sequence[Event]) -> Iterator[Body]:
     for event in events:
         if isinstance(event, Header):
             tools = event.tools
-        elif isinstance(event, Message):
-            known[event.id] = event
-        elif isinstance(event, Call) and event.replies:
-            sent = _sent(event, known)
+        if isinstance(event, Step) and event.replies:
+            request = Request(_sent(event, known), (), event.sampling)
             # A narrow question is asked without the tools of its attempt.
-            bare = digest(Request(sent, [], event.sampling)) == event.digest
-            body = Chat().body(Request(sent, [] if bare else tools, event.sampling))
+            bare = digest(request) == event.digest
+            body = Chat().body(request if bare else replace(request, tools=tools))
             offered = {"tools": body["tools"]} if "tools" in body else {}
             for reply in event.replies:
                 yield {"messages": [*body["messages"], outgoing(reply)], **offered}
+        known |= {message.id: message for message in messages_of([event])}
 
 
-def _sent(call: Call, known: dict[str, Message]) -> list[Message]:
-    missing = [one for one in call.sent if one not in known]
+def _sent(step: Step, known: dict[str, Message]) -> list[Message]:
+    missing = [one for one in step.sent if one not in known]
     if missing:
         raise UserError(
-            f"request {call.id} cannot be rebuilt: message {missing[0]} is not in the log",
+            f"request {step.id} cannot be rebuilt: message {missing[0]} is not in the log",
             "the log is damaged",
         )
-    return [shortened(known[one], call.elided) for one in call.sent]
+    return [shortened(known[one], step.elided) for one in step.sent]
 
 
 def _marks(conversation: Body) -> Iterator[bytes]:

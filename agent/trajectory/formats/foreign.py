@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from agent.records import Message, Usage
-from tools.base import Observation, ToolCall
+from agent.records import Message, Sampling, Usage
+from agent.trajectory.attempt import Turn, turn_of
+from agent.trajectory.events import Event, Outcome, Step
+from tools.base import ToolCall
 
+CONVERSATION = "attempt-1"
+"""What the one conversation of another agent's run is called."""
 SUBMITTED = "submitted"
 """What agents call the end of a run that was handed in; case differs."""
 DIFF = re.compile(r"^(diff --git |--- .*\r?\n\+\+\+ )", re.MULTILINE)
@@ -25,35 +29,67 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One reply of the agent: what it thought, the commands that it ran, what came back.
+class Answer:
+    """What came back after a reply; `call_id` is "" for what the agent's program said by itself.
+
+    `exit_code` is -1 for a command that could not run, None where there is none or it is not known;
+    `timed_out` is set for one that was killed at its time limit. `seconds` are 0.0 where unknown.
+    """
+
+    call_id: str
+    text: str
+    exit_code: int | None = None
+    timed_out: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RecordedStep:
+    """One reply of an agent: what it thought, the commands that it ran, what came back.
 
     `calls` are empty when nothing ran: the reply had not exactly one command, or a person rejected
-    it. An observation without `call_id` is what the agent's program said by itself; `error` marks
-    that of a command which was killed at its time limit, and its `seconds` are 0.0 where they are
-    not known. `statuses` has, for each observation, the exit status of its command: None where
-    there is none or it is not known, -1 where the command could not run.
-
-    `reasoning` is what the provider gave of the model's thoughts beside its words; `usage` and
+    it. `reasoning` is what the provider gave of the model's thoughts beside its words; `usage` and
     `seconds` are those of the reply, None where the file does not tell.
     """
 
     thought: str
     calls: tuple[ToolCall, ...] = ()
-    observations: tuple[Observation, ...] = ()
-    statuses: tuple[int | None, ...] = ()
+    answers: tuple[Answer, ...] = ()
     reasoning: str = ""
     usage: Usage | None = None
     seconds: float | None = None
 
-    @property
-    def failed(self) -> tuple[bool, ...]:
-        """For each observation, whether its command is known to have failed or was killed."""
-        known = (*self.statuses, *[None] * (len(self.observations) - len(self.statuses)))
-        return tuple(
-            seen.error or status not in (None, 0)
-            for seen, status in zip(self.observations, known, strict=True)
-        )
+    def turn(self, number: int) -> Turn:
+        """Return the step as ours are; what is not known is 0."""
+        opaque = {"reasoning": self.reasoning} if self.reasoning else {}
+        reply = Message(f"r{number}", "assistant", self.thought, self.calls, opaque=opaque)
+        step = Step(
+            f"s{number}", CONVERSATION, (), {}, Sampling(), "", (reply,), self.usage or Usage(),
+            self.seconds or 0.0,
+        )  # fmt: skip
+        events: list[Event] = [step]
+        for place, answer in enumerate(self.answers, 1):
+            name = f"r{number}.{place}"
+            if not answer.call_id:
+                events.append(Message(name, "user", answer.text))
+                continue
+            events.append(
+                Outcome(
+                    action=answer.call_id,
+                    message=name,
+                    text=answer.text,
+                    exit_code=answer.exit_code,
+                    timed_out=answer.timed_out,
+                    seconds=answer.seconds,
+                )
+            )
+        return turn_of(number, events)
+
+
+def reasoning_in(reply: Message) -> str:
+    """Return the model's thoughts that a foreign file gave beside a reply's words."""
+    reasoning = reply.opaque.get("reasoning")
+    return reasoning if isinstance(reasoning, str) else ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +106,7 @@ class Trajectory:
     agent: str
     model: str
     opening: tuple[Message, ...]
-    steps: tuple[Step, ...]
+    turns: tuple[Turn, ...]
     exit_status: str
     submission: str
     environment: Environment = Environment()
@@ -100,8 +136,8 @@ class Trajectory:
     @property
     def usage(self) -> Usage | None:
         """Tokens and money of the whole run, summed over its steps where need be."""
-        told = [step.usage for step in self.steps if step.usage is not None]
-        whole = self.counted or (sum(told, Usage()) if told else None)
-        if whole is None:
+        summed = sum((turn.step.usage for turn in self.turns), Usage())
+        whole = self.counted or summed
+        if whole == Usage():
             return None if self.usd is None else Usage(usd=self.usd)
         return replace(whole, usd=whole.usd if self.usd is None else self.usd)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.trajectory.formats import mini_swe_agent, mini_swe_agent_steps, swe_agent
-from agent.trajectory.formats.foreign import Environment, Step, Trajectory
+from agent.trajectory.formats.foreign import Environment, Trajectory
 from agent.trajectory.json_file import plain_in
 
-__all__ = ["Environment", "Step", "Trajectory", "is_trajectory", "load"]
+__all__ = ["Environment", "Trajectory", "is_trajectory", "load"]
 
 SUFFIXES = (*mini_swe_agent.SUFFIXES, *swe_agent.SUFFIXES)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.records import Message
-from agent.trajectory.formats.foreign import Step, Trajectory
+from agent.trajectory.formats.foreign import Answer, RecordedStep, Trajectory
 from agent.trajectory.formats.mini_swe_agent import (
     IGNORED,
     SUFFIXES,
@@ -21,7 +21,7 @@ from agent.trajectory.formats.mini_swe_agent import (
     read,
     text_of,
 )
-from tools.base import Observation, ToolCall
+from tools.base import ToolCall
 
 NAME = "mini-swe-agent"
 MARKS = ("COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT", "MINI_SWE_AGENT_FINAL_OUTPUT")
@@ -30,7 +30,7 @@ SUBMITTED = "Submitted"
 
 
 @dataclass(frozen=True)
-class Turn:
+class Exchange:
     """A reply, the message `before` it, and what was said until the next one."""
 
     reply: Said
@@ -42,9 +42,9 @@ def trajectory(path: Path, plain: Any) -> Trajectory:
     """Return the run that a file's values tell of; raises UserError."""
     recorded = read(path, plain)
     info = recorded.info
-    opening, turns = _turns(recorded.messages)
+    opening, exchanges = _exchanges(recorded.messages)
     told = _exactly if info.agent else _step
-    steps = [told(number, turn, recorded) for number, turn in enumerate(turns, 1)]
+    steps = [told(number, exchange, recorded) for number, exchange in enumerate(exchanges, 1)]
     if steps and info.exit_status == SUBMITTED and not info.agent:
         steps[-1] = _until_submission(steps[-1])
     usd, tracking = info.model_stats.instance_cost, info.config.model.cost_tracking
@@ -56,7 +56,7 @@ def trajectory(path: Path, plain: Any) -> Trajectory:
             Message(f"m{number}", "system" if said.role == "system" else "user", said.text)
             for number, said in enumerate(opening)
         ),
-        steps=tuple(steps),
+        turns=tuple(step.turn(number) for number, step in enumerate(steps, 1)),
         exit_status=info.exit_status or "",
         submission=info.submission or "",
         environment=info.config.environment,
@@ -67,24 +67,26 @@ def trajectory(path: Path, plain: Any) -> Trajectory:
     )
 
 
-def _turns(messages: Sequence[Said]) -> tuple[list[Said], list[Turn]]:
+def _exchanges(messages: Sequence[Said]) -> tuple[list[Said], list[Exchange]]:
     opening: list[Said] = []
-    turns: list[Turn] = []
+    exchanges: list[Exchange] = []
     before = None
     for said in messages:
         if said.is_reply:
-            turns.append(Turn(said, before))
-        elif said.extra.interrupt_type == "FormatError" and not (turns and not turns[-1].answers):
+            exchanges.append(Exchange(said, before))
+        elif said.extra.interrupt_type == "FormatError" and not (
+            exchanges and not exchanges[-1].answers
+        ):
             # Format 1.1 keeps a reply that was refused nowhere but in its refusal.
             known = Extra(response=said.extra.response, cost=said.extra.cost)
             refused = Said("assistant", content=_refused(said.extra), extra=known)
-            turns.append(Turn(refused, None, [said]))
-        elif turns:
-            turns[-1].answers.append(said)
+            exchanges.append(Exchange(refused, None, [said]))
+        elif exchanges:
+            exchanges[-1].answers.append(said)
         else:
             opening.append(said)
         before = said
-    return opening, turns
+    return opening, exchanges
 
 
 def _refused(extra: Extra) -> str:
@@ -92,40 +94,40 @@ def _refused(extra: Extra) -> str:
     return extra.model_response or text_of(said.get("content")) or text_of(said.get("output"))
 
 
-def _step(number: int, turn: Turn, recorded: Recorded) -> Step:
-    reply, answers = turn.reply, turn.answers
+def _step(number: int, exchange: Exchange, recorded: Recorded) -> RecordedStep:
+    reply, said = exchange.reply, exchange.answers
     thought, commands = _parsed(reply, recorded.action)
-    if any(map(_is_refusal, answers)):
+    if any(map(_is_refusal, said)):
         thought, commands = reply.text, []
     calls = tuple(
         ToolCall(f"call-{number}.{place}", "bash", json.dumps({"command": command}))
         for place, command in enumerate(commands, 1)
     )
     killed = recorded.info.config.agent.timeout_template.partition("{")[0]
-    observations = tuple(
-        Observation(
+    answers = tuple(
+        Answer(
             identity,
-            said.text,
-            _was_killed(said, killed),
+            one.text,
+            one.status,
+            _was_killed(one, killed),
             # Answers to several commands are all made after the last of these.
-            (len(calls) == 1 and identity and _between(reply, said)) or 0.0,
+            (len(calls) == 1 and identity and _between(reply, one)) or 0.0,
         )
-        for identity, said in zip(_answered(calls, turn), answers, strict=True)
+        for identity, one in zip(_answered(calls, exchange), said, strict=True)
     )
-    return _measured(Step(thought, calls, observations), turn, recorded)
+    return _measured(RecordedStep(thought, calls, answers), exchange, recorded)
 
 
-def _measured(step: Step, turn: Turn, recorded: Recorded) -> Step:
+def _measured(step: RecordedStep, exchange: Exchange, recorded: Recorded) -> RecordedStep:
     """Add what is known of a step beside its words."""
-    seconds = turn.reply.extra.seconds
-    if seconds is None and turn.before is not None:
-        seconds = _between(turn.before, turn.reply)
+    seconds = exchange.reply.extra.seconds
+    if seconds is None and exchange.before is not None:
+        seconds = _between(exchange.before, exchange.reply)
     tracking = None if recorded.info.agent else recorded.info.config.model.cost_tracking
     return replace(
         step,
-        statuses=tuple(said.status for said in turn.answers),
-        reasoning=turn.reply.thoughts,
-        usage=turn.reply.bill(tracking),
+        reasoning=exchange.reply.thoughts,
+        usage=exchange.reply.bill(tracking),
         seconds=seconds,
     )
 
@@ -137,12 +139,12 @@ def _between(earlier: Said, later: Said) -> float | None:
     return round(later.moment - earlier.moment, 3)
 
 
-def _answered(calls: Sequence[ToolCall], turn: Turn) -> Iterator[str]:
+def _answered(calls: Sequence[ToolCall], exchange: Exchange) -> Iterator[str]:
     """Yield for each answer the call that it answers: the one it names, else the next."""
     left = [call.id for call in calls]
-    named = [str(action.tool_call_id) for action in turn.reply.extra.actions or ()]
+    named = [str(action.tool_call_id) for action in exchange.reply.extra.actions or ()]
     places = dict(zip(named, left, strict=False))
-    for said in turn.answers:
+    for said in exchange.answers:
         own = places.get(said.answers) if isinstance(said.answers, str) else None
         found = own if own in left else next(iter(left), "")
         if found:
@@ -171,28 +173,28 @@ def _was_killed(answer: Said, beginning: str) -> bool:
     return told or answer.extra.exception_type == "TimeoutExpired"
 
 
-def _until_submission(step: Step) -> Step:
+def _until_submission(step: RecordedStep) -> RecordedStep:
     """Leave out what followed the command that handed in: it did not run."""
     marked = [any(mark in call.arguments for mark in MARKS) for call in step.calls]
     if not any(marked):
         return step
     calls = step.calls[: marked.index(True) + 1]
     # There are no answers to commands that ran before it in the same reply.
-    seen = tuple(replace(one, call_id=calls[-1].id) for one in step.observations[-1:])
-    return replace(step, calls=calls, observations=seen, statuses=step.statuses[-1:])
+    answers = tuple(replace(one, call_id=calls[-1].id) for one in step.answers[-1:])
+    return replace(step, calls=calls, answers=answers)
 
 
-def _exactly(number: int, turn: Turn, recorded: Recorded) -> Step:
+def _exactly(number: int, exchange: Exchange, recorded: Recorded) -> RecordedStep:
     """Return a step of a file that tells of another agent: nothing in it is to be interpreted."""
-    calls = tuple(ToolCall(*function) for function in turn.reply.functions())
-    observations = tuple(
-        Observation(
+    calls = tuple(ToolCall(*function) for function in exchange.reply.functions())
+    answers = tuple(
+        Answer(
             said.answers if isinstance(said.answers, str) else "",
             said.text,
+            said.extra.returncode,
             said.extra.exception_type == "TimeoutExpired",
             said.extra.seconds or 0.0,
         )
-        for said in turn.answers
+        for said in exchange.answers
     )
-    step = _measured(Step(turn.reply.text, calls, observations), turn, recorded)
-    return replace(step, statuses=tuple(said.extra.returncode for said in turn.answers))
+    return _measured(RecordedStep(exchange.reply.text, calls, answers), exchange, recorded)

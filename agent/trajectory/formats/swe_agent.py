@@ -16,9 +16,9 @@ from typing import Any
 from agent.errors import UserError
 from agent.records import Message, Role
 from agent.trajectory.encoding import made
-from agent.trajectory.formats.foreign import Step, Trajectory
+from agent.trajectory.formats.foreign import Answer, RecordedStep, Trajectory
 from agent.trajectory.formats.mini_swe_agent import Stats, text_of
-from tools.base import Observation, ToolCall
+from tools.base import ToolCall
 
 NAME = "SWE-agent"
 SUFFIXES = (".traj", ".traj.gz")
@@ -90,7 +90,7 @@ def trajectory(path: Path, plain: Any) -> Trajectory:
         agent=f"{NAME} {info.swe_agent_version or ''}".strip(),
         model=_model(recorded.replay_config),
         opening=_opening(recorded),
-        steps=tuple(_step(number, *one) for number, one in enumerate(steps, 1)),
+        turns=tuple(_step(number, *one).turn(number) for number, one in enumerate(steps, 1)),
         exit_status="" if info.exit_status is None else str(info.exit_status),
         submission=info.submission or "",
         usd=stats.instance_cost if counted or stats.instance_cost else None,
@@ -134,19 +134,18 @@ def _opening(recorded: Recorded) -> tuple[Message, ...]:
     return tuple(found)
 
 
-def _step(number: int, did: Did, reasoning: str) -> Step:
+def _step(number: int, did: Did, reasoning: str) -> RecordedStep:
     action, seen = (did.action or "").strip("\n"), _printed(did.observation or "")
     thought = did.thought or ("" if action.strip() else text_of(did.response))
     calls: tuple[ToolCall, ...] = ()
     if action.strip():
         calls = (ToolCall(f"call-{number}.1", "bash", json.dumps({"command": action})),)
-    observations: tuple[Observation, ...] = ()
+    answers: tuple[Answer, ...] = ()
     if calls or seen:
         identity = calls[0].id if calls else ""
         killed = KILLED.match(seen) is not None
-        observations = (Observation(identity, seen, killed, did.execution_time or 0.0),)
-    statuses = (None,) * len(observations)
-    return Step(thought.strip(), calls, observations, statuses, reasoning)
+        answers = (Answer(identity, seen, None, killed, did.execution_time or 0.0),)
+    return RecordedStep(thought.strip(), calls, answers, reasoning)
 
 
 def _printed(text: str) -> str:

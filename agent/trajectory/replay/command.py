@@ -19,13 +19,14 @@ from agent.records import Image, Task
 from agent.show.figures import several
 from agent.show.terminal_safe import visible
 from agent.trajectory import encoding
-from agent.trajectory.reader import Log, RecordedTask, is_task, load_task, read_info, read_task
+from agent.trajectory.attempt import Attempt
+from agent.trajectory.reader import RecordedTask, is_task, load_task, read_info, read_task
 from agent.trajectory.replay.rerun import Again, again
 from tools.process_owner import temporary_folder
 from tools.sandbox.engine import Engine, Limits
 from tools.sandbox.factory import docker_sandboxes, local_sandboxes
 
-_ATTEMPT = re.compile(r"attempt-([1-9]\d*)(\.jsonl)?")
+_NAME = re.compile(r"attempt-([1-9]\d*)(\.jsonl)?")
 FORM = "name one as RUN/TASK/attempt-1"
 
 
@@ -36,25 +37,25 @@ def run(
 
     Raises UserError for a path that names none, WorldError when its image is gone.
     """
-    recorded, log = recorded_attempt(path)
-    with opened(recorded, config, say) as place:
-        done = again(place, recorded, log, say)
-    out.write(as_object(done, recorded, log) if as_json else as_text(done))
+    recorded, attempt = recorded_attempt(path)
+    with opened(recorded, config, say) as environment:
+        done = again(environment, recorded, attempt, say)
+    out.write(as_object(done, recorded, attempt) if as_json else as_text(done))
     return 0 if done.exact else EXIT_DIVERGED
 
 
-def recorded_attempt(path: Path) -> tuple[RecordedTask, Log]:
+def recorded_attempt(path: Path) -> tuple[RecordedTask, Attempt]:
     """Read the attempt that a path names; a task or run that has only one will do."""
-    named = _ATTEMPT.fullmatch(path.name)
+    named = _NAME.fullmatch(path.name)
     folder = path.parent if named and not path.is_dir() else path
     if named and not is_task(folder):
         raise UserError(f"{folder} is no task's folder", FORM)
     if named:
         read_info(folder.parent)  # it refuses a format that is newer than this program
     recorded = read_task(folder) if named else load_task(folder)
-    numbers = [log.number for log in recorded.logs]
+    numbers = [one.number for one in recorded.attempts]
     wanted = int(named[1]) if named else numbers[0] if len(numbers) == 1 else None
-    found = next((log for log in recorded.logs if log.number == wanted), None)
+    found = next((one for one in recorded.attempts if one.number == wanted), None)
     if found is None:
         there = ", ".join(f"attempt-{number}" for number in numbers) or "none"
         which = path.name if named else "one attempt"
@@ -75,8 +76,8 @@ def opened(
     if task is None or image is None:
         raise UserError(f"{recorded.folder} tells no task and no image", "its run did not begin")
     if image.made == "local":
-        with _local(task, image, config) as place:
-            yield place
+        with _local(task, image, config) as environment:
+            yield environment
         return
     engine = Engine(config.docker_host)
     reference = config.image or image.reference
@@ -86,17 +87,17 @@ def opened(
     if found.digest != image.digest:
         say(f"{reference} is not the very image of the record: what is installed may differ")
     limits = Limits(int(config.memory_gb * (1 << 30)), cpus=config.cpus)
-    place = Environment(task, image, docker_sandboxes(engine, reference, limits))
-    with place.sandboxes.open() as sandbox:
+    environment = Environment(task, image, docker_sandboxes(engine, reference, limits))
+    with environment.sandboxes.open() as sandbox:
         asked = sandbox.run("git rev-parse HEAD")
     commit = asked.output.strip() if asked.ok else ""
-    if commit != place.base:
+    if commit != environment.base:
         raise UserError(
             f"{reference} holds {commit[:12] or 'no commit'}, and the attempt was at "
-            f"{place.base[:12]}",
+            f"{environment.base[:12]}",
             rebuild(task, image),
         )
-    yield place
+    yield environment
 
 
 @contextmanager
@@ -168,7 +169,7 @@ def patch_words(done: Again) -> str:
     return "another patch" if done.now else "no patch"
 
 
-def as_object(done: Again, recorded: RecordedTask, log: Log) -> str:
+def as_object(done: Again, recorded: RecordedTask, attempt: Attempt) -> str:
     """Return what came of a replay as a JSON object."""
     first: dict[str, Any] | None = None
     if done.other:
@@ -176,7 +177,7 @@ def as_object(done: Again, recorded: RecordedTask, log: Log) -> str:
         first = {"step": one.step, "action": one.name, "difference": one.difference}
     found = {
         "task_id": recorded.id,
-        "attempt": log.number,
+        "attempt": attempt.number,
         "exact": done.exact,
         "actions": len(done.actions),
         "differing": len(done.other),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import unified_diff
+from itertools import zip_longest
 
 from agent.conversation.context_window import Window
 from agent.conversation.conversation import Conversation
@@ -17,12 +18,14 @@ from agent.planner import free
 from agent.planner.guided.planner import NAME as GUIDED
 from agent.planner.guided.planner import Agenda, Guided
 from agent.planner.guided.trial import Bench
-from agent.records import Call, Candidate, Message, Reproduction, Sampling
+from agent.records import Candidate, Reproduction, Sampling
 from agent.selection.harvest import HarvestFailed, harvest
 from agent.show.terminal_safe import one_line
-from agent.trajectory.events import End, Event, Header
-from agent.trajectory.reader import Log, RecordedTask
-from tools.base import EpisodeOver, Observation
+from agent.trajectory.attempt import Attempt, Turn, turns_of
+from agent.trajectory.events import Event
+from agent.trajectory.reader import RecordedTask
+from agent.trajectory.task_log import attempt_name
+from tools.base import EpisodeOver
 from tools.nondeterminism import steady
 from tools.sandbox.protocol import Sandbox
 
@@ -35,8 +38,8 @@ MOST_SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Action:
-    """One action, the step of the attempt that it belongs to, and what it gave."""
+class Rerun:
+    """One action that was done again, its step, and what it gave then and now."""
 
     step: int
     name: str
@@ -61,12 +64,12 @@ class Again:
     `then` is None where the attempt was cut while it acted.
     """
 
-    actions: tuple[Action, ...]
+    actions: tuple[Rerun, ...]
     now: dict[str, str]
     then: dict[str, str] | None
 
     @property
-    def other(self) -> list[Action]:
+    def other(self) -> list[Rerun]:
         """The actions that gave something else."""
         return [one for one in self.actions if not one.same]
 
@@ -102,92 +105,84 @@ def difference(then: str, now: str) -> list[str]:
 
 
 def again(
-    place: Environment, recorded: RecordedTask, log: Log, say: Callable[[str], None]
+    environment: Environment, recorded: RecordedTask, attempt: Attempt, say: Callable[[str], None]
 ) -> Again:
     """Do an attempt's actions again in a fresh sandbox, and take what they leave.
 
     `say` hears of work that cannot be taken, which then left no patch. Raises SandboxLost and
     EngineError.
     """
-    header = log.events[0]
-    assert isinstance(header, Header)
-    with place.sandboxes.open() as sandbox, ExitStack() as stack:
-        if header.planner == GUIDED:
-            trying = stack.enter_context(place.sandboxes.open())
-            driver, actions = _asked_again(place, recorded, log, sandbox, trying)
+    with environment.sandboxes.open() as sandbox, ExitStack() as stack:
+        if attempt.header.planner == GUIDED:
+            trying = stack.enter_context(environment.sandboxes.open())
+            driver, actions = _asked_again(environment, recorded, attempt, sandbox, trying)
             samples = driver.samples()
         else:
-            actions = list(_called_again(sandbox, log, place.image.test_command))
+            actions = list(_called_again(sandbox, attempt, environment.image.test_command))
             samples = iter([(1, 1)])
         now: dict[str, str] = {}
         for sample, _ in samples:
             try:
-                left = harvest(sandbox, place.base, log.number, sample)
+                left = harvest(sandbox, environment.base, attempt.number, sample)
             except HarvestFailed as failed:
                 say(f"what sample {sample} left cannot be taken: {failed}")
                 continue
             if left is not None:
                 now[left.id] = left.patch
-    return Again(tuple(actions), now, _patches(recorded.candidates, log))
+    return Again(tuple(actions), now, _patches(recorded.candidates, attempt))
 
 
-def _patches(candidates: Sequence[Candidate], log: Log) -> dict[str, str] | None:
-    end = log.events[-1]
-    if not isinstance(end, End) or end.reason == "interrupted":
+def _patches(candidates: Sequence[Candidate], attempt: Attempt) -> dict[str, str] | None:
+    if attempt.end is None or attempt.end.reason == "interrupted":
         return None
-    return {one.id: one.patch for one in candidates if one.attempt == log.number}
+    return {one.id: one.patch for one in candidates if one.attempt == attempt.number}
 
 
-def _called_again(sandbox: Sandbox, log: Log, test_command: str | None) -> Iterator[Action]:
+def _was_cut(attempt: Attempt) -> bool:
+    """Tell whether the attempt was stopped wherever it was: what came later is not known."""
+    return attempt.end is None or attempt.end.reason in CUT
+
+
+def _called_again(sandbox: Sandbox, attempt: Attempt, test_command: str | None) -> Iterator[Rerun]:
     """Run the tool calls of each reply, up to where the record ends."""
-    header, end, step = log.events[0], log.events[-1], 0
-    assert isinstance(header, Header)
-    ended = isinstance(end, End) and end.reason not in CUT
     # A prepared model was not shown its diff before it was handed in.
-    review = not header.model.startswith("scripted:")
+    review = not attempt.header.model.startswith("scripted:")
     tools = free.toolbox(sandbox, test_command, review=review)
-    for at, event in enumerate(log.events):
-        step += isinstance(event, Call)
-        if not isinstance(event, Message) or event.role != "assistant":
-            continue
-        seen = {one.call_id: one.text for one in _observed(log.events[at + 1 :])}
-        for call in event.tool_calls:
-            then = seen.get(call.id, ENDED)
-            if then is ENDED and not (ended and call.name == "submit"):
+    for turn in attempt.turns:
+        calls = {call.id: call for reply in turn.step.replies for call in reply.tool_calls}
+        for act in turn.acts:
+            call = calls[act.action.id]
+            if act.outcome is None and (_was_cut(attempt) or call.name != "submit"):
                 return  # it was cut here: what it did by then is not known
+            then = act.outcome.text if act.outcome else ENDED
             try:
                 now = tools.run(call).text
             except EpisodeOver:
                 now = ENDED
-            yield Action(step, one_line(f"{call.name} {call.arguments}", LONGEST_ACTION), then, now)
+            name = one_line(f"{call.name} {call.arguments}", LONGEST_ACTION)
+            yield Rerun(turn.number, name, then, now)
             if ENDED in (then, now):
                 return
 
 
-def _observed(events: Sequence[Event]) -> Iterator[Observation]:
-    """Yield the observations up to the next reply."""
-    for event in events:
-        if isinstance(event, Message) and event.role == "assistant":
-            return
-        if isinstance(event, Observation):
-            yield event
-
-
 def _asked_again(
-    place: Environment, recorded: RecordedTask, log: Log, sandbox: Sandbox, trying: Sandbox
-) -> tuple[Guided, list[Action]]:
+    environment: Environment,
+    recorded: RecordedTask,
+    attempt: Attempt,
+    sandbox: Sandbox,
+    trying: Sandbox,
+) -> tuple[Guided, list[Rerun]]:
     """Let the program drive as it did, with the recorded replies, and pair what it observed."""
-    header, task = log.events[0], place.task
-    assert isinstance(header, Header)
-    written = recorded.reproduction or Reproduction()
-    checks = written.probes | written.tests
-    agenda = Agenda(recorded.places)
-    for before in recorded.logs:
-        if before.number < log.number and checks:
-            agenda.recall(before.number, before.events)
+    header, task = attempt.header, environment.task
+    reproduction = recorded.reproduction or Reproduction()
+    checks = reproduction.probes | reproduction.tests
+    agenda = Agenda(recorded.locations)
+    for before in recorded.attempts:
+        if before.number < attempt.number and checks:
+            agenda.recall(before)
     events: list[Event] = []
     talk = Conversation(
-        f"attempt-{log.number}",
+        attempt_name(attempt.number),
         scripted.load(recorded.folder),
         Budget(Limits(None, None, None, None)),
         Sampling(1, header.temperature, header.seed),
@@ -195,33 +190,21 @@ def _asked_again(
         Window(None, 1),
     )
     sources = survey(sandbox, task.text).index.sources
-    bench = Bench(trying, place.image.test_command, checks)
-    driver = Guided(talk, sandbox, bench, sources, agenda, log.number, task.text)
+    bench = Bench(trying, environment.image.test_command, checks)
+    driver = Guided(talk, sandbox, bench, sources, agenda, attempt.number, task.text)
     driver.run()
-    then, now = _tried(log.events), _tried(tuple(events))
-    end = log.events[-1]
-    most = max(len(then), len(now))
-    if not isinstance(end, End) or end.reason in CUT:
-        most = len(then)  # what would have come later is not known
-    blank = (0, "", NOTHING)
-    pairs = [
-        (then[at] if at < len(then) else blank, now[at] if at < len(now) else blank)
-        for at in range(most)
-    ]
-    return driver, [
-        Action(old[0] or new[0], old[1] or new[1], old[2], new[2]) for old, new in pairs
-    ]
+    then, now = list(_tried(attempt.turns)), list(_tried(turns_of(events)))
+    if _was_cut(attempt):
+        now = now[: len(then)]  # what would have come later is not known
+    pairs = zip_longest(then, now, fillvalue=(0, "", NOTHING))
+    return driver, [Rerun(old[0] or new[0], old[1] or new[1], old[2], new[2]) for old, new in pairs]
 
 
-def _tried(events: Sequence[Event]) -> list[tuple[int, str, str]]:
-    """Return the step, the change and the outcome of each trial that a log tells of."""
-    step, said, found = 0, {}, []
-    for event in events:
-        if isinstance(event, Call):
-            step += 1
-        elif isinstance(event, Message):
-            said[event.id] = event.content
-        elif isinstance(event, Observation) and event.call_id in said:
-            change = one_line(f"try {said[event.call_id]}", LONGEST_ACTION)
-            found.append((step, change, event.text))
-    return found
+def _tried(turns: Iterable[Turn]) -> Iterator[tuple[int, str, str]]:
+    """Yield the step, the change and the outcome of each trial."""
+    for turn in turns:
+        replies = {reply.id: reply.content for reply in turn.step.replies}
+        for act in turn.acts:
+            if act.outcome is not None and act.action.id in replies:
+                change = one_line(f"try {replies[act.action.id]}", LONGEST_ACTION)
+                yield turn.number, change, act.outcome.text
