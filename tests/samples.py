@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.records import Candidate, Check, Matrix, CheckResult, TestResult
+from agent.records import Candidate, Check, CheckResult, Matrix, TestResult
 from tools.sandbox.engine import Engine
 from tools.sandbox.local import LocalSandbox
 from tools.sandbox.protocol import Sandbox

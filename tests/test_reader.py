@@ -11,10 +11,10 @@ from agent.errors import UserError
 from agent.records import (
     Candidate,
     Check,
+    CheckResult,
     Dropped,
     Image,
     Matrix,
-    CheckResult,
     Reproduction,
     Usage,
     Verdict,

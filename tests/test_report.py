@@ -17,7 +17,7 @@ from agent.benchmark.report.resolved import repository
 from agent.errors import UserError
 from agent.records import Result
 from agent.trajectory.encoding import encode
-from agent.trajectory.reader import read_record
+from agent.trajectory.run_info import read_record
 from tests.recorded import HEADER
 from tests.reported import Made, make_run
 

@@ -18,8 +18,9 @@ from agent.errors import NetworkError, UserError, WorldError
 from agent.records import (
     Candidate,
 )
-from agent.trajectory.reader import load_task, read_info
+from agent.trajectory.reader import load_task
 from agent.trajectory.run_folder import RunFolder, new_run_id, versions
+from agent.trajectory.run_info import read_info
 from tests.recorded import PATCH, opened, result
 
 

@@ -29,8 +29,9 @@ from agent.show.batch_progress import Ended, Tally
 from agent.show.progress import FileProgress
 from agent.solve import solve
 from agent.trajectory.predictions import predictions
-from agent.trajectory.reader import read_log, read_record, read_task
+from agent.trajectory.reader import read_log, read_task
 from agent.trajectory.run_folder import ASIDE, RunFolder, TaskFolder
+from agent.trajectory.run_info import read_record
 from tools.base import Explained
 
 Redo = Literal["failed", "all"]

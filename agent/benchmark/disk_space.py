@@ -13,7 +13,7 @@ from agent.config import Config
 from agent.environment.image_pruning import BASES, GIGABYTE, prune
 from agent.errors import EngineError, WorldError
 from agent.records import Image
-from agent.trajectory.reader import read_record
+from agent.trajectory.run_info import read_record
 from tools.sandbox.container import ImageInfo
 from tools.sandbox.engine import Engine
 

@@ -15,8 +15,8 @@ from agent.records import Image
 from agent.show.progress import progress
 from agent.trajectory.grades import Grade
 from agent.trajectory.predictions import predictions
-from agent.trajectory.reader import read_info
 from agent.trajectory.run_folder import RunFolder, versions
+from agent.trajectory.run_info import read_info
 
 
 def run(

@@ -22,7 +22,7 @@ from agent.trajectory.durable_files import write_whole
 from agent.trajectory.encoding import encode
 from agent.trajectory.grades import Environment, Grade, Grades
 from agent.trajectory.predictions import Prediction, predictions
-from agent.trajectory.reader import read_record
+from agent.trajectory.run_info import read_record
 from tools.sandbox.engine import Engine
 
 FILE = "grades.json"

@@ -23,13 +23,12 @@ from agent.trajectory.predictions_file import read_predictions
 from agent.trajectory.reader import (
     Failure,
     RecordedTask,
-    RunInfo,
     attempt_number,
     is_task,
-    read_info,
     read_part,
     read_parts,
 )
+from agent.trajectory.run_info import RunInfo, read_info
 from agent.trajectory.task_log import SHARED
 
 KNOWN = "a trajectory ends in .traj or .traj.json, predictions in .json or .jsonl"

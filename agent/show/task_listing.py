@@ -12,7 +12,8 @@ from agent.records import Result
 from agent.show.figures import duration, money
 from agent.show.terminal_safe import one_line
 from agent.trajectory.encoding import line_of, plain
-from agent.trajectory.reader import Failure, RecordedTask, read_record
+from agent.trajectory.reader import Failure, RecordedTask
+from agent.trajectory.run_info import read_record
 
 
 def list_tasks(folders: Iterable[Path]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from agent.errors import UserError
 from agent.records import FORMAT
-from agent.trajectory.reader import read_record
+from agent.trajectory.run_info import read_record
 
 Environment = Literal["official", "built"]
 """SWE-bench's own image of an instance, or one that was built here: never one figure of both."""

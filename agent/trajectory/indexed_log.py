@@ -16,7 +16,8 @@ from agent.records import Message, Sampling, Usage
 from agent.trajectory.attempt import Turn, messages_of, turn_of
 from agent.trajectory.encoding import decode
 from agent.trajectory.events import End, Event, Header, Note, Step
-from agent.trajectory.reader import read_lines, unreadable
+from agent.trajectory.reader import read_lines
+from agent.trajectory.run_info import unreadable
 
 KIND = re.compile(rb'\{\s*"kind"\s*:\s*"(\w+)"')
 """How a line begins: its kind is told before it is read."""

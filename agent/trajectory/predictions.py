@@ -7,9 +7,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from agent.trajectory.encoding import complete_lines
-from agent.trajectory.reader import attempt_number, read_bytes
+from agent.trajectory.durable_files import write_whole
+from agent.trajectory.encoding import complete_lines, decode
+from agent.trajectory.reader import attempt_number
+from agent.trajectory.run_info import read_bytes
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,16 @@ def predictions(run: Path, instance: str | None = None) -> Iterator[Prediction]:
             )
             latest[found.instance] = found
         yield from (one for one in latest.values() if instance in (None, one.instance))
+
+
+def keep_predictions_of_finished(path: Path) -> None:
+    """Drop predictions whose task was killed before its result: it runs, and predicts, again."""
+    before = read_bytes(path) or b""
+    latest: dict[str, bytes] = {}
+    for number, line in enumerate(complete_lines(before).splitlines(keepends=True), 1):
+        task_id = str(decode(dict[str, Any], line, f"{path} line {number}").get("instance_id"))
+        if (path.parent / task_id / "result.json").is_file():
+            latest[task_id] = line
+    after = b"".join(latest.values())
+    if after != before:
+        write_whole(path, after)

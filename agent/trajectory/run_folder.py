@@ -20,17 +20,11 @@ from typing import Any, Self
 from agent.errors import UserError
 from agent.records import FORMAT, Candidate, Image, Result, Task
 from agent.trajectory.durable_files import Lines, disk, is_temporary, write_whole
-from agent.trajectory.encoding import as_bytes, complete_lines, decode, encode
-from agent.trajectory.reader import (
-    Failure,
-    RunInfo,
-    RunStart,
-    patch_name,
-    read_bytes,
-    read_info,
-    read_record,
-)
+from agent.trajectory.encoding import as_bytes, encode
+from agent.trajectory.predictions import keep_predictions_of_finished
+from agent.trajectory.reader import Failure, patch_name
 from agent.trajectory.redaction import redacted
+from agent.trajectory.run_info import RunInfo, RunStart, read_info, read_record
 from tools.base import Explained
 
 LOCK, ASIDE = ".lock", ".redone"
@@ -93,7 +87,7 @@ class RunFolder:
                 resumed = replace(info, format=FORMAT, resumed=(*info.resumed, now))
                 info = resumed if config is not None else info
                 for file in path.glob("predictions*.jsonl"):
-                    _keep_predictions_of_finished(file)
+                    keep_predictions_of_finished(file)
             write_whole(path / "run.json", encode(info, indent=2))
         except BaseException:
             os.close(lock)
@@ -140,7 +134,7 @@ class RunFolder:
             taken = [int(n) for name, _, n in before if name == task_id and n.isdecimal()]
             (self.path / task_id).rename(aside / f"{task_id}~{max(taken, default=0) + 1}")
         for file in self.path.glob("predictions*.jsonl"):
-            _keep_predictions_of_finished(file)
+            keep_predictions_of_finished(file)
 
     def discard_if_empty(self) -> None:
         """Remove the folder when this process made it and no task has anything in it."""
@@ -299,16 +293,3 @@ def _sweep(folder: Path) -> None:
         for path in list(folder.iterdir()):
             if is_temporary(path.name):
                 path.unlink(missing_ok=True)
-
-
-def _keep_predictions_of_finished(path: Path) -> None:
-    """Drop predictions whose task was killed before its result: it runs, and predicts, again."""
-    before = read_bytes(path) or b""
-    latest: dict[str, bytes] = {}
-    for number, line in enumerate(complete_lines(before).splitlines(keepends=True), 1):
-        task_id = str(decode(dict[str, Any], line, f"{path} line {number}").get("instance_id"))
-        if (path.parent / task_id / "result.json").is_file():
-            latest[task_id] = line
-    after = b"".join(latest.values())
-    if after != before:
-        write_whole(path, after)

@@ -12,7 +12,8 @@ from agent.trajectory.encoding import event_of
 from agent.trajectory.events import Header, Step
 from agent.trajectory.grades import Environment, Grade, read_grades
 from agent.trajectory.predictions import predictions
-from agent.trajectory.reader import Failure, Run, RunInfo, load_run, read_events, read_record
+from agent.trajectory.reader import Failure, Run, load_run, read_events
+from agent.trajectory.run_info import RunInfo, read_record
 
 
 @dataclass(frozen=True, slots=True)

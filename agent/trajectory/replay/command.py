@@ -20,8 +20,9 @@ from agent.show.figures import several
 from agent.show.terminal_safe import visible
 from agent.trajectory import encoding
 from agent.trajectory.attempt import Attempt
-from agent.trajectory.reader import RecordedTask, is_task, load_task, read_info, read_task
+from agent.trajectory.reader import RecordedTask, is_task, load_task, read_task
 from agent.trajectory.replay.rerun import Again, again
+from agent.trajectory.run_info import read_info
 from tools.process_owner import temporary_folder
 from tools.sandbox.engine import Engine, Limits
 from tools.sandbox.factory import docker_sandboxes, local_sandboxes
