@@ -5,6 +5,7 @@ Whatever can be read is shown; what cannot stands in `problems`, one line each.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -166,13 +167,21 @@ def open_path(path: Path) -> Opened:
     shelf = open_shelf(path)
     if shelf.runs:
         return shelf
-    files = sorted(one for one in path.iterdir() if one.is_file() and is_trajectory(one))
+    files = sorted(_trajectories_below(path))
     if not files:
         raise UserError(
             f"{path} holds no run and no trajectory",
             "name a run folder, a folder of them, a .traj.json or .traj, or a predictions file",
         )
     return _open_trajectories(path, files)
+
+
+def _trajectories_below(folder: Path) -> Iterator[Path]:
+    """Yield the trajectories in a folder, at any depth: agents put each in a folder of its own."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(root, name) for name in names)
+        yield from filter(is_trajectory, paths)
 
 
 def no_attempt(path: Path) -> UserError:
@@ -288,14 +297,17 @@ def _open_trajectories(path: Path, files: Sequence[Path]) -> OpenedRun:
             if len(files) == 1:
                 raise
             problems.append(error.message)
-    return OpenedRun(path.name, None, problems=tuple(problems), foreign=_told_apart(tasks))
+    return OpenedRun(path.name, None, problems=tuple(problems), foreign=_told_apart(path, tasks))
 
 
-def _told_apart(tasks: Sequence[OpenedTask]) -> tuple[OpenedTask, ...]:
-    """Return tasks with different ids: several files of one instance carry their names, too."""
+def _told_apart(folder: Path, tasks: Sequence[OpenedTask]) -> tuple[OpenedTask, ...]:
+    """Return tasks with different ids: several files of one instance carry their paths, too."""
     often = Counter(task.id for task in tasks)
     return tuple(
-        replace(task, record=replace(task.record, id=f"{task.id} ({task.record.folder.name})"))
+        replace(
+            task,
+            record=replace(task.record, id=f"{task.id} ({task.record.folder.relative_to(folder)})"),
+        )
         if often[task.id] > 1
         else task
         for task in tasks
