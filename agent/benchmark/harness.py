@@ -83,7 +83,7 @@ def grade(
     variables = {"HF_HUB_OFFLINE": "1"} | ({"DOCKER_HOST": docker_host} if docker_host else {})
     try:
         code, last = host_program.run(
-            command, variables, folder=work, seconds=seconds + STARTING, heed=check_halt
+            command, variables, folder=work, seconds=seconds + STARTING, check_halt=check_halt
         )
     finally:  # a harness that was killed leaves its container running
         Engine(docker_host).remove(f"sweb.eval.{instance.lower()}.{job.id}")
