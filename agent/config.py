@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import platformdirs
+from annotated_types import Ge, Gt, Le, Lt
 
 from agent.errors import UserError
 
@@ -18,20 +19,23 @@ PREFIX = "REPAIR_AGENT_"
 PROJECT_FILE = "repair-agent.toml"
 # People stand inside repositories they do not trust: nothing that decides where code, keys or
 # traffic go is read from there.
-FROM_PROJECT = {
-    "attempts",
-    "planner",
-    "max_steps",
-    "max_usd",
-    "max_tokens",
-    "time_limit",
-    "test_command",
-}
-COUNTED = ("attempts", "samples", "max_steps", "max_tokens", "window", "reply_tokens")
-MEASURED = ("time_limit", "max_usd", "cpus", "memory_gb", "image_gb", "request_seconds")
+FROM_PROJECT = frozenset(
+    ("attempts", "planner", "max_steps", "max_usd", "max_tokens", "time_limit", "test_command")
+)
+# Secrets and hosts, which a run folder must not hold, and what is no setting.
+PRIVATE = ("keys", "path", "index_url", "proxies", "ca_bundle", "docker_host", "mirrors", "origins")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 CA_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+KEYS = ("OPENAI_API_KEY", "GITHUB_TOKEN")
+
+Count = Annotated[int, Ge(1)]
+Amount = Annotated[float, Gt(0), Lt(inf)]
+Temperature = Annotated[float, Ge(0), Le(2)]
+LIMITS = {Count: "at least 1", Amount: "a number above 0", Temperature: "0 to 2"}
+"""What a number must be that is out of its bounds."""
+OUT_OF_BOUNDS = ("greater_than_equal", "greater_than", "less_than_equal", "less_than")
+"""How pydantic calls that."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +48,26 @@ class Config:
     options: dict[str, Any] = field(default_factory=dict)  # added to every request, as they are
     prices: dict[str, dict[str, float]] = field(default_factory=dict)  # by model: US dollars per
     # million tokens, as `input`, `output` and, where it differs, `cached`
-    window: int | None = None  # tokens of a model's context, where its server does not tell
-    reply_tokens: int = 8192  # the longest reply
-    request_seconds: float = 600.0  # of one request to a hosted model
-    attempts: int | Literal["auto"] = 4  # independent attempts at one task
-    samples: int | None = None  # independent attempts, each graded: pass@k is made of them
+    window: Count | None = None  # tokens of a model's context, where its server does not tell
+    reply_tokens: Count = 8192  # the longest reply
+    request_seconds: Amount = 600.0  # of one request to a hosted model
+    attempts: Count | Literal["auto"] = 4  # independent attempts at one task
+    samples: Count | None = None  # independent attempts, each graded: pass@k is made of them
     planner: Literal["auto", "free", "guided"] = "auto"  # who drives: the model or the program
-    temperature: float = 0.0  # of the first attempt; later ones are warmer
+    temperature: Temperature = 0.0  # of the first attempt; later ones are warmer
     seed: int = 0  # of the first attempt; later ones count up
-    max_steps: int = 250  # model calls of one attempt
-    max_usd: float = 3.0  # US dollars of one task
-    max_tokens: int | None = None  # prompt and completion tokens of one task
-    time_limit: float = 3600.0  # seconds of one task
+    max_steps: Count = 250  # model calls of one attempt
+    max_usd: Amount = 3.0  # US dollars of one task
+    max_tokens: Count | None = None  # prompt and completion tokens of one task
+    time_limit: Amount = 3600.0  # seconds of one task
     test_command: str | None = None  # how the repository's tests run
     sandbox: Literal["docker", "local"] = "docker"  # where untrusted code runs
     unsafe: bool = False  # let a live model act in a local sandbox, which has no isolation
     image: str | None = None  # an image to use in place of a built one
     dockerfile: str | None = None  # the repository's Dockerfile or devcontainer.json to build from
-    memory_gb: float = 4.0  # of one sandbox
-    cpus: float = 2.0  # of one sandbox
-    image_gb: float = 60.0  # room that built images may take before the oldest are removed
+    memory_gb: Amount = 4.0  # of one sandbox
+    cpus: Amount = 2.0  # of one sandbox
+    image_gb: Amount = 60.0  # room that built images may take before the oldest are removed
     index_url: str | None = None  # the package index of image builds
     ca_bundle: str | None = None  # certificates of image builds
     proxies: dict[str, str] = field(default_factory=dict)  # proxies of image builds
@@ -77,11 +81,7 @@ class Config:
 
     def shown(self) -> dict[str, Any]:
         """Return the settings that a run folder may hold: no secrets, no hosts."""
-        secret = {
-            "keys", "origins", "path", "index_url", "proxies", "ca_bundle", "docker_host",
-            "mirrors",
-        }  # fmt: skip
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in secret}
+        return {name: value for name, value in vars(self).items() if name not in PRIVATE}
 
 
 def read(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> Config:
@@ -115,37 +115,31 @@ def user_path() -> Path:
 def _checked(name: str, value: Any, origin: str) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
-    kinds = get_type_hints(Config)
+    kinds = get_type_hints(Config, include_extras=True)
     if name not in kinds or name == "origins":
         raise UserError(f"{origin} sets {name!r}, which is no setting", "remove it")
+    kind = kinds[name]
     try:
-        checked = TypeAdapter(kinds[name]).validate_python(value)
+        checked = TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        first = error.errors()[0]
+        limits = [LIMITS[part] for part in (kind, *get_args(kind)) if part in LIMITS]
+        bounded = limits and first["type"] in OUT_OF_BOUNDS
+        reason = f"it must be {limits[0]}" if bounded else first["msg"]
         raise UserError(
             f"{origin} sets {name} to {value!r}: {reason}", "give another value"
         ) from error
-    if name in COUNTED and isinstance(checked, int) and checked < 1:
-        raise UserError(f"{origin} sets {name} to {checked}: it must be at least 1", "give more")
-    if name in MEASURED and not 0 < checked < inf:
-        raise UserError(
-            f"{origin} sets {name} to {checked}: it must be a number above 0", "change it"
-        )
     if name == "prices" and any("input" not in p or "output" not in p for p in checked.values()):
         raise UserError(f"{origin} sets prices without input or output", "give both, in US dollars")
-    if name == "temperature" and not 0 <= checked <= 2:
-        raise UserError(f"{origin} sets temperature to {checked}: it must be 0 to 2", "change it")
     return checked
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Take what other programs' variables say."""
+    """Return the settings that the variables of other programs make."""
     lower = {name.lower(): value for name, value in environ.items()}
     found: dict[str, Any] = {
         "proxies": {name: lower[name] for name in PROXIES if lower.get(name)},
-        "keys": {
-            n: environ[n].strip() for n in ("OPENAI_API_KEY", "GITHUB_TOKEN") if environ.get(n)
-        },
+        "keys": {name: environ[name].strip() for name in KEYS if environ.get(name)},
         "base_url": environ.get("OPENAI_BASE_URL"),
         "ca_bundle": next((environ[n] for n in CA_BUNDLES if environ.get(n)), None),
         "index_url": next((environ[n] for n in INDEXES if environ.get(n)), None),
@@ -163,7 +157,7 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _from_file(path: Path, allowed: set[str] | None) -> dict[str, Any]:
+def _from_file(path: Path, allowed: Set[str] | None) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -17,24 +17,7 @@ import signal
 from agent.records import Usage
 from tools.base import EngineError, NetworkError, SandboxLost, UserError, WorldError
 
-__all__ = [
-    "EXIT_DISAGREE",
-    "EXIT_DIVERGED",
-    "EXIT_NO_PATCH",
-    "EXIT_UNVERIFIED",
-    "EXIT_USER",
-    "EXIT_VERIFIED",
-    "EXIT_WORLD",
-    "EngineError",
-    "Interrupted",
-    "ModelLost",
-    "ModelRefused",
-    "NetworkError",
-    "SandboxLost",
-    "UserError",
-    "WorldError",
-    "from_os_error",
-]
+__all__ = ["EngineError", "NetworkError", "SandboxLost", "UserError", "WorldError"]
 
 EXIT_VERIFIED = 0
 EXIT_USER = 2

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from agent import config
 from agent.environment import base_image
-from agent.environment.build_network import BuildNetwork
+from agent.environment.build_network import BuildNetwork, Host
 from agent.model.embedded.download import pull, sources
 from agent.model.embedded.model_file import EMBEDDED, shelf
 from agent.show.download_progress import transfer
@@ -66,7 +66,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> BuildNetwork:
 def python_image(engine: Engine, network: BuildNetwork) -> str:
     """An image with bash, git, Python 3 and an empty /testbed, made once for each engine."""
     try:
-        base = base_image.obtain(engine, PYTHONS, network, print)
+        base = base_image.obtain(Host(engine, network, print), PYTHONS)
     except WorldError as error:
         pytest.fail(f"{error.message}: {error.hint}", pytrace=False)
     return _layer(engine, base.reference, "mkdir -p /testbed", "python")

@@ -13,15 +13,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent.cli.embedded_model import fetch
+from agent.cli.model import fetch
 from agent.config import read
 from agent.environment import base_image
-from agent.environment.environment import build_network, open_environment
+from agent.environment.environment import host_of, open_environment
 from agent.intake import issue
 from tests import buildx
 from tests.samples import LEAN
 from tools.base import Explained
-from tools.sandbox.engine import Engine
 
 PYTHONS = ("3.9", "3.11")
 TASK = Path(__file__).parent / "data" / "sympy-14774.md"
@@ -32,11 +31,10 @@ def main() -> int:
     config = read({}, os.environ, Path(__file__).parent)
     try:
         make_lean()
-        engine = Engine(config.docker_host)
-        made = base_image.obtain(engine, PYTHONS, build_network(config), print)
+        made = base_image.obtain(host_of(config, print), PYTHONS)
         print(f"base image: {made.reference}")
-        with open_environment(issue.read(str(TASK)), config, print) as place:
-            print(f"environment: {place.image.reference}")
+        with open_environment(issue.read(str(TASK)), config, print) as environment:
+            print(f"environment: {environment.image.reference}")
         fetch(config, Console(stderr=True), sys.stdout)
         print(f"docker-buildx: {buildx.folder()}")
     except Explained as error:

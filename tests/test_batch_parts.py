@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.benchmark.disk_space import Room
+from agent.benchmark.disk_space import DiskSpace
 from agent.benchmark.engines import Threads
 from agent.benchmark.grading import Book, Grader
+from agent.benchmark.harness import Outcome
 from agent.benchmark.instances import Choice
 from agent.benchmark.sample_predictions import complete
 from agent.errors import EngineError, Interrupted, UserError, WorldError
@@ -233,7 +234,7 @@ def test_a_full_disk_takes_nothing_but_what_the_batch_built(
     engine: Any = full()
     (tmp_path / "task").mkdir()
     recorded_image(tmp_path / "task", BUSY, "built")
-    room = Room(engine, tmp_path, 5e9, keep, SINCE, {tmp_path / "task"})
+    room = DiskSpace(engine, tmp_path, 5e9, keep, SINCE, {tmp_path / "task"})
     with pytest.raises(WorldError, match="the disk is nearly full"):
         room.check(lambda said: None)
     assert set(engine.dates) == left
@@ -244,10 +245,10 @@ def test_an_engine_that_is_away_when_an_image_is_given_back_is_said(tmp_path: Pa
     engine.away = True
     said: list[str] = []
     recorded_image(tmp_path, MINE, "built")
-    Room(engine, tmp_path, 0, False, SINCE).give_back(tmp_path, None, said.append)
+    DiskSpace(engine, tmp_path, 0, False, SINCE).give_back(tmp_path, None, said.append)
     assert said == [f"{MINE} stays: the engine does not answer"]
     engine.away = False
-    Room(engine, tmp_path, 0, False, SINCE).give_back(tmp_path, None, said.append)
+    DiskSpace(engine, tmp_path, 0, False, SINCE).give_back(tmp_path, None, said.append)
     assert MINE not in engine.dates
 
 
@@ -257,7 +258,7 @@ def test_a_pulled_image_goes_again_however_old_it_is(tmp_path: Path, before: boo
     row = "swebench/sweb.eval.x86_64.owner_1776_tool-1:latest"
     made_by_others = {row: "2024-08-01T00:00:00Z"}
     engine.dates |= made_by_others if before else {}
-    room = Room(engine, tmp_path, 0, False, SINCE)
+    room = DiskSpace(engine, tmp_path, 0, False, SINCE)
     room.begin(tmp_path, row)
     engine.dates |= made_by_others
     recorded_image(tmp_path, row, "pulled")
@@ -272,10 +273,10 @@ def test_a_grade_that_the_harness_could_not_give_is_asked_for_again(tmp_path: Pa
     (tmp_path / "predictions.jsonl").write_text(json.dumps(line) + "\n")
     grading = Grader(tmp_path, {}, Book(tmp_path))
     image = Image("repair-agent/tool:1", "sha256:0", "built", "Python 3.9.2", None)
-    grading.untold(patch, image, "the container did not start")
-    assert not grading.knows(tmp_path, "owner__tool-1")
+    grading.keep(patch, image, Outcome(None, problem="the container did not start"))
+    assert not grading.knows("owner__tool-1")
     grading.book.add(Grade("owner__tool-1", None, patch.digest, False, "built"))
-    assert grading.knows(tmp_path, "owner__tool-1")
+    assert grading.knows("owner__tool-1")
 
 
 def test_an_attempt_that_was_not_made_predicts_nothing(tmp_path: Path) -> None:

@@ -74,9 +74,9 @@ def test_a_dead_process_leaves_no_container_behind(
     docker.create(image, living, ["/nothing"], limits=Limits())
     try:
         assert {dead, living} <= names(docker)
-        cleaned = clean(docker, images=False, temporary=tmp_path)
-        assert dead in cleaned.containers
-        assert living not in cleaned.containers
+        cleaned = clean(docker, False, tmp_path)
+        assert ("container", dead) in cleaned.removed
+        assert ("container", living) not in cleaned.removed
         assert any(living in reason for reason in cleaned.kept)
         assert dead not in names(docker)
         assert living in names(docker)
@@ -108,9 +108,10 @@ def test_a_killed_process_leaves_no_folder_behind(tmp_path: Path) -> None:
     left = Path(done.stdout.strip())
     assert left.parent == temporary
     assert (left / "testbed" / "big").exists()
-    removed, freed, kept = remove_folders(temporary)
-    assert (removed, kept) == ((str(left),), [])
-    assert freed >= 100_000
+    cleaned = Cleaned()
+    remove_folders(temporary, cleaned)
+    assert (cleaned.removed, cleaned.kept) == ([("folder", str(left))], [])
+    assert cleaned.bytes >= 100_000
     assert list(temporary.iterdir()) == []
 
 
@@ -136,9 +137,9 @@ def test_folders_of_living_processes_and_of_others_stay(
     with LocalSandbox(tmp_path / "elsewhere") as sandbox:
         living = Path(sandbox.root).parent
         assert living.parent == temporary
-        removed, freed, kept = remove_folders(temporary)
-        assert (removed, freed) == ((), 0)
-        assert kept == [f"folder {living}: its process lives"]
+        cleaned = Cleaned()
+        remove_folders(temporary, cleaned)
+        assert cleaned == Cleaned(kept=[f"folder {living}: its process lives"])
         assert sandbox.run("true").ok
     assert {path.name for path in temporary.iterdir()} == before
     assert (elsewhere / "owner").exists()
@@ -158,13 +159,16 @@ def test_images_go_unless_a_container_needs_them(docker: Engine, image: str) -> 
     name = f"repair-agent-test-{os.urandom(6).hex()}"
     docker.create(image, name, ["/nothing"], limits=Limits())
     try:
-        removed, kept = remove_images(docker, [image, "repair-agent/absent:1"])
-        assert removed == ()
-        assert len(kept) == 1
-        assert image in kept[0]
+        refused = Cleaned()
+        remove_images(docker, [image, "repair-agent/absent:1"], refused)
+        assert refused.removed == []
+        assert len(refused.kept) == 1
+        assert image in refused.kept[0]
     finally:
         docker.remove(name)
-    assert remove_images(docker, [image]) == ((image,), ())
+    cleaned = Cleaned()
+    remove_images(docker, [image], cleaned)
+    assert cleaned == Cleaned([("image", image)])
     assert docker.image(image) is None
 
 
@@ -172,13 +176,16 @@ def test_volumes_are_removed(docker: Engine) -> None:
     name = f"repair-agent-test-{os.urandom(6).hex()}"
     docker.create_volume(name)
     assert name in docker.volumes()
-    assert remove_volumes(docker, [name]) == ((name,), ())
+    cleaned = Cleaned()
+    remove_volumes(docker, [name], cleaned)
+    assert cleaned == Cleaned([("volume", name)])
     assert name not in docker.volumes()
 
 
 def test_what_was_done_is_said() -> None:
     out = io.StringIO()
-    cleaned = Cleaned(("c",), ("/tmp/f",), ("i:1",), ("v",), ("image j: in use",), 2_500_000)
+    removed = [("container", "c"), ("folder", "/tmp/f"), ("image", "i:1"), ("volume", "v")]
+    cleaned = Cleaned(removed, ["image j: in use"], 2_500_000)
     out.writelines(f"{line}\n" for line in lines(cleaned))
     assert out.getvalue() == (
         "removed container c\n"

@@ -42,6 +42,7 @@ def test_a_file_beside_a_repository_may_not_choose_where_things_go(
         ("time_limit", 0),
         ("memory_gb", "inf"),
         ("temperature", 3),
+        ("temperature", "nan"),
         ("planner", "magic"),
         ("sandbox", "chroot"),
         ("max_usd", "cheap"),
@@ -52,6 +53,23 @@ def test_a_wrong_value_is_named_with_its_source(tmp_path: Path, name: str, value
         config(tmp_path, {name: value})
     assert "an option" in error.value.message
     assert name in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("attempts", 0, "at least 1"),
+        ("max_tokens", 0, "at least 1"),
+        ("time_limit", "inf", "a number above 0"),
+        ("cpus", "nan", "a number above 0"),
+        ("temperature", -1, "0 to 2"),
+    ],
+)
+def test_a_number_out_of_its_bounds_is_told_them(
+    tmp_path: Path, name: str, value: object, reason: str
+) -> None:
+    with pytest.raises(UserError, match=f"sets {name} to .*: it must be {reason}"):
+        config(tmp_path, {name: value})
 
 
 def test_an_unknown_setting_and_a_broken_file_are_named(tmp_path: Path) -> None:

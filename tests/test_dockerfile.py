@@ -11,9 +11,9 @@ import pytest
 
 from agent.environment import dockerfile
 from agent.environment.build import Build
-from agent.environment.build_network import BuildNetwork
+from agent.environment.build_network import BuildNetwork, Host
 from agent.environment.dockerfile import Recipe
-from agent.environment.image_source import Host, prepare
+from agent.environment.image_source import Preferences, prepare
 from agent.intake.repository import Source, fetch
 from agent.records import Image
 from tests import buildx
@@ -59,9 +59,11 @@ def prepared(
 ) -> Image:
     network = BuildNetwork(proxies or {})
     return prepare(
-        task(source, "make"), source, engine=engine, dockerfile=named, network=network,
-        host=Host(path=path, docker=os.environ.get("DOCKER_HOST")), say=print,
-    )  # fmt: skip
+        task(source, "make"),
+        source,
+        Host(engine, network, print, path=path, docker_host=os.environ.get("DOCKER_HOST")),
+        Preferences(dockerfile=named),
+    )
 
 
 def test_a_dockerfiles_copy_of_the_code_becomes_the_repository(
@@ -140,7 +142,12 @@ def test_without_buildx_one_line_says_so(engine: Engine, tmp_path: Path) -> None
 def test_an_image_and_a_dockerfile_do_not_go_together(engine: Engine, tmp_path: Path) -> None:
     source = source_of(tmp_path, {})
     with pytest.raises(UserError, match="do not go together"):
-        prepare(task(source), source, engine=engine, image="a", dockerfile="Dockerfile", say=print)
+        prepare(
+            task(source),
+            source,
+            Host(engine, BuildNetwork(), print),
+            Preferences(image="a", dockerfile="Dockerfile"),
+        )
 
 
 @pytest.mark.parametrize(
@@ -187,5 +194,5 @@ def test_a_proxy_that_a_dockerfile_declares_is_not_passed(
 ) -> None:
     (tmp_path / "Dockerfile").write_text(f"FROM scratch\n{declared}")
     network = BuildNetwork({"http_proxy": SECRET, "https_proxy": SECRET})
-    build = Build(engine, network, print)
-    assert set(dockerfile._proxies(build, tmp_path / "Dockerfile", network)) == passed
+    build = Build(Host(engine, network, print))
+    assert set(dockerfile._proxies(build, (tmp_path / "Dockerfile").read_text())) == passed

@@ -19,11 +19,11 @@ from agent.cli.doctor import (
     lines,
     model,
     run,
+    settings,
 )
 from agent.config import Config, read
 from tests.stub_server import USD, Stub, fails, serving
 
-MODEL = Finding("model answers", True, "prepared replies")
 NO_ENGINE = "unix:///nonexistent/docker.sock"
 
 
@@ -41,46 +41,35 @@ def bin_with(folder: Path, *programs: str) -> str:
 
 
 def test_a_machine_that_has_everything(tmp_path: Path) -> None:
-    found = by_name(
-        examine(
-            runs=tmp_path / "not" / "yet",
-            path=bin_with(tmp_path, "git"),
-            keys=["GITHUB_TOKEN"],
-            settings={"model": ("scripted:x", "an option")},
-            model=MODEL,
-        )
-    )
+    config = Config(path=bin_with(tmp_path, "git"), keys={"GITHUB_TOKEN": "ghp_x"})
+    found = by_name([*examine(config, tmp_path / "not" / "yet"), *settings(config, every=False)])
     assert found["Python"].text == platform.python_version()
     assert found["git"].text.startswith("git version ")
     assert found["Docker engine"].ok
     assert found["Docker engine"].text[0].isdigit()
     assert {"base images", "disk for runs"} <= set(found)
     assert (found["GITHUB_TOKEN"].text, found["OPENAI_API_KEY"].text) == ("set", "not set")
-    assert found["model answers"] == MODEL
     assert exit_code(found.values()) == 0
 
 
-def test_settings_say_where_they_came_from(tmp_path: Path) -> None:
-    findings = examine(
-        runs=tmp_path,
-        path="",
-        keys=[],
-        settings={"attempts": (2, "repair-agent.toml")},
-        model=MODEL,
-        docker_host=NO_ENGINE,
+def test_settings_that_differ_say_where_they_came_from(tmp_path: Path) -> None:
+    (tmp_path / "repair-agent.toml").write_text("attempts = 2\nmax_steps = 250\n")
+    config = read({"seed": 7}, {}, tmp_path)
+    changed = list(lines(settings(config, every=False)))
+    assert any(
+        line.startswith("ok      attempts: 2  (from ") and line.endswith("repair-agent.toml)")
+        for line in changed
     )
-    assert "ok      attempts: 2  (from repair-agent.toml)" in list(lines(findings))
+    assert "ok      seed: 7  (from an option)" in changed
+    assert not [line for line in changed if "max_steps" in line or "the defaults" in line]
+    whole = list(lines(settings(config, every=True)))
+    assert set(changed) < set(whole)
+    assert "ok      planner: auto  (from the defaults)" in whole
+    assert [line for line in whole if line.startswith("ok      max_steps: 250  (from ")]
 
 
 def test_without_engine_and_git_the_remedy_is_said_and_the_code_is_6(tmp_path: Path) -> None:
-    findings = examine(
-        runs=tmp_path,
-        path=str(tmp_path),
-        keys=[],
-        settings={},
-        model=MODEL,
-        docker_host=NO_ENGINE,
-    )
+    findings = examine(Config(path=str(tmp_path), docker_host=NO_ENGINE), tmp_path)
     found = by_name(findings)
     assert not found["git"].ok
     assert not found["Docker engine"].ok
@@ -95,14 +84,7 @@ def test_without_engine_and_git_the_remedy_is_said_and_the_code_is_6(tmp_path: P
 def test_a_git_that_does_not_run_is_missing(tmp_path: Path) -> None:
     (tmp_path / "git").write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
     (tmp_path / "git").chmod(0o755)
-    findings = examine(
-        runs=tmp_path,
-        path=str(tmp_path),
-        keys=[],
-        settings={},
-        model=MODEL,
-        docker_host=NO_ENGINE,
-    )
+    findings = examine(Config(path=str(tmp_path), docker_host=NO_ENGINE), tmp_path)
     assert by_name(findings)["git"].text.endswith("does not run: broken")
 
 
@@ -135,8 +117,8 @@ def test_no_secret_is_printed_in_either_form(tmp_path: Path) -> None:
     (tmp_path / "script.json").write_text("{}")
     config = read({"model": f"scripted:{tmp_path}/script.json"}, environ, tmp_path)
     text, data = io.StringIO(), io.StringIO()
-    codes = {run(config, as_json=False, out=text), run(config, as_json=True, out=data)}
-    assert codes == {0}
+    for as_json, out in ((False, text), (True, data)):
+        assert run(config, every_setting=True, as_json=as_json, out=out) == 0
     for printed in (text.getvalue(), data.getvalue()):
         assert "OPENAI_API_KEY" in printed
         assert "models.example" in printed

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from agent.cli.embedded_model import entries, lines
+from agent.cli.model import entries, lines
 from agent.model.embedded.model_file import EMBEDDED
 
 PROGRAM = Path(sys.executable).with_name("repair-agent")

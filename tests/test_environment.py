@@ -13,8 +13,8 @@ import certifi
 import pytest
 
 from agent.environment.build import packed_folder
-from agent.environment.build_network import BuildNetwork
-from agent.environment.image_source import Instance, local, prepare
+from agent.environment.build_network import BuildNetwork, Host
+from agent.environment.image_source import Preferences, local, prepare
 from agent.intake.repository import Source, fetch
 from agent.records import Image, Task
 from tools.base import UserError, WorldError
@@ -75,7 +75,7 @@ def test_sympy_of_2017_runs_its_tests(
     engine: Engine, network: BuildNetwork, tmp_path: Path
 ) -> None:
     source = fetch("pypi:sympy==1.1.1", None, tmp_path / "sympy", index_url=network.index_url)
-    image = prepare(task(source), source, engine=engine, network=network, say=print)
+    image = prepare(task(source), source, Host(engine, network, print), Preferences())
     assert (image.made, image.toolchain) == ("built", "Python 3.9.2")
     assert image.test_command == "python -m pytest"
     assert "mpmath==1.2.1" in image.log
@@ -94,7 +94,7 @@ def test_django_runs_its_tests_with_its_own_runner(
     engine: Engine, network: BuildNetwork, tmp_path: Path
 ) -> None:
     source = fetch("pypi:django==3.2", None, tmp_path / "django", index_url=network.index_url)
-    image = prepare(task(source), source, engine=engine, python=PYTHON, network=network, say=print)
+    image = prepare(task(source), source, Host(engine, network, print), Preferences(python=PYTHON))
     assert image.test_command == "python tests/runtests.py"
     row = "ConnectionHandlerTests::test_nonexistent_alias"
     written = {
@@ -119,14 +119,14 @@ def test_a_build_is_kept_shared_and_clean(
 ) -> None:
     commit(tmp_path / "tiny", "one", PROJECT)
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
-    image = prepare(task(source), source, engine=engine, network=marked, python=PYTHON, say=print)
+    image = prepare(task(source), source, Host(engine, marked, print), Preferences(python=PYTHON))
     images.append(image.reference)
     assert_runs(engine, image, source)
     assert_unmarked(engine, image)
 
     started = monotonic()
     again = prepare(
-        task(source, "make"), source, engine=engine, network=marked, python=PYTHON, say=print
+        task(source, "make"), source, Host(engine, marked, print), Preferences(python=PYTHON)
     )
     assert monotonic() - started < 3
     assert replace(again, seconds=image.seconds, test_command=image.test_command) == image
@@ -134,7 +134,7 @@ def test_a_build_is_kept_shared_and_clean(
 
     commit(tmp_path / "tiny", "two", {"tiny.py": "def two():\n    return 1 + 1\n"})
     later = fetch(str(tmp_path / "tiny"), None, tmp_path / "two")
-    neighbour = prepare(task(later), later, engine=engine, network=marked, python=PYTHON, say=print)
+    neighbour = prepare(task(later), later, Host(engine, marked, print), Preferences(python=PYTHON))
     images.append(neighbour.reference)
     assert neighbour.reference != image.reference
     assert "install the dependencies: kept from an earlier build" in neighbour.log
@@ -180,7 +180,7 @@ def test_a_repository_without_build_files_or_tests_is_importable(
 ) -> None:
     commit(tmp_path / "plain", "one", {"src/plain.py": "x = 1\n", "README": "hello\n"})
     source = fetch(str(tmp_path / "plain"), None, tmp_path / "one")
-    image = prepare(task(source), source, engine=engine, network=network, python=PYTHON, say=print)
+    image = prepare(task(source), source, Host(engine, network, print), Preferences(python=PYTHON))
     images.append(image.reference)
     assert image.test_command is None
     with DockerSandbox(engine, image.reference) as sandbox:
@@ -199,7 +199,7 @@ def test_a_build_that_cannot_succeed_says_what_failed(
     shown: list[str] = []
     with pytest.raises(WorldError) as caught:
         prepare(
-            task(source), source, engine=engine, network=network, python=PYTHON, say=shown.append
+            task(source), source, Host(engine, network, shown.append), Preferences(python=PYTHON)
         )
     assert "uv pip compile" in caught.value.message
     assert "six" in caught.value.message
@@ -219,7 +219,7 @@ def test_a_build_that_hangs_is_stopped_in_time(
     before = {tag for one in engine.images() for tag in one.tags}
     started = monotonic()
     with pytest.raises(WorldError, match="was stopped") as caught:
-        prepare(task(source), source, engine=engine, network=network, python=PYTHON, say=print)
+        prepare(task(source), source, Host(engine, network, print), Preferences(python=PYTHON))
     assert monotonic() - started < 40
     assert "--image" in caught.value.hint
     assert not [item for item in engine.containers() if item.owner == owner()]
@@ -233,9 +233,11 @@ def test_a_given_image_gets_the_repository_when_it_has_none(
     commit(tmp_path / "tiny", "one", PROJECT)
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     image = prepare(
-        task(source, "python3 -c 'import tiny'"), source, engine=engine, image=python_image,
-        say=print,
-    )  # fmt: skip
+        task(source, "python3 -c 'import tiny'"),
+        source,
+        Host(engine, BuildNetwork(), print),
+        Preferences(image=python_image),
+    )
     images.append(image.reference)
     assert image.made == "given"
     assert image.toolchain.startswith("Python 3")
@@ -243,14 +245,24 @@ def test_a_given_image_gets_the_repository_when_it_has_none(
         assert sandbox.run("git rev-parse HEAD").output.strip() == source.commit
         assert sandbox.run(str(image.test_command)).ok
 
-    same = prepare(task(source), source, engine=engine, image=image.reference, say=print)
+    same = prepare(
+        task(source),
+        source,
+        Host(engine, BuildNetwork(), print),
+        Preferences(image=image.reference),
+    )
     assert (same.reference, same.made) == (image.reference, "given")
     assert same.test_command is None  # there is no pytest in it
 
     commit(tmp_path / "tiny", "two", {"tiny.py": ""})
     other = fetch(str(tmp_path / "tiny"), None, tmp_path / "two")
     with pytest.raises(UserError, match="is at"):
-        prepare(task(other), other, engine=engine, image=image.reference, say=print)
+        prepare(
+            task(other),
+            other,
+            Host(engine, BuildNetwork(), print),
+            Preferences(image=image.reference),
+        )
 
 
 def test_a_given_image_of_another_user_stays_that_users(
@@ -267,14 +279,21 @@ def test_a_given_image_of_another_user_stays_that_users(
             theirs, labels={"repair-agent": "test"}, workdir="/srv/work", user="1000:1000"
         )
     images.append(theirs)
-    image = prepare(task(source), source, engine=engine, image=theirs, say=print)
+    image = prepare(
+        task(source), source, Host(engine, BuildNetwork(), print), Preferences(image=theirs)
+    )
     images.append(image.reference)
     with DockerSandbox(engine, image.reference) as sandbox:
         assert sandbox.run("id -u").output == "1000\n"
         sandbox.write("tiny.py", b"def two():\n    return 2\n")
         assert sandbox.run("git add -A && git diff --cached --stat && echo x > new").ok
         assert sandbox.run("git rev-parse HEAD").output.strip() == source.commit
-    again = prepare(task(source), source, engine=engine, image=image.reference, say=print)
+    again = prepare(
+        task(source),
+        source,
+        Host(engine, BuildNetwork(), print),
+        Preferences(image=image.reference),
+    )
     assert again.reference == image.reference, "what it needs is in it"
 
 
@@ -306,7 +325,12 @@ def test_a_rows_image_is_taken_as_swe_bench_makes_it(
         assert code == 0, head
         builder.commit(row, labels={"repair-agent": "test"}, workdir="/testbed")
     images.append(row)
-    image = prepare(task(source), source, engine=engine, instance=Instance(row), say=print)
+    image = prepare(
+        task(source),
+        source,
+        Host(engine, BuildNetwork(), print),
+        Preferences(graded=True, row_image=row),
+    )
     images.append(image.reference)
     assert (image.made, image.commit) == ("pulled", head.strip())
     assert image.commit != source.commit
@@ -318,7 +342,7 @@ def test_a_rows_image_is_taken_as_swe_bench_makes_it(
         assert "the fix" not in blobs, "what came after the issue cannot be looked up"
         assert sandbox.run("git rev-parse HEAD").output == head
     with pytest.raises(UserError, match="is at"):  # a user's own image must hold what was asked
-        prepare(task(source), source, engine=engine, image=row, say=print)
+        prepare(task(source), source, Host(engine, BuildNetwork(), print), Preferences(image=row))
 
 
 def test_an_image_that_is_nowhere_is_said(engine: Engine, tmp_path: Path) -> None:
@@ -326,14 +350,21 @@ def test_an_image_that_is_nowhere_is_said(engine: Engine, tmp_path: Path) -> Non
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     # Whether a registry says no or none answers depends on the machine.
     with pytest.raises((UserError, WorldError), match="repair-agent/no-such-image"):
-        prepare(task(source), source, engine=engine, image="repair-agent/no-such-image", say=print)
+        prepare(
+            task(source),
+            source,
+            Host(engine, BuildNetwork(), print),
+            Preferences(image="repair-agent/no-such-image"),
+        )
 
 
 def test_an_unknown_python_is_the_users_error(engine: Engine, tmp_path: Path) -> None:
     commit(tmp_path / "tiny", "one", PROJECT)
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     with pytest.raises(UserError, match="no Python version"):
-        prepare(task(source), source, engine=engine, python="nine", say=print)
+        prepare(
+            task(source), source, Host(engine, BuildNetwork(), print), Preferences(python="nine")
+        )
 
 
 def test_a_missing_ca_bundle_is_the_users_error(
@@ -343,7 +374,7 @@ def test_a_missing_ca_bundle_is_the_users_error(
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     wrong = replace(network, ca_bundle=tmp_path / "none.pem")
     with pytest.raises(UserError, match="cannot read the CA bundle"):
-        prepare(task(source), source, engine=engine, network=wrong, python=PYTHON, say=print)
+        prepare(task(source), source, Host(engine, wrong, print), Preferences(python=PYTHON))
 
 
 def test_local_runs_with_the_hosts_python(tmp_path: Path) -> None:

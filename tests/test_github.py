@@ -24,6 +24,7 @@ from agent.trajectory.reader import read_task
 from tests.git_server import served
 from tests.github_server import FORMER, PROJECT, GitHub, Reply, answering, commit_at, git_at
 from tests.samples import CALC, PYTEST, PYTHON_PATH, REPRODUCTION, git, make_project
+from tests.test_cli import run
 
 PROGRAM = Path(sys.executable).parent / "repair-agent"
 TOKEN = "ghp_0123456789abcdefghij0123456789abcdef"
@@ -305,3 +306,15 @@ def test_from_url_to_verdict_without_the_fix(hub: GitHub, tmp_path: Path) -> Non
     assert not [file for file, text in kept.items() if TOKEN in text]
     assert TOKEN not in done.stderr + done.stdout
     assert "before it was opened" in kept[recorded.folder / "verdict.md"]
+
+
+def test_what_libraries_log_does_not_reach_the_screen(hub: GitHub, tmp_path: Path) -> None:
+    """A renamed project makes PyGithub log that it follows a redirect."""
+    config = tmp_path / ".config" / "repair-agent" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'github_api = "{hub.api}"\n')
+    words = ("solve", f"{FORMER}#{CLOSED}", "-m", "scripted:none.json", "--sandbox", "local")
+    quiet = run(tmp_path, *words)
+    assert quiet.returncode == 2
+    assert [line[:6] for line in quiet.stderr.splitlines()] == ["error:"], quiet.stderr
+    assert "Following Github server redirection" in run(tmp_path, *words, "--debug").stderr

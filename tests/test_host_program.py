@@ -45,14 +45,14 @@ def test_its_time_ends_it_with_its_children(tmp_path: Path) -> None:
 
 
 def test_what_heeds_can_end_it_though_it_says_nothing(tmp_path: Path) -> None:
-    def heed() -> None:
+    def check_halt() -> None:
         if (tmp_path / "child").exists():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         host_program.run(
             ["sh", "-c", "echo $$ > child; exec sleep 60"], {}, seconds=50, folder=tmp_path,
-            heed=heed,
+            check_halt=check_halt,
         )  # fmt: skip
     assert is_gone(int((tmp_path / "child").read_text()))
 

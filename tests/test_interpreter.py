@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.environment import base_image, interpreter
-from agent.environment.build_network import BuildNetwork
+from agent.environment.build_network import BuildNetwork, Host
 from tools.base import NetworkError
 from tools.sandbox.engine import Engine
 
@@ -91,7 +91,7 @@ def test_this_python_runs_in_a_base_image(
     (kept / "own").symlink_to(sys.base_prefix)
     (found,) = [interpreter.ask(path) for path in kept.glob(f"own/bin/python{OWN}")]
     assert found is not None
-    reference = base_image.hosted(engine, found, network, print)
+    reference = base_image.hosted(Host(engine, network, print), found)
     assert reference is not None
     with engine.builder(reference) as builder:
         program = f"python{OWN} -c 'import sys, sysconfig; print(sys.prefix, sys.version_info[:2])'"

@@ -32,10 +32,12 @@ DOORS = {
 """Vendors, each imported in one file; None where any file may be the one."""
 LATE_IMPORTS = {
     "agent/cli/main.py",  # a command's help must not pay for what the command needs
-    "agent/cli/batch.py",  # the same
-    "agent/cli/image.py",  # the same
+    "agent/cli/options.py",  # the same
+    "agent/cli/commands.py",  # the same
+    "agent/cli/benchmark_commands.py",  # the same
+    "agent/cli/image_commands.py",  # the same
+    "agent/cli/model_commands.py",  # the same
     "agent/config.py",  # whoever needs the environment alone need not wait for pydantic
-    "agent/cli/model.py",  # the same
     "agent/inspector/command.py",  # no form of showing a run waits for what the others need
     "agent/intake/dataset.py",  # pyarrow and datasets are an extra
     "agent/benchmark/report/plots.py",  # matplotlib is an extra, and heavy

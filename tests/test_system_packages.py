@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.environment.build_network import BuildNetwork
-from agent.environment.image_source import prepare
+from agent.environment.build_network import BuildNetwork, Host
+from agent.environment.image_source import Preferences, prepare
 from agent.environment.system_packages import missing
 from agent.intake.repository import fetch
 from tests.test_environment import PROJECT, PYTHON, commit, task
@@ -59,7 +59,7 @@ def test_an_extension_gets_the_headers_it_needs(
     files = {name: text for name, text in (PROJECT | EXTENSION).items() if text is not None}
     commit(tmp_path / "tiny", "one", files)
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
-    image = prepare(task(source), source, engine=engine, network=network, python=PYTHON, say=print)
+    image = prepare(task(source), source, Host(engine, network, print), Preferences(python=PYTHON))
     try:
         assert "# add libyaml-dev" in image.log
         with DockerSandbox(engine, image.reference) as sandbox:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from agent.benchmark.disk_space import Room
+from agent.benchmark.disk_space import DiskSpace
 from agent.benchmark.engines import Engine, Threads
 from agent.benchmark.grading import Grader, again, grader
 from agent.benchmark.instances import Choice
@@ -68,21 +68,17 @@ def run_batch(
     tasks = batch.choice.of(dataset.tasks(batch.dataset))
     if config.samples:
         complete(run)
-    grades = (
-        grader(run.path, batch.dataset, config.docker_host, batch.grade_seconds)
-        if batch.evaluate
-        else None
-    )
+    grading = None
+    if batch.evaluate:
+        grading = grader(run.path, batch.dataset, config.docker_host, batch.grade_seconds)
     halt = Halt()
     engine = engine or Threads(batch.workers, halt.set)
     with open_models(config, tally.remark) as models:
-        purse = _purse(batch, models, run.path)
-        work = Work(
-            batch, config, run, models, purse, grades, halt, tally,
-            Room.of(config, batch.min_free_gb, run.path, keep=batch.keep_images),
-        )  # fmt: skip
+        budget = _run_budget(batch, models, run.path)
+        disk = DiskSpace.of(config, batch.min_free_gb, run.path, keep=batch.keep_images)
+        work = Work(batch, config, run, models, budget, grading, halt, tally, disk)
         tally.begin(len(tasks))
-        with closing(engine.run(_to_do(tasks, batch, run, tally, halt, grades), work)) as ends:
+        with closing(engine.run(work.to_do(tasks), work)) as ends:
             try:
                 for ended in ends:
                     tally.end(ended)
@@ -91,47 +87,37 @@ def run_batch(
                 raise
 
 
-def _to_do(
-    tasks: list[TaskFile],
-    batch: Batch,
-    run: RunFolder,
-    tally: Tally,
-    halt: Halt,
-    grader: Grader | None,
-) -> Iterator[TaskFile]:
-    """Yield what is left to do, one at a time, putting aside what is to be done again."""
-    for task in tasks:
-        if halt.is_set or tally.out_of_money or tally.model_is_away:
-            return
-        folder = run.path / task.id
-        known: Result | None = read_record(folder / "result.json", Result)
-        again = known is not None and (
-            batch.redo == "all" or (batch.redo == "failed" and known.status == "no_patch")
-        )
-        if again or (batch.redo == "all" and folder.is_dir()):
-            run.put_aside(task.id)
-            known = None
-        ungraded = grader and known and not grader.knows(run.path, task.id)
-        if known is None or ungraded:
-            yield task
-        else:
-            resolved = grader.resolved(task.id) if grader else None
-            tally.end(Ended(task.id, known.status, known, resolved, earlier=True))
-
-
 @dataclass(frozen=True)
 class Work:
-    """What every instance is worked on with."""
+    """What every instance is worked on with; called with one, it solves and grades it."""
 
     batch: Batch
     config: Config
     run: RunFolder
     models: Models
-    purse: RunBudget | None
+    budget: RunBudget | None
     grader: Grader | None
     halt: Halt
     tally: Tally
-    room: Room
+    disk: DiskSpace
+
+    def to_do(self, tasks: list[TaskFile]) -> Iterator[TaskFile]:
+        """Yield what is left to do, one at a time, putting aside what is to be done again."""
+        redo, grader = self.batch.redo, self.grader
+        for task in tasks:
+            if self.halt.is_set or self.tally.out_of_money or self.tally.model_is_away:
+                return
+            folder = self.run.path / task.id
+            known: Result | None = read_record(folder / "result.json", Result)
+            again = redo == "failed" and known is not None and known.status == "no_patch"
+            if again or (redo == "all" and folder.is_dir()):
+                self.run.put_aside(task.id)
+                known = None
+            if known is None or (grader and not grader.knows(task.id)):
+                yield task
+            else:
+                resolved = grader.resolved(task.id) if grader else None
+                self.tally.end(Ended(task.id, known.status, known, resolved, earlier=True))
 
     def __call__(self, task: TaskFile) -> Ended:
         """Solve one instance, grade it, and return how it ended; only signals are raised."""
@@ -139,8 +125,8 @@ class Work:
         with FileProgress(folder.path / LOG, self.tally.watch(task.id)) as log:
             watch = Heeding(log, self.halt)
             try:
-                self.room.begin(folder.path, task.image)
-                self.room.check(watch.stage)
+                self.disk.begin(folder.path, task.image)
+                self.disk.check(watch.stage)
                 result = folder.finished or self._solved(task, folder, watch)
                 resolved = self._graded(task, folder, watch) if self.grader else None
             except RunBudgetEmpty as empty:
@@ -159,11 +145,11 @@ class Work:
                 lost = isinstance(error, ModelLost | ModelRefused)
                 return Ended(task.id, "failed", None, problem=problem, lost=lost)
             finally:
-                self.room.give_back(folder.path, task.image, log.stage)
+                self.disk.give_back(folder.path, task.image, log.stage)
         return Ended(task.id, result.status, result, resolved=resolved)
 
     def _solved(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> Result:
-        result = solve(task, self.config, self.models.of(task.id), folder, watch, self.purse)
+        result = solve(task, self.config, self.models.of(task.id), folder, watch, self.budget)
         if self.config.samples:
             predict(self.run, read_task(folder.path))
         return result
@@ -187,7 +173,7 @@ class Work:
         return resolved
 
 
-def _purse(batch: Batch, models: Models, run: Path) -> RunBudget | None:
+def _run_budget(batch: Batch, models: Models, run: Path) -> RunBudget | None:
     """Return the run's money less what earlier starts spent, None where it has no limit."""
     if batch.max_usd is None:
         return None

@@ -19,7 +19,7 @@ from tools.sandbox.engine import Engine
 
 
 @dataclass(frozen=True)
-class Room:
+class DiskSpace:
     """Keeps `free` bytes free where the run and the engine's data lie.
 
     `engine` is None where sandboxes are folders. `keep` leaves the images of the instances alone,
@@ -38,7 +38,7 @@ class Room:
 
     @classmethod
     def of(cls, config: Config, free_gb: float, folder: Path, *, keep: bool) -> Self:
-        """Return the room of a batch; raises EngineError where no engine answers."""
+        """Return the disk space of a batch; raises EngineError where no engine answers."""
         engine = Engine(config.docker_host) if config.sandbox == "docker" else None
         return cls(engine, folder, free_gb * GIGABYTE, keep, datetime.now(UTC))
 
@@ -64,7 +64,7 @@ class Room:
 
     def _stays(self, image: ImageInfo) -> bool:
         records = [read_record(folder / "image.json", Image) for folder in tuple(self.working)]
-        used = {one.reference for one in records if one is not None}
+        used = {record.reference for record in records if record is not None}
         return self._is_older(image.created) or bool(used & set(image.tags))
 
     def _left(self) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from agent.errors import Interrupted
@@ -36,25 +36,19 @@ class Threads:
         """Yield what `work` returns for each job; after an error no further job begins."""
         waiting = iter(jobs)
         running: set[Future[Done]] = set()
-        with self._pool() as pool:
-            while True:
-                while len(running) < self.workers:
-                    job = next(waiting, None)
-                    if job is None:
-                        break
-                    running.add(pool.submit(work, job))
-                if not running:
-                    return
-                ended, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    yield future.result()
-
-    @contextmanager
-    def _pool(self) -> Iterator[ThreadPoolExecutor]:
-        """Give threads; the end of the block waits for what they do, told of a signal first."""
+        # The end of the block waits for what the threads do, who are told of a signal first.
         with ThreadPoolExecutor(self.workers, thread_name_prefix="task") as pool:
             try:
-                yield pool
+                while True:
+                    running |= {
+                        pool.submit(work, job)
+                        for job in islice(waiting, self.workers - len(running))
+                    }
+                    if not running:
+                        return
+                    ended, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in ended:
+                        yield future.result()
             except Interrupted as stop:
                 self._on_stop(stop)
                 raise

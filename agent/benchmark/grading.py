@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from agent.benchmark import harness
+from agent.benchmark.harness import Outcome
 from agent.config import Config
 from agent.environment.environment import open_environment
 from agent.errors import UserError, WorldError
@@ -34,7 +35,8 @@ class Book:
     def __init__(self, run: Path) -> None:
         self._path, self._lock = run / FILE, threading.Lock()
         known: Grades | None = read_record(self._path, Grades)
-        self._grades = {(one.instance, one.sample): one for one in (known.grades if known else ())}
+        grades = known.grades if known else ()
+        self._grades = {(grade.instance, grade.sample): grade for grade in grades}
 
     def known(self, prediction: Prediction, environment: Environment) -> Grade | None:
         """Return the grade that a patch has already, None for a changed patch or a failed try."""
@@ -50,7 +52,7 @@ class Book:
         """Keep a grade in place of an earlier one."""
         with self._lock:
             self._grades[grade.instance, grade.sample] = grade
-            ordered = sorted(self._grades.values(), key=lambda one: (one.instance, one.sample or 0))
+            ordered = sorted(self, key=lambda one: (one.instance, one.sample or 0))
             grades = Grades(harness.version(), tuple(ordered))
             write_whole(self._path, encode(grades, indent=2))
 
@@ -68,18 +70,19 @@ class Grader:
     docker_host: str | None = None
     seconds: int = harness.SECONDS
 
-    def knows(self, run: Path, instance: str) -> bool:
+    def knows(self, instance: str) -> bool:
         """Tell whether all predictions of an instance are graded."""
-        told = {one: self.book.of(instance, one.sample) for one in predictions(run, instance)}
         return all(
-            grade and grade.patch == one.digest and grade.resolved is not None
-            for one, grade in told.items()
+            (grade := self.book.of(instance, prediction.sample))
+            and grade.patch == prediction.digest
+            and grade.resolved is not None
+            for prediction in predictions(self.run, instance)
         )
 
     def resolved(self, instance: str) -> bool | None:
         """Return what is known of the voted patch of an instance."""
-        found = self.book.of(instance)
-        return found.resolved if found else None
+        grade = self.book.of(instance)
+        return grade.resolved if grade else None
 
     def grade(
         self,
@@ -87,50 +90,47 @@ class Grader:
         image: Image,
         say: Callable[[str], None],
         ready: Callable[[], Image],
-        heed: Callable[[], None] = lambda: None,
+        check_halt: Callable[[], None] = lambda: None,
     ) -> Grade:
         """Return a prediction's grade, from the harness unless it is known; raises WorldError.
 
         `image` is the one on record; `ready` makes it again where it was removed, which may give
-        another: the grade is of the one that ran. The harness ends when `heed` raises.
+        another: the grade is of the one that ran. The harness ends when `check_halt` raises.
         """
         known = self.book.known(prediction, _environment(image))
         if known:
             return known
-        if prediction.digest:
-            image = ready()
-        environment = _environment(image)
+        if not prediction.digest:
+            return self.keep(prediction, image, Outcome(False, problem="there is no patch"))
+        image = ready()
         started = monotonic()
-        which = f"sample {prediction.sample}" if prediction.sample else "the patch"
-        run_id = f"{prediction.digest[:12]}-{secrets.token_hex(3)}"
-        if prediction.digest:
-            say(f"grading {which} of {prediction.instance}")
-            name = f"sample-{prediction.sample}" if prediction.sample else "voted"
-            outcome = harness.grade(
-                self.rows[prediction.instance],
-                prediction.patch,
-                image=None if environment == "official" else image.reference,
-                run_id=run_id,
-                folder=self.run / prediction.instance / "grading" / name,
-                docker_host=self.docker_host,
-                seconds=self.seconds,
-                heed=heed,
-            )
-        else:
-            outcome, run_id = harness.CheckResult(False, problem="there is no patch"), ""
+        sample, instance = prediction.sample, prediction.instance
+        say(f"grading {f'sample {sample}' if sample else 'the patch'} of {instance}")
+        job = harness.Job(
+            self.rows[instance],
+            prediction.patch,
+            None if _environment(image) == "official" else image.reference,
+            f"{prediction.digest[:12]}-{secrets.token_hex(3)}",
+            self.run / instance / "grading" / (f"sample-{sample}" if sample else "voted"),
+        )
+        outcome = harness.grade(
+            job, docker_host=self.docker_host, seconds=self.seconds, check_halt=check_halt
+        )
+        return self.keep(prediction, image, outcome, job.id, monotonic() - started)
+
+    def keep(
+        self,
+        prediction: Prediction,
+        image: Image,
+        outcome: Outcome,
+        harness_run: str = "",
+        seconds: float = 0.0,
+    ) -> Grade:
+        """Record and return the grade of a prediction; one without a verdict is tried again."""
         grade = Grade(
             prediction.instance, prediction.sample, prediction.digest, outcome.resolved,
-            environment, run_id, outcome.failed, outcome.problem, round(monotonic() - started, 1),
+            _environment(image), harness_run, outcome.failed, outcome.problem, round(seconds, 1),
         )  # fmt: skip
-        self.book.add(grade)
-        return grade
-
-    def untold(self, prediction: Prediction, image: Image, problem: str) -> Grade:
-        """Keep on record, and return, why a prediction has no grade; it is tried again later."""
-        digest, environment = prediction.digest, _environment(image)
-        grade = Grade(
-            prediction.instance, prediction.sample, digest, None, environment, problem=problem
-        )
         self.book.add(grade)
         return grade
 
@@ -146,8 +146,8 @@ def again(image: Image, issue: TaskFile, config: Config, say: Callable[[str], No
     """
     if image.made == "pulled" or Engine(config.docker_host).image(image.reference):
         return image
-    with open_environment(issue, config, say) as place:
-        return place.image
+    with open_environment(issue, config, say) as environment:
+        return environment.image
 
 
 def grader(run: Path, name: str, docker_host: str | None, seconds: int) -> Grader:
@@ -159,7 +159,7 @@ def grader(run: Path, name: str, docker_host: str | None, seconds: int) -> Grade
     return Grader(run, rows, Book(run), docker_host, seconds)
 
 
-def evaluate(
+def grade_run(
     grader: Grader,
     ready: Callable[[str, Image], Image],
     only: Sequence[str],
@@ -171,9 +171,9 @@ def evaluate(
     Raises UserError.
     """
     grades = []
-    strange = sorted(set(only) - {one.instance for one in predictions(grader.run)})
-    if strange:
-        raise UserError(f"the run predicts nothing for {', '.join(strange)}", "check --instance")
+    unknown = sorted(set(only) - {prediction.instance for prediction in predictions(grader.run)})
+    if unknown:
+        raise UserError(f"the run predicts nothing for {', '.join(unknown)}", "check --instance")
     for prediction in predictions(grader.run):
         instance = prediction.instance
         if only and instance not in only:
@@ -187,6 +187,6 @@ def evaluate(
             grade = grader.grade(prediction, image, say, partial(ready, instance, image))
         except WorldError as error:  # the others may be graded all the same
             say(f"{instance} could not be graded: {error.message}")
-            grade = grader.untold(prediction, image, error.message)
+            grade = grader.keep(prediction, image, Outcome(None, problem=error.message))
         grades.append(grade)
     return grades

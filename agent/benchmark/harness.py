@@ -27,7 +27,22 @@ INSTALL = "install it with: pip install 'repair-agent[bench]'"
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class Job:
+    """A dataset's `row` and the patch to grade on it.
+
+    `image` takes the place of the row's own; the row is else as it was. `id` is the harness's for
+    this run. What the harness writes is kept in `folder`, in place of what it wrote there before.
+    """
+
+    row: dict[str, Any]
+    patch: str
+    image: str | None
+    id: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
     """What came of one patch; `resolved` is None where the harness could not tell."""
 
     resolved: bool | None
@@ -43,42 +58,36 @@ def version() -> str:
 
 
 def grade(
-    row: dict[str, Any],
-    patch: str,
+    job: Job,
     *,
-    image: str | None,
-    run_id: str,
-    folder: Path,
     docker_host: str | None = None,
     seconds: int = SECONDS,
-    heed: Callable[[], None] = lambda: None,
-) -> CheckResult:
-    """Have the harness run a dataset's row with a patch, and return what it reports.
+    check_halt: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Have the harness test a patch, and return what it reports; it ends when `check_halt` raises.
 
-    `image` takes the place of the row's own; the row is else as it was. What the harness wrote is
-    kept in `folder`, in place of what it wrote there before. It ends when `heed` raises. Raises
-    UserError, WorldError when it cannot run at all.
+    Raises UserError, WorldError when it cannot run at all.
     """
     version()
-    instance = str(row["instance_id"])
+    instance, folder = str(job.row["instance_id"]), job.folder
     work = folder / "work"
     shutil.rmtree(folder, ignore_errors=True)
     work.mkdir(parents=True)
-    derived = {**row, "image": image} if image else row
-    prediction = {"instance_id": instance, "model_name_or_path": "run", "model_patch": patch}
+    derived = {**job.row, "image": job.image} if job.image else job.row
+    prediction = {"instance_id": instance, "model_name_or_path": "run", "model_patch": job.patch}
     for name, value in (("dataset", derived), ("predictions", prediction)):
         text = json.dumps(value, default=str) + "\n"
         (work / f"{name}.jsonl").write_text(text, encoding="utf-8", errors="surrogateescape")
     command = [sys.executable, "-m", "swebench.harness.run_evaluation", "-d", "dataset.jsonl"]
-    command += ["-p", "predictions.jsonl", "-id", run_id, "-t", str(seconds), "--max_workers", "1"]
+    command += ["-p", "predictions.jsonl", "-id", job.id, "-t", str(seconds), "--max_workers", "1"]
     variables = {"HF_HUB_OFFLINE": "1"} | ({"DOCKER_HOST": docker_host} if docker_host else {})
     try:
         code, last = host_program.run(
-            command, variables, folder=work, seconds=seconds + STARTING, heed=heed
+            command, variables, folder=work, seconds=seconds + STARTING, check_halt=check_halt
         )
     finally:  # a harness that was killed leaves its container running
-        Engine(docker_host).remove(f"sweb.eval.{instance.lower()}.{run_id}")
-    logs = work / "logs" / "run_evaluation" / run_id / "run" / instance
+        Engine(docker_host).remove(f"sweb.eval.{instance.lower()}.{job.id}")
+    logs = work / "logs" / "run_evaluation" / job.id / "run" / instance
     for name in KEPT:
         if (logs / name).is_file():
             (logs / name).replace(folder / name)
@@ -88,19 +97,19 @@ def grade(
     return _outcome(folder, instance)
 
 
-def _outcome(folder: Path, instance: str) -> CheckResult:
+def _outcome(folder: Path, instance: str) -> Outcome:
     report = folder / "report.json"
     if report.is_file():
-        told = json.loads(report.read_text(encoding="utf-8"))[instance]
-        status = told.get("tests_status") or {}
+        graded = json.loads(report.read_text(encoding="utf-8"))[instance]
+        status = graded.get("tests_status") or {}
         wanted = [status.get(kind) or {} for kind in ("FAIL_TO_PASS", "PASS_TO_PASS")]
         failed = tuple(test for kind in wanted for test in kind.get("failure") or ())
-        return CheckResult(bool(told["resolved"]), failed)
+        return Outcome(bool(graded["resolved"]), failed)
     log = folder / "run_instance.log"
-    said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-    if NOT_APPLIED in said:
-        return CheckResult(False, problem="the patch does not apply")
-    if TOO_LONG in said:
-        return CheckResult(False, problem="the tests ran out of time")
-    wrong = [line for line in said.splitlines() if "Error" in line] or ["no report was written"]
-    return CheckResult(None, problem=wrong[0].strip()[:300])
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    if NOT_APPLIED in text:
+        return Outcome(False, problem="the patch does not apply")
+    if TOO_LONG in text:
+        return Outcome(False, problem="the tests ran out of time")
+    wrong = [line for line in text.splitlines() if "Error" in line] or ["no report was written"]
+    return Outcome(None, problem=wrong[0].strip()[:300])

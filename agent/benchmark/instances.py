@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.errors import UserError
@@ -38,12 +38,8 @@ class Choice:
         found = found[_slice(self.part)] if self.part is not None else found
         if not found:
             raise UserError("no instance is left to work on", "check --filter and --slice")
-        order = {name: n for n, name in enumerate(dict.fromkeys(_repositories(found)))}
-        return sorted(found, key=lambda task: order[task.repository])
-
-
-def _repositories(tasks: Iterable[TaskFile]) -> Collection[str | None]:
-    return [task.repository for task in tasks]
+        first = {task.repository: number for number, task in reversed([*enumerate(found)])}
+        return sorted(found, key=lambda task: first[task.repository])
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -6,67 +6,53 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 from agent.config import Config
+from agent.environment.image_pruning import TAGS
 from agent.errors import EngineError
 from tools.process_owner import OWNER_FILE, PREFIX
 from tools.sandbox.engine import ContainerInfo, Engine, ImageInfo, owner_lives
 
-TAGS = "repair-agent/"
 
-
-@dataclass(frozen=True)
+@dataclass
 class Cleaned:
-    """What was removed; `kept` says why the rest was not. `bytes` is what that freed."""
+    """What was removed, as kind and name, the bytes that freed, and why the rest was kept."""
 
-    containers: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
-    images: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
+    removed: list[tuple[str, str]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     bytes: int = 0
 
 
 def run(config: Config, *, images: bool, out: TextIO) -> int:
-    """Clean up, say what was removed, and return the exit code."""
-    cleaned = clean(
-        Engine(config.docker_host), images=images, temporary=Path(tempfile.gettempdir())
-    )
-    out.writelines(f"{line}\n" for line in lines(cleaned))
+    """Clean up, print what was removed, and return the exit code."""
+    engine, temporary = Engine(config.docker_host), Path(tempfile.gettempdir())
+    out.writelines(f"{line}\n" for line in lines(clean(engine, images, temporary)))
     return 0
 
 
-def clean(engine: Engine, *, images: bool, temporary: Path) -> Cleaned:
+def clean(engine: Engine, images: bool, temporary: Path) -> Cleaned:
     """Remove what belongs to no living process: containers, and sandbox folders in `temporary`.
 
     With `images`, also the images, layers and volumes that were made here, unless another process
     of ours lives that may need them. Raises EngineError when the engine cannot be asked.
     """
-    before = engine.data_bytes()
-    folders, freed, kept = remove_folders(temporary)
+    before, cleaned = engine.data_bytes(), Cleaned()
+    remove_folders(temporary, cleaned)
     dead, living = by_life(engine.containers())
     for container in dead:
         engine.remove(container.name)
-    kept += [f"container {one.name}: its process lives" for one in living]
-    gone_images: tuple[str, ...] = ()
-    gone_volumes: tuple[str, ...] = ()
-    if images and kept:
-        kept.append("images and volumes: a living process may need them")
+        cleaned.removed.append(("container", container.name))
+    cleaned.kept += [f"container {container.name}: its process lives" for container in living]
+    if images and cleaned.kept:
+        cleaned.kept.append("images and volumes: a living process may need them")
     elif images:
-        gone_images, in_use = remove_images(engine, removable(engine.images()))
-        gone_volumes, mounted = remove_volumes(engine, engine.volumes())
-        kept += [*in_use, *mounted]
-    return Cleaned(
-        tuple(container.name for container in dead),
-        folders,
-        gone_images,
-        gone_volumes,
-        tuple(kept),
-        freed + max(0, before - engine.data_bytes()),
-    )
+        remove_images(engine, removable(engine.images()), cleaned)
+        remove_volumes(engine, engine.volumes(), cleaned)
+    cleaned.bytes += max(0, before - engine.data_bytes())
+    return cleaned
 
 
 def by_life(
@@ -81,32 +67,24 @@ def by_life(
     return dead, [container for container in ours if container not in dead]
 
 
-def remove_folders(temporary: Path) -> tuple[tuple[str, ...], int, list[str]]:
-    """Remove the folders that this user's dead processes left.
-
-    Returns the folders removed, their bytes, and why others were kept.
-    """
-    removed: list[str] = []
-    kept: list[str] = []
-    freed = 0
+def remove_folders(temporary: Path, cleaned: Cleaned) -> None:
+    """Remove the folders that this user's dead processes left."""
     for folder in sorted(temporary.glob(f"{PREFIX}*")):
         try:
             if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
                 continue
-            owner = (folder / OWNER_FILE).read_text(encoding="utf-8")
-            if owner_lives(owner):
-                kept.append(f"folder {folder}: its process lives")
+            if owner_lives((folder / OWNER_FILE).read_text(encoding="utf-8")):
+                cleaned.kept.append(f"folder {folder}: its process lives")
                 continue
             size = sum(path.lstat().st_size for path in folder.rglob("*"))
             shutil.rmtree(folder)
         except (FileNotFoundError, NotADirectoryError):
             continue  # no sandbox, or one that its own process removes at this moment
         except (OSError, UnicodeDecodeError) as error:
-            kept.append(f"folder {folder}: {error}")
+            cleaned.kept.append(f"folder {folder}: {error}")
             continue
-        removed.append(str(folder))
-        freed += size
-    return tuple(removed), freed, kept
+        cleaned.removed.append(("folder", str(folder)))
+        cleaned.bytes += size
 
 
 def removable(images: Sequence[ImageInfo]) -> list[str]:
@@ -118,50 +96,36 @@ def removable(images: Sequence[ImageInfo]) -> list[str]:
     return tags + [image.digest for image in images if not image.tags]
 
 
-def remove_images(
-    engine: Engine, references: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Remove images, each after those built on it; return their names, and why others stay."""
-    removed: list[str] = []
-    left = list(references)
-    while left:
-        refused: dict[str, str] = {}
+def remove_images(engine: Engine, references: Sequence[str], cleaned: Cleaned) -> None:
+    """Remove images, each after those built on it."""
+    left, tried = list(references), 0
+    while len(left) != tried:
+        tried, refused = len(left), {}
         for reference in left:
             if engine.image(reference) is None:
                 continue  # it went with the image that was built on it
             try:
                 engine.remove_image(reference)
-                removed.append(reference)
+                cleaned.removed.append(("image", reference))
             except EngineError as error:
-                refused[reference] = error.message
-        if len(refused) == len(left):
-            return tuple(removed), tuple(f"image {name}: {why}" for name, why in refused.items())
+                refused[reference] = f"image {reference}: {error.message}"
         left = list(refused)
-    return tuple(removed), ()
+    cleaned.kept += refused.values()
 
 
-def remove_volumes(engine: Engine, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Remove volumes; return their names, and why others stay."""
-    removed, kept = [], []
+def remove_volumes(engine: Engine, names: Sequence[str], cleaned: Cleaned) -> None:
+    """Remove volumes."""
     for name in names:
         try:
             engine.remove_volume(name)
-            removed.append(name)
+            cleaned.removed.append(("volume", name))
         except EngineError as error:
-            kept.append(f"volume {name}: {error.message}")
-    return tuple(removed), tuple(kept)
+            cleaned.kept.append(f"volume {name}: {error.message}")
 
 
 def lines(cleaned: Cleaned) -> Iterator[str]:
-    """Yield what was removed, what was kept and why, and the room that this made."""
-    groups = {
-        "container": cleaned.containers,
-        "folder": cleaned.folders,
-        "image": cleaned.images,
-        "volume": cleaned.volumes,
-    }
-    for kind, names in groups.items():
-        yield from (f"removed {kind} {name}" for name in names)
+    """Yield what was removed, what was kept and why, and the bytes that this freed."""
+    yield from (f"removed {kind} {name}" for kind, name in cleaned.removed)
     yield from (f"kept {reason}" for reason in cleaned.kept)
-    count = sum(map(len, groups.values()))
+    count = len(cleaned.removed)
     yield f"{count} removed, {cleaned.bytes / 1e6:,.1f} MB freed" if count else "nothing to remove"

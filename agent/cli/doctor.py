@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -29,7 +29,7 @@ ENOUGH_BYTES = 10 * 10**9
 """Room for the images of a few tasks; less is a warning."""
 KEYS = ("OPENAI_API_KEY", "GITHUB_TOKEN")
 UNLISTED = ("keys", "origins", "path")
-ASKED_IMAGE = "python:3.11-slim"
+SAMPLE_IMAGE = "python:3.11-slim"
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,9 @@ class Finding:
     needed: bool = True
 
 
-def run(config: Config, *, as_json: bool, out: TextIO) -> int:
+def run(config: Config, *, every_setting: bool, as_json: bool, out: TextIO) -> int:
     """Examine the machine, print what was found, and return the exit code."""
-    values = {name: value for name, value in vars(config).items() if name not in UNLISTED}
-    shown = redacted(values, home=Path.home(), folder=Path.cwd())
-    findings = examine(
-        runs=Path("runs"),
-        path=config.path,
-        keys=config.keys,
-        docker_host=config.docker_host,
-        image_gb=config.image_gb,
-        model=model(config),
-        settings={
-            name: (value, config.origins.get(name, "the defaults")) for name, value in shown.items()
-        },
-    )
+    findings = [*examine(config, Path("runs")), model(config), *settings(config, every_setting)]
     if as_json:
         out.write(encode(findings, indent=2).decode())
     else:
@@ -65,36 +53,31 @@ def run(config: Config, *, as_json: bool, out: TextIO) -> int:
     return exit_code(findings)
 
 
-def examine(
-    *,
-    runs: Path,
-    path: str,
-    keys: Iterable[str],
-    settings: Mapping[str, tuple[object, str]],
-    model: Finding,
-    docker_host: str | None = None,
-    image_gb: float = 60.0,
-) -> list[Finding]:
-    """Look at everything that a run needs.
-
-    `runs` is the folder that runs would be written to, `path` the PATH on which programs are
-    looked for, `keys` the names of the keys that are set, `settings` maps a setting's name to its
-    value and to where that came from, `model` is what was found of the model. Values of keys are
-    neither needed nor shown.
-    """
+def examine(config: Config, runs: Path) -> list[Finding]:
+    """Look at the programs and the disk that a run needs; `runs` is where it would be written."""
     return [
         python(),
-        git(path),
-        *engine_and_images(docker_host, path, image_gb),
+        git(config.path),
+        *engine_and_images(config),
         disk("disk for runs", free_bytes(runs)),
-        model,
-        Finding("settings", True, str(user_path()) + ("" if user_path().exists() else " (none)")),
-        *(key(name, name in set(keys)) for name in KEYS),
-        *(
-            Finding(name, True, f"{value}  (from {origin})")
-            for name, (value, origin) in settings.items()
-        ),
     ]
+
+
+def settings(config: Config, every: bool) -> Iterator[Finding]:
+    """Yield where settings are read from, which keys are set, and what differs from the defaults.
+
+    With `every`, all settings; values of keys are not shown.
+    """
+    file = user_path()
+    yield Finding("settings", True, f"{file}{'' if file.exists() else ' (none)'}")
+    for name in KEYS:
+        yield Finding(name, True, "set" if name in config.keys else "not set", needed=False)
+    values = {name: value for name, value in vars(config).items() if name not in UNLISTED}
+    defaults = vars(Config())
+    for name, value in redacted(values, home=Path.home(), folder=Path.cwd()).items():
+        if every or values[name] != defaults[name]:
+            origin = config.origins.get(name, "the defaults")
+            yield Finding(name, True, f"{value}  (from {origin})")
 
 
 def model(config: Config) -> Finding:
@@ -104,14 +87,14 @@ def model(config: Config) -> Finding:
         with open_model(config, lambda text: None, fresh=True) as opened:
             if opened.opening == Usage() and not opened.capabilities.prepared:
                 opened.reply(Request([Message("", "user", render("probe"))], max_tokens=1))
-            text = able(opened)
+            text = abilities(opened)
     except Explained as error:
         return Finding("model answers", False, f"{config.model}: {error.message}", error.hint)
-    took = "" if opened.capabilities.prepared else f" ({time.monotonic() - started:.1f} s)"
-    return Finding("model answers", True, f"{config.model}: {text}{took}")
+    duration = "" if opened.capabilities.prepared else f" ({time.monotonic() - started:.1f} s)"
+    return Finding("model answers", True, f"{config.model}: {text}{duration}")
 
 
-def able(opened: Model) -> str:
+def abilities(opened: Model) -> str:
     """Say what a model can do, in the words of this program's options."""
     can = opened.capabilities
     if can.prepared:
@@ -131,25 +114,23 @@ def able(opened: Model) -> str:
 
 def exit_code(findings: Iterable[Finding]) -> int:
     """Return 6 when something that is needed is missing, else 0."""
-    return EXIT_WORLD if any(found.needed and not found.ok for found in findings) else 0
+    return EXIT_WORLD if any(one.needed and not one.ok for one in findings) else 0
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
     """Yield the findings as text, each remedy under what it mends."""
-    for found in findings:
-        mark = "ok" if found.ok else "MISSING" if found.needed else "warning"
-        yield f"{mark:<8}{found.name}: {found.text}"
-        if found.remedy and not found.ok:
-            yield f"{'':<8}-> {found.remedy}"
+    for one in findings:
+        mark = "ok" if one.ok else "MISSING" if one.needed else "warning"
+        yield f"{mark:<8}{one.name}: {one.text}"
+        if one.remedy and not one.ok:
+            yield f"{'':<8}-> {one.remedy}"
 
 
 def python() -> Finding:
     """Look at the interpreter that runs us."""
-    wanted = ".".join(map(str, OLDEST_PYTHON))
     new_enough = sys.version_info >= OLDEST_PYTHON
-    return Finding(
-        "Python", new_enough, platform.python_version(), f"install Python {wanted} or newer"
-    )
+    remedy = f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer"
+    return Finding("Python", new_enough, platform.python_version(), remedy)
 
 
 def git(path: str) -> Finding:
@@ -164,18 +145,20 @@ def git(path: str) -> Finding:
     return Finding("git", True, done.stdout.strip())
 
 
-def engine_and_images(host: str | None, path: str, limit: float) -> Iterator[Finding]:
+def engine_and_images(config: Config) -> Iterator[Finding]:
     """Look at the engine, where base images come from, and the disk that they go to."""
     try:
-        engine = Engine(host)
+        engine = Engine(config.docker_host)
         version = engine.version()
     except EngineError as error:
         yield Finding("Docker engine", False, error.message, error.hint)
         return
     yield Finding("Docker engine", True, version)
-    yield base_images(engine.registry_answers(ASKED_IMAGE), shutil.which("debootstrap", path=path))
-    taken = f"{engine.image_bytes() / 1e9:.1f} GB; the oldest go when they pass {limit:g} GB"
-    yield Finding("images", True, f"{len(engine.images())} images and layers take {taken}")
+    debootstrap = shutil.which("debootstrap", path=config.path)
+    yield base_images(engine.registry_answers(SAMPLE_IMAGE), debootstrap)
+    size, limit = f"{engine.image_bytes() / 1e9:.1f} GB", f"{config.image_gb:g} GB"
+    text = f"{len(engine.images())} images and layers take {size}; the oldest go when they pass"
+    yield Finding("images", True, f"{text} {limit}")
     free = engine.free_bytes()
     if free is not None:
         yield disk("disk for images", free)
@@ -184,8 +167,8 @@ def engine_and_images(host: str | None, path: str, limit: float) -> Iterator[Fin
 def base_images(registry: bool, debootstrap: str | None) -> Finding:
     """Say where base images can be had."""
     if registry:
-        return Finding("base images", True, f"a registry answers for {ASKED_IMAGE}")
-    text = f"no registry gives {ASKED_IMAGE}"
+        return Finding("base images", True, f"a registry answers for {SAMPLE_IMAGE}")
+    text = f"no registry gives {SAMPLE_IMAGE}"
     if debootstrap is not None and os.geteuid() == 0:
         return Finding("base images", True, f"{text}; {debootstrap} makes Debian ones")
     lacking = "debootstrap is not installed" if debootstrap is None else "debootstrap needs root"
@@ -195,7 +178,7 @@ def base_images(registry: bool, debootstrap: str | None) -> Finding:
 
 def free_bytes(folder: Path) -> int:
     """Return the free bytes where a folder is, or would be made."""
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     return shutil.disk_usage(existing).free
 
 
@@ -204,8 +187,3 @@ def disk(name: str, free: int) -> Finding:
     remedy = "free some space; `repair-agent clean --images` removes what can be built again"
     text = f"{free / 1e9:.1f} GB free"
     return Finding(name, free >= ENOUGH_BYTES, text, remedy, needed=False)
-
-
-def key(name: str, is_set: bool) -> Finding:
-    """Say whether a key is set, never what it is."""
-    return Finding(name, True, "set" if is_set else "not set", needed=False)

@@ -1,91 +1,95 @@
-"""The commands under `repair-agent image`; each imports its module when it is called."""
+"""`repair-agent image`: environments built ahead, listed, and how they were made."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated
+from typing import Any, TextIO
 
-import typer
+from rich.console import Console
+from rich.table import Table
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Build or list environments.\n\nExample: repair-agent image build issue.md",
-)
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+from agent.config import Config
+from agent.environment import baseline
+from agent.environment.build import LOG
+from agent.environment.environment import open_environment
+from agent.environment.image_pruning import TAGS
+from agent.environment.recipe import TEST_COMMAND, TOOLCHAIN
+from agent.errors import UserError
+from agent.intake.issue import TaskFile
+from agent.show.progress import progress
+from agent.trajectory.encoding import encode
+from tools.sandbox.container import ImageInfo
+from tools.sandbox.engine import Engine
+
+PARTS = ("base", "layer")
+"""What images are made on: not environments of a repository."""
 
 
-@app.command()
 def build(
-    task: Annotated[str, typer.Argument(help="As for `solve`.")],
-    repo: Annotated[
-        str | None, typer.Option(help="The code: a path, a git URL, or pypi:NAME==VERSION.")
-    ] = None,
-    ref: Annotated[str | None, typer.Option(help="Branch, tag or commit.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="lite, verified or a file.")] = None,
-    mirror: Annotated[
-        list[str] | None, typer.Option(help="Folder of git mirrors; may be repeated.")
-    ] = None,
-    image: Annotated[str | None, typer.Option(help="Image to put the code into.")] = None,
-    dockerfile: Annotated[
-        str | None, typer.Option(help="The repository's Dockerfile or devcontainer.json.")
-    ] = None,
-    test_command: Annotated[str | None, typer.Option(help="How the tests run.")] = None,
-    try_seconds: Annotated[
-        float, typer.Option(help="How long its tests are tried; 0 leaves it out.")
-    ] = 60.0,
-    debug: Debug = False,
+    issue: TaskFile, config: Config, console: Console, out: TextIO, *, try_seconds: float
 ) -> int:
-    """Build the environment of a task and print its tag.
-
-    The same that `solve` builds: it is kept, and found again. Its tests are tried once: what failed
-    before any change and which were slowest is recorded with it. `image log TAG` shows all of it.
-
-    Example: repair-agent image build issue.md --repo https://github.com/OWNER/REPO
-    """
-    from rich.console import Console
-
-    from agent.cli.images import build as run
-    from agent.config import environment, read
-    from agent.intake.task_argument import Options, task_named
-
-    flags = {
-        "image": image,
-        "dockerfile": dockerfile,
-        "test_command": test_command,
-        "mirrors": mirror,
-    }
-    config = read(flags, environment(), Path.cwd())
-    named = task_named(task, Options(repo, ref, dataset), config)
-    return run(named, config, Console(stderr=True), sys.stdout, try_seconds=try_seconds)
+    """Build a task's environment, show how it goes, try its tests, and write its tag."""
+    if config.sandbox != "docker":
+        raise UserError("an image takes the Docker engine", "leave out sandbox = local")
+    watch, first_run = progress(console), None
+    try:
+        with open_environment(issue, config, watch.stage) as environment:
+            image = environment.image
+            ours = image.reference.startswith(TAGS)  # on another's image nothing is recorded
+            if ours and image.test_command and try_seconds > 0:
+                watch.stage(f"trying the tests, {try_seconds:.0f} seconds at most")
+                engine = Engine(config.docker_host)
+                first_run = baseline.measure(engine, image, environment.sandboxes, try_seconds)
+    finally:
+        watch.done()
+    for line in first_run.lines() if first_run else ():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    out.write(f"{image.reference}\n")
+    return 0
 
 
-@app.command("list")
-def list_images(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    debug: Debug = False,
-) -> int:
-    """Show the environments that were built, and the room they take.
+def show(config: Config, out: TextIO, *, as_json: bool) -> int:
+    """List the environments that are there, and the bytes of all."""
+    rows: list[dict[str, Any]] = [
+        {
+            "tag": _tag(image),
+            "bytes": image.size,
+            "toolchain": image.labels.get(TOOLCHAIN),
+            "test_command": image.labels.get(TEST_COMMAND),
+            "first_run": baseline.recorded(image),
+        }
+        for image in Engine(config.docker_host).images()
+        if _tag(image)
+    ]
+    if as_json:
+        out.write(encode(rows, indent=2).decode())
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for name in ("TAG", "SIZE", "TOOLCHAIN", "TESTS"):
+        table.add_column(name, no_wrap=True, justify="right" if name == "SIZE" else "left")
+    for tag, size, toolchain, command, _ in (row.values() for row in rows):
+        table.add_row(tag, f"{size / 1e6:,.0f} MB", toolchain or "", command or "")
+    console = Console(file=out, width=160)
+    console.print(table if rows else "no environments yet; build one with: image build TASK")
+    if rows:
+        console.print("Layers are shared: `repair-agent doctor` shows what all take together.")
+    return 0
 
-    Example: repair-agent image list
-    """
-    from agent.cli.images import show
-    from agent.config import environment, read
 
-    return show(read({}, environment(), Path.cwd()), sys.stdout, as_json=as_json)
+def print_log(tag: str, config: Config, out: TextIO) -> int:
+    """Write the log of an image; raises UserError for one that is not there or not ours."""
+    image = Engine(config.docker_host).image(tag)
+    if image is None:
+        raise UserError(f"there is no image {tag}", "repair-agent image list shows what there is")
+    if LOG not in image.labels:
+        raise UserError(f"{tag} holds no log", "it was not built here")
+    out.write(image.labels[LOG].rstrip("\n") + "\n")
+    first_run = baseline.recorded(image)
+    for line in first_run.lines() if first_run else ():
+        out.write(f"# {line}\n")
+    return 0
 
 
-@app.command()
-def log(
-    tag: Annotated[str, typer.Argument(help="An image's tag, as `image build` prints it.")],
-    debug: Debug = False,
-) -> int:
-    """Print how an image was made: every command and what it said.
-
-    Example: repair-agent image log repair-agent/tool:0123456789abcdef
-    """
-    from agent.cli.images import tell
-    from agent.config import environment, read
-
-    return tell(tag, read({}, environment(), Path.cwd()), sys.stdout)
+def _tag(image: ImageInfo) -> str:
+    """Return the tag of an environment, "" for other images."""
+    tags = (tag for tag in image.tags if tag.startswith(TAGS))
+    return next((tag for tag in tags if tag[len(TAGS) :].partition(":")[0] not in PARTS), "")

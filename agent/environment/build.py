@@ -9,7 +9,7 @@ import re
 import secrets
 import tarfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 import uv
 
 from agent.environment import system_packages
-from agent.environment.build_network import CA_FILE, CACHE, TOOLS, BuildNetwork
+from agent.environment.build_network import CA_FILE, CACHE, TOOLS, Host
 from tools.base import EngineError, NetworkError, UserError, WorldError
 from tools.git_url import redacted
-from tools.sandbox.engine import Builder, Engine
+from tools.sandbox.engine import Builder
 
 LOG, LOG_CHARACTERS = "repair-agent.log", 30_000
 """The label of an image that holds its log, and how much of it."""
@@ -83,8 +83,8 @@ _making: dict[str, Lock] = {}
 class Build:
     """The making of one image: its time limit, its log, and the volumes that its steps see."""
 
-    def __init__(self, engine: Engine, network: BuildNetwork, say: Callable[[str], None]) -> None:
-        self._engine, self._network, self._say = engine, network, say
+    def __init__(self, host: Host) -> None:
+        self.host = host
         self._deadline = monotonic() + SECONDS
         self._lines: list[str] = []
         self._packages: set[str] = set()
@@ -97,7 +97,14 @@ class Build:
     def note(self, line: str) -> None:
         """Add a remark to the log and show it."""
         self._lines.append(f"# {line}")
-        self._say(line)
+        self.host.say(line)
+
+    def is_kept(self, reference: str, title: str | None = None) -> bool:
+        """Tell whether an image is there from an earlier build, and say so of what it is."""
+        kept = self.host.engine.image(reference) is not None
+        if kept:
+            self.note(f"{title or reference}: kept from an earlier build")
+        return kept
 
     @contextmanager
     def open(self, image: str) -> Iterator[Builder]:
@@ -106,8 +113,8 @@ class Build:
         content = metadata.version("uv").encode() + bundle
         tools = f"repair-agent-tools-{hashlib.sha256(content).hexdigest()[:12]}"
         for name in (tools, CACHE_VOLUME):
-            self._engine.create_volume(name)
-        with self._engine.builder(image, {tools: TOOLS, CACHE_VOLUME: CACHE}) as builder:
+            self.host.engine.create_volume(name)
+        with self.host.engine.builder(image, {tools: TOOLS, CACHE_VOLUME: CACHE}) as builder:
             # The mark is the last to be written: a volume without it was left half-filled. Others
             # may fill it, or run what is in it, at the same time: each file comes by a rename.
             if builder.run(f"test -e {TOOLS}/ready")[0]:
@@ -133,15 +140,13 @@ class Build:
         Layers are told apart by `key` where it is given, else by the command.
         """
         content = json.dumps([parent, key or command, sorted((environment or {}).items())])
-        reference = f"repair-agent/layer:{hashlib.sha256(content.encode()).hexdigest()[:24]}"
+        reference = reference_of("layer", content, 24)
         with self._alone_with(reference):
-            if self._engine.image(reference):
-                self.note(f"{title}: kept from an earlier build")
-                return reference
-            with self.open(parent) as builder:
-                self.run(builder, title, command)
-                builder.commit(reference, labels={}, environment=environment)
-            return reference
+            if not self.is_kept(reference, title):
+                with self.open(parent) as builder:
+                    self.run(builder, title, command)
+                    builder.commit(reference, labels={}, environment=environment)
+        return reference
 
     @contextmanager
     def _alone_with(self, reference: str) -> Iterator[None]:
@@ -161,7 +166,7 @@ class Build:
         if code:
             last = text.splitlines()[-SHOWN_LINES:]
             for line in last:
-                self._say(f"  {self.clean(line)}")
+                self.host.say(f"  {self.clean(line)}")
             shown = f"{title}: `{self._short(command)}` failed with exit code {code}"
             away = UNREACHED.search("\n".join(last))
             raise InstallFailed(f"{shown}: {self._ending(last)}", AWAY if away else HINT)
@@ -172,8 +177,8 @@ class Build:
 
     def _ending(self, lines: Iterable[str]) -> str:
         """Return the last lines of an output as one."""
-        told = [self.clean(line).strip() for line in lines if line.strip()]
-        return " | ".join(told[-LINES:]) or "no output"
+        whole = [self.clean(line).strip() for line in lines if line.strip()]
+        return " | ".join(whole[-LINES:]) or "no output"
 
     def attempt(
         self, builder: Builder, title: str, command: str, *, more: Mapping[str, str] | None = None
@@ -190,7 +195,7 @@ class Build:
         try:
             code, text = builder.run(
                 f"[ -d /testbed ] && cd /testbed; {command}",
-                env={**STEP, **self._network.variables(), **(more or {})},
+                env={**STEP, **self.host.network.variables(), **(more or {})},
                 timeout=max(self._deadline - monotonic(), 0.1),
                 on_line=last.append,
             )
@@ -215,26 +220,31 @@ class Build:
 
     def _is_away(self, output: str) -> bool:
         """Tell whether uv failed as the package index, not anybody's server, did not answer."""
-        index = urlsplit(self._network.index_url or INDEX).hostname
+        index = urlsplit(self.host.network.index_url or INDEX).hostname
         hosts = {urlsplit(url).hostname for url in FETCHED.findall(output)}
         return bool(hosts & {index, FILES}) and bool(BROKEN.search(output))
 
-    def said(self, line: str) -> None:
+    def add_output(self, line: str) -> None:
         """Add a line of a program's output to the log."""
         self._lines.append(line)
 
     def clean(self, text: str) -> str:
         """Return a text without the values that belong to this machine."""
-        for secret in self._network.secrets():
+        for secret in self.host.network.secrets():
             text = text.replace(secret, "…")
         return redacted(text)
 
     def _bundle(self) -> bytes:
-        path = self._network.ca_bundle
+        path = self.host.network.ca_bundle
         try:
             return path.read_bytes() if path else b""
         except OSError as error:
             raise UserError(f"cannot read the CA bundle {path}: {error.strerror}") from error
+
+
+def reference_of(kind: str, content: str, digits: int = 16) -> str:
+    """Return the tag of ours that an image of a content has: the same content, the same tag."""
+    return f"repair-agent/{kind}:{hashlib.sha256(content.encode()).hexdigest()[:digits]}"
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:

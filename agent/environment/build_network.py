@@ -1,11 +1,14 @@
-"""How a build reaches the outside: what its steps are given, and what no layer may keep."""
+"""What images are built with: the engine, this machine, and the way to the outside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+
+from tools.sandbox.engine import Engine
 
 TOOLS = "/mnt"
 """Where build containers see the volume with uv and the CA bundle; any image has this folder."""
@@ -48,3 +51,18 @@ class BuildNetwork:
         """Return the values that a log must not show; shorter ones (`*`) tell nothing."""
         values = (*self.proxies.values(), self.index_url or "")
         return tuple(value for value in values if len(value) >= 4)
+
+
+@dataclass(frozen=True)
+class Host:
+    """The machine that builds: `home` may hold interpreters, `path` programs.
+
+    `docker_host` is the engine's URL where it is not the usual one; `say` hears of each step.
+    """
+
+    engine: Engine
+    network: BuildNetwork
+    say: Callable[[str], None]
+    home: Path | None = None
+    path: str = os.defpath
+    docker_host: str | None = None

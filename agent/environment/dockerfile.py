@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -12,25 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from agent.environment import host_program
-from agent.environment.build import HINT, LINES, SECONDS, SHOWN_LINES, Build
-from agent.environment.build_network import BuildNetwork
+from agent.environment.build import HINT, LINES, SECONDS, SHOWN_LINES, Build, reference_of
 from agent.intake.repository import Source
 from tools.base import UserError, WorldError
-from tools.sandbox.engine import Engine
 
 LABEL = "repair-agent=image"
 INSTALL = "install it (Debian and Ubuntu: docker-buildx), or give an image with --image"
 _ARG = re.compile(r"(?im)^[ \t]*ARG[ \t]((?:\\\r?\n|[^\n])*)")
 _COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
-
-
-@dataclass(frozen=True)
-class Buildx:
-    """The program that builds: its words, and the variables it needs."""
-
-    words: tuple[str, ...]
-    variables: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -47,21 +36,11 @@ class Recipe:
     arguments: Mapping[str, str] = field(default_factory=dict)
 
 
-def image(
-    build: Build,
-    engine: Engine,
-    source: Source,
-    named: str,
-    network: BuildNetwork,
-    *,
-    path: str,
-    docker_host: str | None = None,
-) -> str:
+def image(build: Build, source: Source, named: str) -> str:
     """Return the image that a Dockerfile or devcontainer.json describes, kept from the last time.
 
-    `named` is a path in the repository, else one of this machine; programs are found on `path`.
-    Raises UserError for a file that is not there or means nothing, WorldError where `docker buildx`
-    is missing or the build fails.
+    `named` is a path in the repository, else one of this machine. Raises UserError for a file that
+    is not there or means nothing, WorldError where `docker buildx` is missing or the build fails.
     """
     recipe = read(source.folder, named)
     if recipe.image:
@@ -71,46 +50,47 @@ def image(
     folder = source.folder.resolve()
     ours = recipe.context.is_relative_to(folder)
     within = str(recipe.context.relative_to(folder)) if ours else str(recipe.context)
-    told = [source.content, recipe.file.read_text(encoding="utf-8", errors="replace"), within]
-    content = json.dumps([*told, recipe.target, sorted(recipe.arguments.items())])
-    reference = f"repair-agent/dockerfile:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-    if ours and engine.image(reference):  # what is elsewhere may have changed since
-        build.note(f"{reference}: kept from an earlier build")
+    text = recipe.file.read_text(encoding="utf-8", errors="replace")
+    facts = [source.content, text, within, recipe.target, sorted(recipe.arguments.items())]
+    reference = reference_of("dockerfile", json.dumps(facts))
+    if ours and build.is_kept(reference):  # what is elsewhere may have changed since
         return reference
-    buildx = find(path, docker_host)
+    buildx, variables = find(build.host.path, build.host.docker_host)
     build.note(f"building {named}")
-    words = [*buildx.words, "build", "--load", "--progress", "plain", "--tag", reference]
+    words = [*buildx, "build", "--load", "--progress", "plain", "--tag", reference]
     words += ["--label", LABEL, "--file", str(recipe.file)]
     words += ["--target", recipe.target] if recipe.target else []
-    for name, value in {**recipe.arguments, **_proxies(build, recipe.file, network)}.items():
+    for name, value in {**recipe.arguments, **_proxies(build, text)}.items():
         words += ["--build-arg", f"{name}={value}"]
-    code, last = host_program.run(
-        [*words, str(recipe.context)], buildx.variables, build.said, seconds=SECONDS
-    )
+    words.append(str(recipe.context))
+    code, last = host_program.run(words, variables, build.add_output, seconds=SECONDS)
     if code:
         for line in last[-SHOWN_LINES:]:
             build.note(f"  {line}")
-        said = build.clean(" | ".join(last[-LINES:]) or "no output")
-        raise WorldError(f"docker buildx failed with exit code {code} on {named}: {said}", HINT)
+        ending = build.clean(" | ".join(last[-LINES:]) or "no output")
+        raise WorldError(f"docker buildx failed with exit code {code} on {named}: {ending}", HINT)
     return reference
 
 
-def _proxies(build: Build, file: Path, network: BuildNetwork) -> dict[str, str]:
+def _proxies(build: Build, text: str) -> dict[str, str]:
     """Return proxies as arguments: of these names BuildKit keeps nothing in a layer or the history.
 
     It does of those that a Dockerfile declares by itself, which are left out.
     """
-    text = file.read_text(encoding="utf-8", errors="replace")
+    proxies = build.host.network.proxies
     declared = {
         name.lower() for line in _ARG.findall(text) for name in re.findall(r"(?i)\w+_proxy\b", line)
     }
-    for name in sorted(declared & set(network.proxies)):
+    for name in sorted(declared & set(proxies)):
         build.note(f"the Dockerfile declares {name}, which would show it: it is not passed")
-    return {name: value for name, value in network.proxies.items() if name not in declared}
+    return {name: value for name, value in proxies.items() if name not in declared}
 
 
-def find(path: str, docker_host: str | None) -> Buildx:
-    """Return how buildx is called: as Docker's plugin, or by itself; raises WorldError."""
+def find(path: str, docker_host: str | None) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the words that call buildx, Docker's plugin or the program, and its variables.
+
+    Raises WorldError where it is not there.
+    """
     variables = {"PATH": path, "DOCKER_BUILDKIT": "1"}
     variables |= {"DOCKER_HOST": docker_host} if docker_host else {}
     docker, alone = shutil.which("docker", path=path), shutil.which("docker-buildx", path=path)
@@ -119,7 +99,7 @@ def find(path: str, docker_host: str | None) -> Buildx:
     for words in ways:
         code, _ = host_program.run([*words, "version"], variables, seconds=20)
         if code == 0:
-            return Buildx(words, variables)
+            return words, variables
     raise WorldError("--dockerfile goes through docker buildx, which is missing", INSTALL)
 
 
@@ -150,19 +130,18 @@ def _from_devcontainer(
     One that lies in a repository names nothing outside of it: what it names is sent to the engine.
     """
     build = table.get("build")
-    told: dict[str, Any] = build if isinstance(build, dict) else {"dockerfile": build}
-    written = told.get("dockerfile") or table.get("dockerFile")
+    keys: dict[str, Any] = build if isinstance(build, dict) else {"dockerfile": build}
+    written = keys.get("dockerfile") or table.get("dockerFile")
     if isinstance(written, str):
-        given = told.get("args")
-        arguments = {name: str(value) for name, value in (given or {}).items()}
+        arguments = {name: str(value) for name, value in (keys.get("args") or {}).items()}
         target = (file.parent / written).resolve()
-        context = (file.parent / str(told.get("context") or table.get("context") or ".")).resolve()
+        context = (file.parent / str(keys.get("context") or table.get("context") or ".")).resolve()
         for path in (target, context):
             if within is not None and not path.is_relative_to(within):
                 raise UserError(f"{named} names {path}, which is not in the repository", "mend it")
         if not target.is_file():
             raise UserError(f"{named} names {written}, which is not there", "mend it")
-        return Recipe(target, context, None, told.get("target"), arguments)
+        return Recipe(target, context, None, keys.get("target"), arguments)
     if isinstance(table.get("image"), str):
         return Recipe(image=table["image"])
     raise UserError(

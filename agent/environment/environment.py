@@ -10,8 +10,8 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.environment import image_pruning
-from agent.environment.build_network import BuildNetwork
-from agent.environment.image_source import Host, Instance, local, prepare
+from agent.environment.build_network import BuildNetwork, Host
+from agent.environment.image_source import Preferences, local, prepare
 from agent.errors import UserError
 from agent.intake import repository_address
 from agent.intake.issue import TaskFile
@@ -49,7 +49,7 @@ def open_environment(
             f"{issue.source} names no repository",
             "give one with --repo PATH|URL|pypi:NAME==VERSION",
         )
-    engine = Engine(config.docker_host) if config.sandbox == "docker" else None
+    host = host_of(config, say) if config.sandbox == "docker" else None
     with temporary_folder() as folder:
         say(f"fetching {repository_address.shown(repository_address.parse(issue.repository))}")
         source = fetch(
@@ -62,33 +62,30 @@ def open_environment(
         task = as_task(issue, source)
         for note in (*source.notes, *task.notes):
             say(note)
-        if engine is None:
+        if host is None:
             image = local(source, task, say, path=config.path)
             yield Environment(task, image, local_sandboxes(source.folder, config.path))
             return
-        image = prepare(
-            task,
-            source,
-            engine=engine,
-            python=issue.python,
-            image=config.image,
-            dockerfile=config.dockerfile,
-            instance=Instance(issue.image) if issue.instance else None,
-            network=build_network(config),
-            host=Host(Path.home(), config.path, config.docker_host),
-            say=say,
-        )
+        image = prepare(task, source, host, preferences(issue, config))
         if image.made == "built":
             ours, limit = image.reference, config.image_gb * image_pruning.GIGABYTE
-            image_pruning.prune(engine, limit, lambda one: ours in one.tags, say)
+            image_pruning.prune(host.engine, limit, lambda one: ours in one.tags, say)
         limits = Limits(int(config.memory_gb * (1 << 30)), cpus=config.cpus)
-        yield Environment(task, image, docker_sandboxes(engine, image.reference, limits))
+        yield Environment(task, image, docker_sandboxes(host.engine, image.reference, limits))
 
 
-def build_network(config: Config) -> BuildNetwork:
-    """Return how builds reach the outside, as the configuration says."""
+def preferences(issue: TaskFile, config: Config) -> Preferences:
+    """Return what the user, or a row of a dataset, says of a task's environment."""
+    row_image = issue.image if issue.instance else None
+    return Preferences(config.image, config.dockerfile, issue.python, issue.instance, row_image)
+
+
+def host_of(config: Config, say: Callable[[str], None]) -> Host:
+    """Return what images are built with, as the configuration says; raises EngineError."""
     bundle = Path(config.ca_bundle) if config.ca_bundle else None
-    return BuildNetwork(config.proxies, bundle, config.index_url)
+    network = BuildNetwork(config.proxies, bundle, config.index_url)
+    engine = Engine(config.docker_host)
+    return Host(engine, network, say, Path.home(), config.path, config.docker_host)
 
 
 def as_task(issue: TaskFile, source: Source) -> Task:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
 from agent.environment import image_registry, install, test_command
-from agent.environment.build import LOG, SYSTEM_PATH, Build, clipped, packed_folder
+from agent.environment.build import LOG, SYSTEM_PATH, Build, clipped, packed_folder, reference_of
 from agent.environment.install import TESTBED
+from agent.environment.recipe import TEST_COMMAND, TOOLCHAIN
 from agent.intake.repository import Source
 from tools.base import NetworkError, UserError
-from tools.sandbox.engine import Engine, ImageInfo
+from tools.sandbox.engine import ImageInfo
 
 CONDA = "/opt/miniconda3/envs/testbed"
 """SWE-bench's own images hold their environment here, which interactive shells alone activate."""
@@ -46,28 +46,25 @@ FORGET = f"""cd {TESTBED} && git checkout --quiet --detach HEAD \
 class Given:
     """An image that holds the repository at /testbed.
 
-    `commit` is the one that changes are taken against, `toolchain` the Python (`Python 3.9.2`),
-    `test_command` what the repository's files tell, where the image can run it.
+    `commit` is the one that changes are taken against. `labels` tell the Python (`Python 3.9.2`),
+    the log, and the test command by the repository's files where the image can run it.
     """
 
     reference: str
     commit: str
-    toolchain: str
-    test_command: str | None
+    labels: Mapping[str, str]
 
 
-def image(
-    build: Build, engine: Engine, reference: str, source: Source, *, above: bool = False
-) -> Given:
+def image(build: Build, reference: str, source: Source, *, above: bool = False) -> Given:
     """Return an image with the repository in it; a new one is made where that takes a change.
 
     A repository that stands in the image's working folder is moved to /testbed, its old name a
     link, so that what was installed from there goes on working. `above` accepts one that holds
-    commits above the source's. Raises UserError when the image is
-    nowhere or holds another commit, WorldError, EngineError.
+    commits above the source's. Raises UserError when the image is nowhere or holds another commit,
+    WorldError, EngineError.
     """
-    found = available(build, engine, reference)
-    facts = _look(build, engine, reference, found.workdir, source)
+    found = available(build, reference)
+    facts = _look(build, reference, found.workdir, source)
     head = facts.get("repository", source.commit)
     if head != source.commit and not (above and facts.get("above") == "yes"):
         raise UserError(
@@ -77,34 +74,32 @@ def image(
     if not above:  # the user's own image, with whatever history it has
         facts.pop("later", None)
     if not {"repository", "git"} <= set(facts) or "later" in facts or _inactive(found, facts):
-        reference = _completed(build, engine, reference, found, facts, source)
+        reference = _completed(build, reference, found, facts, source)
+    labels = {TOOLCHAIN: facts.get("toolchain", "no Python"), LOG: build.log}
     command = test_command.detect(source.folder)
-    runs = command if "runner" in facts or command != test_command.PYTEST else None
-    return Given(reference, head, facts.get("toolchain", "no Python"), runs)
+    if command and ("runner" in facts or command != test_command.PYTEST):
+        labels[TEST_COMMAND] = command
+    return Given(reference, head, labels)
 
 
-def available(build: Build, engine: Engine, reference: str) -> ImageInfo:
+def available(build: Build, reference: str) -> ImageInfo:
     """Return an image that is there or can be pulled; raises UserError, NetworkError."""
-    found = engine.image(reference)
-    if found:
-        return found
+    engine = build.host.engine
     try:
-        return image_registry.pull(engine, reference, build.note)
+        return engine.image(reference) or image_registry.pull(engine, reference, build.note)
     except NetworkError as error:
         if image_registry.is_absent(error):
             raise UserError(f"there is no image {reference}", error.message) from error
         raise
 
 
-def _look(
-    build: Build, engine: Engine, reference: str, workdir: str, source: Source
-) -> dict[str, str]:
+def _look(build: Build, reference: str, workdir: str, source: Source) -> dict[str, str]:
     """Ask an image what it holds.
 
     SWE-bench's own images hold the commit with what installing changed committed above it.
     """
     names = " ".join(quote(name) for name in _top_level(source.folder))
-    asked = f"""{TRUSTING}
+    script = f"""{TRUSTING}
 command -v git > /dev/null && echo git yes
 test -d {CONDA}/bin && test ! -h {CONDA} && echo conda yes && PATH={CONDA}/bin:$PATH
 test -d {TESTBED}/.git && echo repository $({GIT} rev-parse HEAD) \
@@ -119,18 +114,13 @@ cd {quote(workdir or "/")} && same=0 && for name in {names}; do
   test -e "$name" && same=$((same + 1))
 done; echo same $same
 true"""
-    with engine.builder(reference) as builder:
-        found = build.run(builder, f"look into {reference}", asked)
-    return dict(line.split(" ", 1) for line in found.splitlines() if " " in line)
+    with build.host.engine.builder(reference) as builder:
+        facts = build.run(builder, f"look into {reference}", script)
+    return dict(line.split(" ", 1) for line in facts.splitlines() if " " in line)
 
 
 def _completed(
-    build: Build,
-    engine: Engine,
-    reference: str,
-    found: ImageInfo,
-    facts: Mapping[str, str],
-    source: Source,
+    build: Build, reference: str, found: ImageInfo, facts: Mapping[str, str], source: Source
 ) -> str:
     """Make an image that has git and the repository besides."""
     # Most of what stands at the top of the repository stands in the working folder: it is a copy.
@@ -141,8 +131,8 @@ def _completed(
         variables["PATH"] = f"{CONDA}/bin:{variables.get('PATH', SYSTEM_PATH)}"
     content = f"{found.digest} {source.content} {workdir} {'git' in facts} {variables.get('PATH')}"
     content += " forgotten" if "later" in facts else ""
-    made = f"repair-agent/given:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-    if engine.image(made):
+    made = reference_of("given", content)
+    if build.host.engine.image(made):
         return made
     build.note(f"completing {reference}")
     with build.open(reference) as builder:

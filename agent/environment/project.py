@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import configparser
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.environment import python_version, test_command
+from agent.environment.build_files import parse_ini, parse_toml, read_text
 from agent.environment.python_version import Declared
 
 BUILD_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
@@ -48,66 +47,34 @@ def examine(folder: Path) -> Project:
     texts = _texts(folder, BUILD_FILES)
     workflows = [str(path.relative_to(folder)) for path in sorted(folder.glob(WORKFLOWS))]
     tested_by = _texts(folder, (*TESTED_BY, *workflows))
-    extras, groups = _test_extras(texts)
-    manifest = _manifest(texts)
+    table, ini = parse_toml(texts.get("pyproject.toml", "")), parse_ini(texts.get("setup.cfg", ""))
+    extras = {
+        *table.get("project", {}).get("optional-dependencies", {}),
+        *ini.get("options.extras_require", {}),
+        *_extras_of_script(texts.get("setup.py", "")),
+    }
+    groups = table.get("dependency-groups", {})
+    metadata = "setup.cfg" if "[metadata]" in texts.get("setup.cfg", "") else None
+    setuptools = "setup.py" if "setup.py" in texts else metadata
+    named = "project" in table or {"poetry", "flit"} & set(table.get("tool", {}))
+    manifest = "pyproject.toml" if named else setuptools
     requirements = [name for name in REQUIREMENT_FILES if (folder / name).is_file()]
     if manifest:  # its own dependencies are in the manifest; a root file often pins the docs' too
         requirements = [name for name in requirements if name != "requirements.txt"]
     return Project(
         python_version.declared(texts | tested_by),
         manifest,
-        extras,
-        groups,
+        tuple(name for name in TEST_EXTRAS if name in extras),
+        tuple(name for name in TEST_EXTRAS if name in groups),
         tuple(requirements),
         test_command.detect(folder),
         tox="tox.ini" in tested_by or "[tox:tox]" in texts.get("setup.cfg", ""),
-        setuptools=_setuptools(texts),
+        setuptools=setuptools,
     )
 
 
 def _texts(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    return {
-        name: (folder / name).read_text(encoding="utf-8", errors="replace")
-        for name in names
-        if (folder / name).is_file()
-    }
-
-
-def _manifest(texts: dict[str, str]) -> str | None:
-    table = _toml(texts.get("pyproject.toml", ""))
-    tool = table.get("tool", {})
-    if "project" in table or "poetry" in tool or "flit" in tool:
-        return "pyproject.toml"
-    if "setup.py" in texts:
-        return "setup.py"
-    if "[metadata]" in texts.get("setup.cfg", ""):
-        return "setup.cfg"
-    return None
-
-
-def _setuptools(texts: dict[str, str]) -> str | None:
-    """Return setup.py or a setup.cfg with metadata."""
-    if "setup.py" in texts:
-        return "setup.py"
-    return "setup.cfg" if "[metadata]" in texts.get("setup.cfg", "") else None
-
-
-def _test_extras(texts: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    table = _toml(texts.get("pyproject.toml", ""))
-    optional = table.get("project", {}).get("optional-dependencies", {})
-    groups = table.get("dependency-groups", {})
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read_string(texts.get("setup.cfg", ""))
-    except configparser.Error:
-        parser.clear()
-    section = "options.extras_require"
-    listed = parser.options(section) if parser.has_section(section) else ()
-    named = {*optional, *listed, *_extras_of_script(texts.get("setup.py", ""))}
-    return (
-        tuple(name for name in TEST_EXTRAS if name in named),
-        tuple(name for name in TEST_EXTRAS if name in groups),
-    )
+    return {name: read_text(folder / name) for name in names if (folder / name).is_file()}
 
 
 def _extras_of_script(text: str) -> set[str]:
@@ -126,10 +93,3 @@ def _extras_of_script(text: str) -> set[str]:
     return {
         key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
     }
-
-
-def _toml(text: str) -> dict[str, dict[str, dict[str, object]]]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}

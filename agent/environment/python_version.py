@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from agent.environment.build_files import parse_ini, parse_toml
 from tools.base import UserError
 
 RELEASED = {
@@ -56,7 +55,10 @@ def declared(files: Mapping[str, str]) -> Declared:
     """
     requires = (
         _from_pyproject(files.get("pyproject.toml", ""))
-        or _from_setup_cfg(files.get("setup.cfg", ""))
+        or parse_ini(files.get("setup.cfg", ""))
+        .get("options", {})
+        .get("python_requires", "")
+        .strip()
         or _from_setup_py(files.get("setup.py", ""))
     )
     found = {version for name, text in files.items() for version in _tested(name, text)}
@@ -78,7 +80,10 @@ def candidates(project: Declared, date: datetime, wanted: str | None = None) -> 
     `wanted` wins over everything. Raises UserError when it is no version, or none fits the project.
     """
     if wanted is not None:
-        return (_checked(wanted),)
+        found = re.fullmatch(r"(3\.\d{1,2})(?:\.\d+)?", wanted.strip())
+        if not found:
+            raise UserError(f"{wanted!r} is no Python version", "write it like 3.9")
+        return (found[1],)
     allowed = [version for version in RELEASED if _allows(project.requires, version)]
     if not allowed:
         raise UserError(
@@ -98,19 +103,8 @@ def cutoff(date: datetime, version: str) -> datetime:
 
 def _supported(project: Declared, allowed: list[str], date: datetime) -> list[str]:
     if project.tested:
-        return [
-            version
-            for version in allowed
-            if version in project.tested and RELEASED[version] <= date
-        ]
-    return [version for version in allowed if RELEASED[version] + SETTLED <= date]
-
-
-def _checked(version: str) -> str:
-    found = re.fullmatch(r"(3\.\d{1,2})(?:\.\d+)?", version.strip())
-    if not found:
-        raise UserError(f"{version!r} is no Python version", "write it like 3.9")
-    return found[1]
+        return [one for one in allowed if one in project.tested and RELEASED[one] <= date]
+    return [one for one in allowed if RELEASED[one] + SETTLED <= date]
 
 
 def _order(version: str) -> tuple[int, ...]:
@@ -127,10 +121,7 @@ def _allows(requires: str, version: str) -> bool:
 
 
 def _from_pyproject(text: str) -> str:
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return ""
+    table = parse_toml(text)
     requires = _at(table, "project", "requires-python")
     poetry = _at(table, "tool", "poetry", "dependencies", "python")
     if isinstance(requires, str):
@@ -151,26 +142,15 @@ def _plain(requirement: str) -> str:
     return "" if text.strip() == "*" else text
 
 
-def _from_setup_cfg(text: str) -> str:
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return ""
-    return parser.get("options", "python_requires", fallback="").strip()
-
-
 def _from_setup_py(text: str) -> str:
     """Return a literal `python_requires`, of the call or of a variable with a like name."""
     try:
-        tree = ast.parse(text)
+        nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError):  # Python 2, or something that is no Python at all
-        found = REQUIRES.search(text)
-        return found[1] if found else ""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "python_requires":
-            value = node.value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                return value.value
+        nodes = []
+    for node in nodes:
+        match node:
+            case ast.keyword(arg="python_requires", value=ast.Constant(value=str(requires))):
+                return requires
     found = REQUIRES.search(text)
     return found[1] if found else ""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 import shlex
-import tomllib
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from agent.environment.build_files import parse_ini, parse_toml, read_text
 
 PYTEST, UNITTEST = "python -m pytest", "python -m unittest"
 OWN_RUNNERS = {"tests/runtests.py": "python tests/runtests.py"}
@@ -30,16 +29,20 @@ def detect(folder: Path) -> str | None:
     for script, command in OWN_RUNNERS.items():
         if (folder / script).is_file():
             return command
-    told = _from_tox(folder)
-    if told:
-        return told
-    files = [path for path in _files(folder) if path.name != "setup.py"]
-    patterns = python_files(folder)
-    if any(_collected(path, patterns) for path in files):
+    by_tox = _from_tox(folder)
+    if by_tox:
+        return by_tox
+    files = [
+        path
+        for path in folder.rglob("*.py")
+        if path.name != "setup.py"
+        and not set(path.relative_to(folder).parts) & set(SKIPPED_FOLDERS)
+    ]
+    patterns = [pattern.rpartition("/")[2] for pattern in python_files(folder)]
+    if any(fnmatchcase(path.name, pattern) for path in files for pattern in patterns):
         return PYTEST
-    if any(_has_unittests(path) for path in files):
-        managed = f"python {MANAGED} test"
-        return managed if (folder / MANAGED).is_file() else UNITTEST
+    if any("test" in path.stem and _UNITTESTS.search(read_text(path)) for path in files):
+        return f"python {MANAGED} test" if (folder / MANAGED).is_file() else UNITTEST
     return None
 
 
@@ -50,21 +53,20 @@ def python_files(folder: Path) -> tuple[str, ...]:
         ("tox.ini", "pytest"),
         ("setup.cfg", "tool:pytest"),
     ):
-        patterns = _ini(folder / name).get(section, {}).get("python_files", "").split()
+        patterns = (
+            parse_ini(read_text(folder / name)).get(section, {}).get("python_files", "").split()
+        )
         if patterns:
             return tuple(patterns)
-    try:
-        table = tomllib.loads(_text(folder / "pyproject.toml"))
-    except tomllib.TOMLDecodeError:
-        return COLLECTED
+    table = parse_toml(read_text(folder / "pyproject.toml"))
     options = table.get("tool", {}).get("pytest", {}).get("ini_options", {})
-    told = options.get("python_files", ()) if isinstance(options, dict) else ()
-    return tuple(told.split() if isinstance(told, str) else told) or COLLECTED
+    setting = options.get("python_files", ()) if isinstance(options, dict) else ()
+    return tuple(setting.split() if isinstance(setting, str) else setting) or COLLECTED
 
 
 def _from_tox(folder: Path) -> str | None:
     """Return what tox runs where that is unittest or `manage.py test`; pytest is found anyway."""
-    commands = _ini(folder / "tox.ini").get("testenv", {}).get("commands", "")
+    commands = parse_ini(read_text(folder / "tox.ini")).get("testenv", {}).get("commands", "")
     for line in commands.replace("{posargs}", "").splitlines():
         try:
             words = shlex.split(line.strip().lstrip("-"))
@@ -76,30 +78,3 @@ def _from_tox(folder: Path) -> str | None:
         if words[:2] == ["python", MANAGED] and "test" in words:
             return f"python {MANAGED} test"
     return None
-
-
-def _collected(path: Path, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(path.name, pattern.rpartition("/")[2]) for pattern in patterns)
-
-
-def _has_unittests(path: Path) -> bool:
-    return "test" in path.stem and bool(_UNITTESTS.search(_text(path)))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*.py"):
-        if not set(path.relative_to(folder).parts) & set(SKIPPED_FOLDERS):
-            yield path
-
-
-def _ini(path: Path) -> dict[str, dict[str, str]]:
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read_string(_text(path))
-    except configparser.Error:
-        return {}
-    return {name: dict(parser.items(name)) for name in parser.sections()}
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -23,7 +23,7 @@ import requests
 from rich.console import Console
 
 from agent import config
-from agent.cli.embedded_model import fetch
+from agent.cli.model import fetch
 from agent.model.embedded.cpu_count import cores
 from agent.model.embedded.model_file import EMBEDDED, shelf
 from agent.model.embedded.server import CONTEXT, PARALLEL, EmbeddedServer

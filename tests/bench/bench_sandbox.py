@@ -17,7 +17,7 @@ from statistics import median
 
 from agent import config
 from agent.environment import base_image
-from agent.environment.build_network import BuildNetwork
+from agent.environment.build_network import BuildNetwork, Host
 from tools.sandbox.docker import DockerSandbox
 from tools.sandbox.engine import Engine
 
@@ -60,7 +60,7 @@ def _image(engine: Engine) -> str:
         found = config.read({}, os.environ, Path(folder))
     bundle = Path(found.ca_bundle) if found.ca_bundle else None
     network = BuildNetwork(found.proxies, bundle, found.index_url)
-    return base_image.obtain(engine, ("3.9", "3.11"), network, say).reference
+    return base_image.obtain(Host(engine, network, say), ("3.9", "3.11")).reference
 
 
 if __name__ == "__main__":

@@ -73,10 +73,9 @@ def main() -> None:
     alike = 0
     for instance, candidate in chosen.items():
         image = json.loads((options.output / instance / "image.json").read_text())["reference"]
-        direct = harness.grade(
-            rows[instance], candidate["model_patch"], image=image, run_id="direct",
-            folder=options.output / instance / "grading" / "direct",
-        )  # fmt: skip
+        folder = options.output / instance / "grading" / "direct"
+        job = harness.Job(rows[instance], candidate["model_patch"], image, "direct", folder)
+        direct = harness.grade(job)
         alike += given.get(instance) == direct.resolved
         print(
             f"{instance}: batch {given.get(instance)}, direct {direct.resolved}, "
