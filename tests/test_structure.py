@@ -18,6 +18,8 @@ DOORS = {
     "docker": "tools/sandbox/engine.py",
     "git": "tools/git.py",
     "github": "agent/intake/github.py",
+    "huggingface_hub": "agent/model/embedded/hub.py",
+    "httpx2": "agent/model/embedded/hub.py",
     "openai": "agent/model/client.py",
     "genai_prices": "agent/model/pricing.py",
     "matplotlib": "agent/benchmark/report/plots.py",

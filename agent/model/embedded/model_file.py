@@ -55,6 +55,14 @@ class Weights:
     repository: str
     parts: tuple[Part, ...]
 
+    def label(self, part: Part) -> str:
+        """Return what a person is told of a part."""
+        return f"part {part.number} of {len(self.parts)}"
+
+    def damage(self, part: Part) -> str:
+        """Return what a person is told of a part with other bytes than were published."""
+        return f"{self.label(part)} is damaged: its SHA-256 is not {part.sha256[:12]}…"
+
 
 def _wheels(sizes: list[int], digests: list[str]) -> tuple[Part, ...]:
     starts = accumulate(sizes, initial=0)
