@@ -23,7 +23,7 @@ from agent.show.terminal_safe import one_line
 from agent.trajectory.events import End, Event, Header
 from agent.trajectory.reader import Log, RecordedTask
 from tools.base import EpisodeOver, Observation
-from tools.nondeterminism import steady
+from tools.nondeterminism import normalized
 from tools.sandbox.protocol import Sandbox
 
 ENDED, NOTHING = "[the attempt ended]", "[nothing was done]"
@@ -46,12 +46,12 @@ class Action:
     @property
     def same(self) -> bool:
         """True when it gave the same but for times, addresses and temporary names."""
-        return steady(self.then) == steady(self.now)
+        return normalized(self.then) == normalized(self.now)
 
     @property
     def difference(self) -> list[str]:
         """The lines that differ, without what differs from run to run."""
-        return difference(steady(self.then), steady(self.now))
+        return difference(normalized(self.then), normalized(self.now))
 
 
 @dataclass(frozen=True)
