@@ -12,8 +12,9 @@ from typing import TextIO
 
 from agent.config import Config
 from agent.errors import EngineError
-from tools.process_owner import OWNER_FILE, PREFIX
-from tools.sandbox.engine import ContainerInfo, Engine, ImageInfo, owner_lives
+from tools.process_owner import OWNER_FILE, PREFIX, owner_lives
+from tools.sandbox.container import ContainerInfo, ImageInfo
+from tools.sandbox.engine import Engine
 
 TAGS = "repair-agent/"
 

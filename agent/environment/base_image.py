@@ -16,6 +16,7 @@ from agent.environment.interpreter import Interpreter
 from tools.base import NetworkError, WorldError
 from tools.process_owner import temporary_folder
 from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder
 
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 """The Debian releases that ship these interpreters."""
@@ -135,7 +136,7 @@ def _with_compilers(
     if engine.image(reference):
         return reference
     say(f"adding git and compilers to {name}")
-    with engine.builder(name) as builder:
+    with Builder(engine, name) as builder:
         code, text = builder.run(ADD_COMPILERS, env=dict(network.proxies), timeout=SECONDS)
         if code:
             last = text.strip().splitlines()[-1:] or ["no output"]
@@ -156,7 +157,7 @@ def hosted(
     if engine.image(reference):
         return reference
     say(f"putting Python {found.version} of this machine into a base image")
-    with engine.builder(parent) as builder:
+    with Builder(engine, parent) as builder:
         code, text = builder.run(f"mkdir -p {interpreter.WHERE}")
         builder.put(interpreter.WHERE, interpreter.packed(found))
         code, text = builder.run(command, timeout=SECONDS)

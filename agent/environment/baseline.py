@@ -9,8 +9,10 @@ from agent.errors import UserError
 from agent.trajectory.encoding import decode, encode
 from tools.junit import CaseReport, Result
 from tools.run_tests import is_structured, run_for
-from tools.sandbox.engine import Engine, ImageInfo
+from tools.sandbox.container import ImageInfo
+from tools.sandbox.engine import Engine
 from tools.sandbox.factory import Sandboxes
+from tools.sandbox.image_builder import Builder
 
 LABEL = "repair-agent.first-run"
 SECONDS = 60.0
@@ -69,7 +71,7 @@ def of(
     ended = not run.completed.timed_out and run.completed.exit_code not in INTERRUPTED
     result = summary(run.reports, whole=ended, problem=run.broken if ended else "")
     result = replace(result, command=command, allowed=seconds)
-    with engine.builder(reference) as builder:
+    with Builder(engine, reference) as builder:
         labels = {**(found.labels if found else {}), LABEL: encode(result).decode()}
         workdir = found.workdir if found else "/"
         builder.commit(

@@ -23,7 +23,8 @@ from agent.environment import system_packages
 from agent.environment.build_network import CA_FILE, CACHE, TOOLS, BuildNetwork
 from tools.base import EngineError, NetworkError, UserError, WorldError
 from tools.git_url import redacted
-from tools.sandbox.engine import Builder, Engine
+from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder
 
 LOG, LOG_CHARACTERS = "repair-agent.log", 30_000
 """The label of an image that holds its log, and how much of it."""
@@ -107,7 +108,7 @@ class Build:
         tools = f"repair-agent-tools-{hashlib.sha256(content).hexdigest()[:12]}"
         for name in (tools, CACHE_VOLUME):
             self._engine.create_volume(name)
-        with self._engine.builder(image, {tools: TOOLS, CACHE_VOLUME: CACHE}) as builder:
+        with Builder(self._engine, image, {tools: TOOLS, CACHE_VOLUME: CACHE}) as builder:
             # The mark is the last to be written: a volume without it was left half-filled. Others
             # may fill it, or run what is in it, at the same time: each file comes by a rename.
             if builder.run(f"test -e {TOOLS}/ready")[0]:

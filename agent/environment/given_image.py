@@ -13,7 +13,9 @@ from agent.environment.build import LOG, SYSTEM_PATH, Build, clipped, packed_fol
 from agent.environment.install import TESTBED
 from agent.intake.repository import Source
 from tools.base import NetworkError, UserError
-from tools.sandbox.engine import Engine, ImageInfo
+from tools.sandbox.container import ImageInfo
+from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder
 
 CONDA = "/opt/miniconda3/envs/testbed"
 """SWE-bench's own images hold their environment here, which interactive shells alone activate."""
@@ -119,7 +121,7 @@ cd {quote(workdir or "/")} && same=0 && for name in {names}; do
   test -e "$name" && same=$((same + 1))
 done; echo same $same
 true"""
-    with engine.builder(reference) as builder:
+    with Builder(engine, reference) as builder:
         found = build.run(builder, f"look into {reference}", asked)
     return dict(line.split(" ", 1) for line in found.splitlines() if " " in line)
 

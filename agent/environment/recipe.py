@@ -19,7 +19,8 @@ from agent.environment.project import Project
 from agent.environment.swebench_paths import Graded
 from agent.environment.test_command import PYTEST
 from agent.intake.repository import Source
-from tools.sandbox.engine import Builder, Engine
+from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder
 
 VERSION = 3
 """Raised when the steps change, so that images of an older recipe are not taken for new ones."""

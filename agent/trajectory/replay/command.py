@@ -22,7 +22,8 @@ from agent.trajectory import encoding
 from agent.trajectory.reader import Log, RecordedTask, is_task, load_task, read_info, read_task
 from agent.trajectory.replay.rerun import Again, again
 from tools.process_owner import temporary_folder
-from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.container import Limits
+from tools.sandbox.engine import Engine
 from tools.sandbox.factory import docker_sandboxes, local_sandboxes
 
 _ATTEMPT = re.compile(r"attempt-([1-9]\d*)(\.jsonl)?")
