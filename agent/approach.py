@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from agent.conversation.conversation import Conversation
 from agent.localization.locations import CONVERSATION as LOCALIZE
-from agent.localization.locations import pick, places
+from agent.localization.locations import likely_locations, pick_locations
 from agent.localization.survey import Survey, survey
 from agent.planner import free
 from agent.planner.guided.planner import Agenda, Guided
@@ -150,8 +150,8 @@ def _places(work: TaskRun, known: Survey) -> tuple[Location, ...]:
     issue = work.place.task.text
     with work.folder.shared_log() as log:
         talk = conversation(work, LOCALIZE, Sampling(seed=work.config.seed), log)
-        found = places(known.index, known.ranking, issue)
-        picked = tuple(pick(talk, known.index, found, issue))
+        found = likely_locations(known.index, known.ranking, issue)
+        picked = tuple(pick_locations(talk, known.index, found, issue))
         talk.stored.leave()
     work.folder.write_places(picked)
     return picked
