@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.localization.locations import CONVERSATION as LOCALIZE
-from agent.localization.locations import pick, places
+from agent.localization.locations import likely_locations, pick_locations
 from agent.localization.survey import Survey, survey
 from agent.planner.guided.planner import Agenda
 from agent.records import Location, Reproduction, Sampling
@@ -73,8 +73,8 @@ def _locations(run: TaskRun, known: Survey) -> tuple[Location, ...]:
     issue = run.environment.task.text
     with run.log.open(SHARED) as log:
         talk = open_conversation(run, LOCALIZE, Sampling(seed=run.config.seed), log)
-        found = places(known.index, known.ranking, issue)
-        picked = tuple(pick(talk, known.index, found, issue))
+        found = likely_locations(known.index, known.ranking, issue)
+        picked = tuple(pick_locations(talk, known.index, found, issue))
         talk.stored.leave()
         log.append(Locations(picked))
     return picked

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.trajectory.encoding import as_json, line_of
 from agent.trajectory.reader import read_task
-from tools.nondeterminism import steady
+from tools.nondeterminism import normalized
 
 VARYING = ("seconds", "digest", "served", "time")
 """Keys whose values no two runs share."""
@@ -23,7 +23,7 @@ def plain(value: Any) -> Any:
         return {CALL.sub("", key): plain(each) for key, each in kept.items()}
     if isinstance(value, list):
         return [plain(each) for each in value]
-    return CALL.sub("", steady(value)) if isinstance(value, str) else value
+    return CALL.sub("", normalized(value)) if isinstance(value, str) else value
 
 
 def task_content(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from agent.model.embedded.model_file import EMBEDDED, shelf
 from agent.show.download_progress import transfer
 from tests.prepare import make_lean
 from tools.base import WorldError
-from tools.sandbox.engine import Engine, owner
+from tools.process_owner import owner
+from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder
 
 PYTHONS = ("3.9", "3.11")
 LABELS = {"repair-agent": "test"}
@@ -95,7 +97,7 @@ def _layer(engine: Engine, base: str, step: str, kind: str) -> str:
     assert found is not None
     reference = f"repair-agent/test:{kind}-{found.digest.removeprefix('sha256:')[:12]}"
     if engine.image(reference) is None:
-        with engine.builder(base) as builder:
+        with Builder(engine, base) as builder:
             code, text = builder.run(step)
             assert code == 0, text
             builder.commit(reference, labels=LABELS)

@@ -9,6 +9,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import docker
 
 from agent.records import Candidate, Check, CheckResult, Matrix, TestResult
 from tools.sandbox.engine import Engine
@@ -100,6 +103,11 @@ def sandbox_of(folder: Path) -> Iterator[Sandbox]:
     """Open a local sandbox of a folder."""
     with LocalSandbox(folder, path=PYTHON_PATH) as sandbox:
         yield sandbox
+
+
+def engine_api() -> Any:
+    """Return the engine's own interface, for what only tests ask of it."""
+    return docker.APIClient(base_url=os.environ.get("DOCKER_HOST"), version="auto")
 
 
 def candidate(

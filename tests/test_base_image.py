@@ -14,6 +14,7 @@ from agent.environment import base_image
 from agent.environment.build_network import BuildNetwork, Host
 from tools.base import WorldError
 from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder
 
 NOWHERE = BuildNetwork(debian_mirror="http://127.0.0.1:9/debian")
 
@@ -62,7 +63,7 @@ def test_versions_that_nobody_ships_are_said(engine: Engine) -> None:
 def test_the_next_python_is_taken_where_a_base_cannot_be_made(
     engine: Engine, python_image: str
 ) -> None:
-    with engine.builder(python_image) as builder:
+    with Builder(engine, python_image) as builder:
         builder.commit("python:3.98-slim", labels={"repair-agent": "test"})
     said: list[str] = []
     try:

@@ -22,12 +22,15 @@ from agent.cli.clean import (
     remove_images,
     remove_volumes,
 )
-from tools.sandbox.engine import LABEL, ContainerInfo, Engine, ImageInfo, Limits, owner
+from tools.process_owner import owner
+from tools.sandbox.container import LABEL, ContainerInfo, ImageInfo, Limits
+from tools.sandbox.engine import Engine
 from tools.sandbox.local import LocalSandbox
 
 LEAVE_CONTAINER = """
 import os, sys
-from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.container import Limits
+from tools.sandbox.engine import Engine
 Engine().create(sys.argv[1], sys.argv[2], ["/nothing"], limits=Limits())
 os._exit(9)
 """

@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from tools.base import EngineError, NetworkError, WorldError
+from tools.process_owner import owner, owner_lives
 from tools.sandbox import disk_usage
-from tools.sandbox.engine import Engine, Limits, owner, owner_lives
-from tools.sandbox.image_builder import stop_all
+from tools.sandbox.container import Limits
+from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder, stop_all
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ def test_a_build_step_leaves_its_files_and_not_its_variables(
     engine: Engine, python_image: str, reference: str
 ) -> None:
     lines: list[str] = []
-    with engine.builder(python_image) as builder:
+    with Builder(engine, python_image) as builder:
         code, text = builder.run(
             "echo one; echo two >&2; echo $KEY | sha256sum > /made; exit 5",
             env={"KEY": "s3cr3t"},
@@ -129,7 +131,7 @@ def test_a_build_step_leaves_its_files_and_not_its_variables(
 
     assert made.environment["A"] == "b c"
     assert "s3cr3t" not in repr(made)
-    with engine.builder(reference) as builder:
+    with Builder(engine, reference) as builder:
         assert first_file(builder.read("/etc/added")) == b"put"
         assert builder.run('test -s /made; echo "[$KEY]"') == (0, "[]\n")
     assert builder.name not in {item.name for item in engine.containers()}
@@ -138,11 +140,11 @@ def test_a_build_step_leaves_its_files_and_not_its_variables(
 def test_a_build_step_that_takes_too_long_ends(engine: Engine, python_image: str) -> None:
     started = time.monotonic()
     with (
-        engine.builder(python_image) as builder,
+        Builder(engine, python_image) as builder,
         pytest.raises(EngineError, match=r"longer than 1 s: sleep 60"),
     ):
         builder.run("sleep 60", timeout=1)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 50
     assert builder.name not in {item.name for item in engine.containers()}
 
 
@@ -153,7 +155,7 @@ def test_builds_under_way_can_be_ended_from_another_thread(
 
     def build() -> bool:
         try:
-            with engine.builder(python_image) as builder:
+            with Builder(engine, python_image) as builder:
                 code, _ = builder.run("echo begun; sleep 100", on_line=lambda line: begun.set())
         except EngineError:
             return True
@@ -164,7 +166,7 @@ def test_builds_under_way_can_be_ended_from_another_thread(
         assert begun.wait(30)
         stop_all()
         assert ended.result()
-    assert time.monotonic() - started < 50
+    assert time.monotonic() - started < 90
 
 
 def test_what_others_share_is_not_ours() -> None:
@@ -183,10 +185,10 @@ def test_volumes_are_shared_by_builds_and_in_no_layer(
     engine.create_volume(volume)
     try:
         assert volume in engine.volumes()
-        with engine.builder(python_image, {volume: "/mnt"}) as builder:
+        with Builder(engine, python_image, {volume: "/mnt"}) as builder:
             assert builder.run("echo kept > /mnt/file")[0] == 0
             builder.commit(reference, labels={})
-        with engine.builder(reference, {volume: "/media"}) as builder:
+        with Builder(engine, reference, {volume: "/media"}) as builder:
             assert builder.run("cat /media/file; ls /mnt") == (0, "kept\n")
     finally:
         engine.remove_volume(volume)
@@ -195,7 +197,7 @@ def test_volumes_are_shared_by_builds_and_in_no_layer(
 
 def test_owners_are_told_apart() -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", "from tools.sandbox.engine import owner; print(owner()); input()"],
+        [sys.executable, "-c", "from tools.process_owner import owner; print(owner()); input()"],
         cwd=Path(__file__).parent.parent,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

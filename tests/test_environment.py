@@ -17,10 +17,13 @@ from agent.environment.build_network import BuildNetwork, Host
 from agent.environment.image_source import Preferences, local, prepare
 from agent.intake.repository import Source, fetch
 from agent.records import Image, Task
+from tests.samples import engine_api
 from tools.base import UserError, WorldError
+from tools.process_owner import owner
 from tools.run_tests import Canaries, run_tests, run_written
 from tools.sandbox.docker import DockerSandbox
-from tools.sandbox.engine import Engine, owner
+from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder
 
 PYTHON = "3.9"  # one base image for all of these tests
 MARK = "marker-of-this-machine.example"
@@ -138,7 +141,7 @@ def test_a_build_is_kept_shared_and_clean(
     images.append(neighbour.reference)
     assert neighbour.reference != image.reference
     assert "install the dependencies: kept from an earlier build" in neighbour.log
-    assert shared_layers(engine, image, neighbour) == 3
+    assert shared_layers(image, neighbour) == 3
 
 
 def assert_runs(engine: Engine, image: Image, source: Source) -> None:
@@ -155,7 +158,9 @@ def assert_runs(engine: Engine, image: Image, source: Source) -> None:
 
 def assert_unmarked(engine: Engine, image: Image) -> None:
     """Assert that nothing of this machine's network is in configuration, history, log or files."""
-    assert MARK not in engine.told_of_image(image.reference)
+    api = engine_api()
+    known = [api.inspect_image(image.reference), api.history(image.reference)]
+    assert MARK not in json.dumps(known)
     assert MARK not in image.log
     with DockerSandbox(engine, image.reference) as sandbox:
         assert MARK not in sandbox.run("env").output
@@ -167,10 +172,9 @@ def assert_unmarked(engine: Engine, image: Image) -> None:
         assert searched.output.split() == ["/planted"]
 
 
-def shared_layers(engine: Engine, one: Image, two: Image) -> int:
+def shared_layers(one: Image, two: Image) -> int:
     stacks = [
-        json.loads(engine.told_of_image(image.reference))[0]["RootFS"]["Layers"]
-        for image in (one, two)
+        engine_api().inspect_image(image.reference)["RootFS"]["Layers"] for image in (one, two)
     ]
     return sum(left == right for left, right in zip(*stacks, strict=True))
 
@@ -271,7 +275,7 @@ def test_a_given_image_of_another_user_stays_that_users(
     commit(tmp_path / "tiny", "one", PROJECT)
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     theirs = "repair-agent/test:theirs"
-    with engine.builder(python_image) as builder:
+    with Builder(engine, python_image) as builder:
         builder.put("/srv", packed_folder(source.folder, "work"))
         code, said = builder.run("rm -rf /srv/work/.git && chown -R 1000:1000 /srv/work")
         assert code == 0, said
@@ -319,7 +323,7 @@ def test_a_rows_image_is_taken_as_swe_bench_makes_it(
     commit(tmp_path / "tiny", "one", PROJECT)
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     row = "repair-agent/test:sweb.eval.x86_64.tiny"
-    with engine.builder(python_image) as builder:
+    with Builder(engine, python_image) as builder:
         builder.put("/", packed_folder(source.folder, "testbed"))
         code, head = builder.run(OFFICIAL)
         assert code == 0, head

@@ -11,6 +11,7 @@ import pytest
 from tests.samples import ISSUE, commit, git, make_project, own_name, remove_images
 from tests.test_cli import run
 from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder
 
 BROKEN = "wanted = dict(python_requires='==3.9.*')\nraise SystemExit('this cannot be installed')\n"
 
@@ -78,7 +79,7 @@ def test_an_instance_is_built_from_what_its_row_may_tell(here: Path, engine: Eng
         tags.append(built.stdout.strip())
     assert tags[0] == tags[1]
     assert tags[0].startswith(f"repair-agent/{own_name(here)}:"), "never somebody's own name"
-    with engine.builder(tags[0]) as builder:
+    with Builder(engine, tags[0]) as builder:
         script = (
             "source /opt/miniconda3/bin/activate && conda activate testbed && cd /testbed && "
             f"git checkout -q {row['base_commit']} && command -v python && python -m pytest -q"

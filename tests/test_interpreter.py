@@ -14,6 +14,7 @@ from agent.environment import base_image, interpreter
 from agent.environment.build_network import BuildNetwork, Host
 from tools.base import NetworkError
 from tools.sandbox.engine import Engine
+from tools.sandbox.image_builder import Builder
 
 OWN = ".".join(map(str, sys.version_info[:2]))
 
@@ -93,7 +94,7 @@ def test_this_python_runs_in_a_base_image(
     assert found is not None
     reference = base_image.hosted(Host(engine, network, print), found)
     assert reference is not None
-    with engine.builder(reference) as builder:
+    with Builder(engine, reference) as builder:
         program = f"python{OWN} -c 'import sys, sysconfig; print(sys.prefix, sys.version_info[:2])'"
         assert builder.run(program) == (
             0, f"{interpreter.WHERE}/{OWN} {tuple(sys.version_info[:2])}\n",

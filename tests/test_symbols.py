@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.localization.symbols import Symbol, defined, symbols
+from agent.localization.symbols import Symbol, defined_names, symbols
 
 CODE = '''import os
 
@@ -97,7 +97,7 @@ def test_what_stands_after_a_broken_place_is_found() -> None:
 
 def test_other_languages_have_no_symbols() -> None:
     assert symbols("a.js", "class A { f() {} }") == []
-    assert defined("a.js", "class A { f() {} }") == []
+    assert defined_names("a.js", "class A { f() {} }") == []
     assert symbols("Makefile", "def x():\n    pass\n") == []
 
 
@@ -142,4 +142,4 @@ def test_the_fast_look_finds_what_parsing_finds(names: list[str]) -> None:
     text = "".join(f"class {name.upper()}:\n    def {name}(self): pass\n" for name in names)
     parsed = [symbol.name.rpartition(".")[2] for symbol in symbols("a.py", text)]
 
-    assert defined("a.py", text) == parsed
+    assert defined_names("a.py", text) == parsed

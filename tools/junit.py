@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from junitparser import Error, Failure, JUnitXml, JUnitXmlError, Skipped, TestCase
 
-from tools.nondeterminism import steady
+from tools.nondeterminism import normalized
 
 Result = Literal["pass", "fail", "error", "timeout", "skip"]
 
@@ -41,8 +41,8 @@ class CaseReport:
     @property
     def digest(self) -> str:
         """SHA-256 of what it did, without addresses, times and temporary names."""
-        said = f"{self.result}\n{self.exception}\n{self.message}"
-        return hashlib.sha256(steady(said).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+        text = normalized(f"{self.result}\n{self.exception}\n{self.message}")
+        return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def parse_junit(data: bytes, paths: Sequence[str] = ()) -> tuple[CaseReport, ...]:

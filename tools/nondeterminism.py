@@ -1,4 +1,4 @@
-"""What differs between two runs of the same: addresses, temporary names, durations."""
+"""What differs between two runs of the same tests: addresses, temporary names, durations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _VARYING = (
 )
 
 
-def steady(text: str) -> str:
-    """Return a text without what differs from run to run."""
+def normalized(text: str) -> str:
+    """Return a text with placeholders for what differs from run to run."""
     for pattern, stand_in in _VARYING:
         text = pattern.sub(stand_in, text)
     return text

@@ -9,9 +9,7 @@ from typing import Any
 from tools.sandbox.protocol import Sandbox
 
 
-def ask(
-    sandbox: Sandbox, program: str, given: Any, *, timeout: float, cwd: str | None = None
-) -> Any:
+def ask(sandbox: Sandbox, program: str, given: Any, *, timeout: float, cwd: str = "") -> Any:
     """Return what the last line of a program's output says, None when it fails or says nothing."""
     done = sandbox.run(
         f"$(command -v python || command -v python3) -c {quote(program)}",

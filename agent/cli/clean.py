@@ -13,8 +13,9 @@ from typing import TextIO
 from agent.config import Config
 from agent.environment.image_pruning import TAGS
 from agent.errors import EngineError
-from tools.process_owner import OWNER_FILE, PREFIX
-from tools.sandbox.engine import ContainerInfo, Engine, ImageInfo, owner_lives
+from tools.process_owner import OWNER_FILE, PREFIX, owner_lives
+from tools.sandbox.container import ContainerInfo, ImageInfo
+from tools.sandbox.engine import Engine
 
 
 @dataclass

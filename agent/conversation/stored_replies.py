@@ -13,9 +13,9 @@ from agent.records import Message, Usage
 from agent.show.figures import money, several
 from agent.trajectory.attempt import messages_of, starts_of
 from agent.trajectory.events import Event, Header, Step
-from tools.nondeterminism import steady
+from tools.nondeterminism import normalized
 
-_steady = lru_cache(maxsize=2048)(steady)
+_normalized = lru_cache(maxsize=2048)(normalized)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Stored:
 
 def _plain(message: Message) -> tuple[object, ...]:
     calls = [(call.name, call.arguments) for call in message.tool_calls]
-    return message.role, _steady(message.content), calls
+    return message.role, _normalized(message.content), calls
 
 
 @dataclass

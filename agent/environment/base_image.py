@@ -15,6 +15,7 @@ from agent.environment.build_network import Host
 from agent.environment.interpreter import Interpreter
 from tools.base import NetworkError, WorldError
 from tools.process_owner import temporary_folder
+from tools.sandbox.image_builder import Builder
 
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 """The Debian releases that ship these interpreters."""
@@ -112,7 +113,7 @@ def _from_registry(host: Host, version: str) -> str | None:
     if host.engine.image(reference):
         return reference
     host.say(f"adding git and compilers to {name}")
-    with host.engine.builder(name) as builder:
+    with Builder(host.engine, name) as builder:
         variables = dict(host.network.proxies)
         code, text = builder.run(ADD_COMPILERS, env=variables, timeout=SECONDS)
         if code:
@@ -131,7 +132,7 @@ def hosted(host: Host, found: Interpreter) -> str | None:
     if host.engine.image(reference):
         return reference
     host.say(f"putting Python {found.version} of this machine into a base image")
-    with host.engine.builder(parent) as builder:
+    with Builder(host.engine, parent) as builder:
         builder.run(f"mkdir -p {interpreter.WHERE}")
         builder.put(interpreter.WHERE, interpreter.packed(found))
         code, text = builder.run(command, timeout=SECONDS)

@@ -10,8 +10,10 @@ from agent.records import Image
 from agent.trajectory.encoding import decode, encode
 from tools.junit import CaseReport, Result
 from tools.run_tests import is_structured, run_for
-from tools.sandbox.engine import Engine, ImageInfo
+from tools.sandbox.container import ImageInfo
+from tools.sandbox.engine import Engine
 from tools.sandbox.factory import Sandboxes
+from tools.sandbox.image_builder import Builder
 
 LABEL = "repair-agent.first-run"
 SECONDS = 60.0
@@ -70,7 +72,7 @@ def measure(
     ended = not run.completed.timed_out and run.completed.exit_code not in INTERRUPTED
     result = summary(run.reports, whole=ended, problem=run.broken if ended else "")
     result = replace(result, command=command, allowed=seconds)
-    with engine.builder(image.reference) as builder:
+    with Builder(engine, image.reference) as builder:
         builder.commit(
             image.reference,
             labels={**described.labels, LABEL: encode(result).decode()},

@@ -23,7 +23,7 @@ from agent.environment import system_packages
 from agent.environment.build_network import CA_FILE, CACHE, TOOLS, Host
 from tools.base import EngineError, NetworkError, UserError, WorldError
 from tools.git_url import redacted
-from tools.sandbox.engine import Builder
+from tools.sandbox.image_builder import Builder
 
 LOG, LOG_CHARACTERS = "repair-agent.log", 30_000
 """The label of an image that holds its log, and how much of it."""
@@ -114,7 +114,7 @@ class Build:
         tools = f"repair-agent-tools-{hashlib.sha256(content).hexdigest()[:12]}"
         for name in (tools, CACHE_VOLUME):
             self.host.engine.create_volume(name)
-        with self.host.engine.builder(image, {tools: TOOLS, CACHE_VOLUME: CACHE}) as builder:
+        with Builder(self.host.engine, image, {tools: TOOLS, CACHE_VOLUME: CACHE}) as builder:
             # The mark is the last to be written: a volume without it was left half-filled. Others
             # may fill it, or run what is in it, at the same time: each file comes by a rename.
             if builder.run(f"test -e {TOOLS}/ready")[0]:

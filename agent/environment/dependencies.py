@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from agent.environment.as_of_date import Moment, stamp
 from agent.environment.build import VENV, Build
 from agent.environment.project import Project
-from tools.sandbox.engine import Builder
+from tools.sandbox.image_builder import Builder
 
 LOCK = "/tmp/lock.txt"
 RUNNER = "pytest"

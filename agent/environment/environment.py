@@ -18,7 +18,8 @@ from agent.intake.issue import TaskFile
 from agent.intake.repository import Source, fetch
 from agent.records import Comment, Image, Task
 from tools.process_owner import temporary_folder
-from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.container import Limits
+from tools.sandbox.engine import Engine
 from tools.sandbox.factory import Sandboxes, docker_sandboxes, local_sandboxes
 
 

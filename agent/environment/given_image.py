@@ -13,7 +13,8 @@ from agent.environment.install import TESTBED
 from agent.environment.recipe import TEST_COMMAND, TOOLCHAIN
 from agent.intake.repository import Source
 from tools.base import NetworkError, UserError
-from tools.sandbox.engine import ImageInfo
+from tools.sandbox.container import ImageInfo
+from tools.sandbox.image_builder import Builder
 
 CONDA = "/opt/miniconda3/envs/testbed"
 """SWE-bench's own images hold their environment here, which interactive shells alone activate."""
@@ -114,7 +115,7 @@ cd {quote(workdir or "/")} && same=0 && for name in {names}; do
   test -e "$name" && same=$((same + 1))
 done; echo same $same
 true"""
-    with build.host.engine.builder(reference) as builder:
+    with Builder(build.host.engine, reference) as builder:
         facts = build.run(builder, f"look into {reference}", script)
     return dict(line.split(" ", 1) for line in facts.splitlines() if " " in line)
 

@@ -7,7 +7,8 @@ from threading import Semaphore
 from time import monotonic, sleep
 
 from tools.base import NetworkError
-from tools.sandbox.engine import Engine, ImageInfo
+from tools.sandbox.container import ImageInfo
+from tools.sandbox.engine import Engine
 
 ABSENT = (
     "not found", "manifest unknown", "does not exist", "no such image", "denied",

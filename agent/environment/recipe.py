@@ -28,7 +28,7 @@ from agent.environment.project import Project
 from agent.environment.swebench_paths import Graded
 from agent.environment.test_command import PYTEST
 from agent.intake.repository import Source
-from tools.sandbox.engine import Builder
+from tools.sandbox.image_builder import Builder
 
 VERSION = 3
 """Raised when the steps change, so that images of an older recipe are not taken for new ones."""

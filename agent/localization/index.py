@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice, pairwise
 from weakref import finalize
 
-from agent.localization.issue_terms import parts, spaced
-from agent.localization.symbols import Symbol, defined, symbols
+from agent.localization.issue_terms import parts, split_humps
+from agent.localization.symbols import Symbol, defined_names, symbols
 
 PARSED_FILES = 40
 PARSED_SIZE = 3_000_000
@@ -51,13 +51,13 @@ class Searchable:
         )
         self._database.executemany(
             "INSERT INTO parts (rowid, path, defines, text) VALUES (?, ?, ?, ?)",
-            [(row[0], *(spaced(column) for column in row[1:])) for row in rows],
+            [(row[0], *(split_humps(column) for column in row[1:])) for row in rows],
         )
         self._database.commit()
 
     def parts(self, texts: Iterable[str]) -> dict[int, float]:
         """Return the bm25 score of the documents that hold any of these words or phrases."""
-        return self._search("parts", [spaced(text) for text in texts])
+        return self._search("parts", [split_humps(text) for text in texts])
 
     def wholes(self, identifiers: Iterable[str]) -> dict[int, float]:
         """Return the bm25 score of the documents that hold any of these identifiers as it is."""
@@ -81,7 +81,7 @@ class Index:
     def __init__(self, sources: Mapping[str, str]) -> None:
         self.sources = sources
         self.paths = tuple(sources)
-        names = {path: defined(path, text) for path, text in sources.items()}
+        names = {path: defined_names(path, text) for path, text in sources.items()}
         self.files = Searchable(
             (path, " ".join(names[path]), text) for path, text in sources.items()
         )
@@ -99,12 +99,9 @@ class Index:
 
     def definitions(self, paths: Iterable[str]) -> list[Symbol]:
         """Return the definitions of these files, of as many as may be parsed for one search."""
-        near, size = [], 0
-        for path in list(paths)[:PARSED_FILES]:
-            size += len(self.sources[path])
-            if size > PARSED_SIZE:
-                break
-            near.append(path)
+        first = list(paths)[:PARSED_FILES]
+        sizes = accumulate(len(self.sources[path]) for path in first)
+        near = [path for path, size in zip(first, sizes, strict=True) if size <= PARSED_SIZE]
         return [symbol for path in near for symbol in self.symbols(path)]
 
     def search(self, query_text: str, most: int) -> list[Hit]:
@@ -113,19 +110,19 @@ class Index:
         files = self.files.parts(words)
         near = [self.paths[number] for number in _best(files)]
         found = self.definitions(near)
-        inner = searchable(self, found).parts(words)
+        inner = searchable_definitions(self, found).parts(words)
         hits = [Hit(self.paths[number], None, score) for number, score in files.items()]
         hits += [Hit(found[number].path, found[number], score) for number, score in inner.items()]
-        return sorted(hits, key=order)[:most]
+        return sorted(hits, key=sort_key)[:most]
 
 
-def searchable(index: Index, found: Sequence[Symbol]) -> Searchable:
-    """Make definitions searchable, each by its qualified name and by what it says itself."""
-    return Searchable(("", symbol.name, text) for symbol, text in _own_texts(index, found))
+def searchable_definitions(index: Index, symbols: Sequence[Symbol]) -> Searchable:
+    """Make definitions searchable, each by its qualified name and by its own text."""
+    return Searchable(("", symbol.name, text) for symbol, text in _own_texts(index, symbols))
 
 
-def order(hit: Hit) -> tuple[float, str, int]:
-    """Return what hits are sorted by: the score, and where scores are equal the place."""
+def sort_key(hit: Hit) -> tuple[float, str, int]:
+    """Return what hits are sorted by: their score, then where they stand."""
     return -hit.score, hit.path, hit.symbol.line if hit.symbol else 0
 
 
@@ -133,14 +130,14 @@ def _best(scores: Mapping[int, float]) -> list[int]:
     return sorted(scores, key=lambda number: (-scores[number], number))
 
 
-def _own_texts(index: Index, found: Sequence[Symbol]) -> Iterator[tuple[Symbol, str]]:
+def _own_texts(index: Index, symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, str]]:
     """Yield each definition's text; of a class, what stands before the first definition in it."""
-    for path, group in groupby(found, key=lambda symbol: symbol.path):
+    for path, group in groupby(symbols, key=lambda symbol: symbol.path):
         lines = index.sources[path].split("\n")
-        several = list(group)
-        for place, symbol in enumerate(several):
-            following = several[place + 1].line if place + 1 < len(several) else symbol.end + 1
-            last = following - 1 if symbol.kind == "class" else symbol.end
-            # Cut, for what is nested is told again by everything around it.
-            text = "\n".join(lines[symbol.line - 1 : min(last, symbol.end)])
-            yield symbol, text[:LONGEST_TEXT]
+        for symbol, following in pairwise([*group, None]):
+            assert symbol is not None
+            last = symbol.end
+            if symbol.kind == "class" and following is not None:
+                last = min(last, following.line - 1)
+            # Cut, because nested definitions repeat their text in each that encloses them.
+            yield symbol, "\n".join(lines[symbol.line - 1 : last])[:LONGEST_TEXT]

@@ -36,7 +36,7 @@ _VALUE = re.compile(
     r"(?: equal to| to)?|\b(?:result|output|value|outcome)(?: is| should be)?|expected)[:,]?\s*$",
     re.IGNORECASE,
 )
-"""How words end before a value that something should have: not `raise`, `accept`, `use`, ..."""
+"""How words end before a value that is the right one; others, such as `raise` or `use`, are not."""
 _NOT_SO = re.compile(r"\binstead of\b|\brather than\b", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|never|no longer|cannot|unless|if)\b|n't\b", re.IGNORECASE)
 _REMARK = re.compile(
@@ -52,10 +52,10 @@ _NEAR = 80
 
 
 @dataclass(frozen=True)
-class Stated:
-    """An expression, what the issue says it gives and what it should give, as they are written.
+class Statement:
+    """What an issue says that an expression gives and should give, each as it is written.
 
-    `setup` is the code before it; `actual` is None where the issue does not tell.
+    `setup` is the code before it; `actual` is None where the issue does not say.
     """
 
     expression: str
@@ -74,16 +74,18 @@ class Piece:
 
 @dataclass(frozen=True)
 class Session:
-    """What was typed in one block, as one program, and each expression with its output."""
+    """A block of code as one program, and the expressions in it whose output is shown.
+
+    `shown` has for each the code before it, the expression, and its output.
+    """
 
     code: str
     shown: tuple[tuple[str, str, str], ...] = ()
-    """Triples: the code before, the expression, its output."""
 
 
 @lru_cache(maxsize=4)
 def pieces(issue: str) -> list[Piece]:
-    """Return the parts of an issue in their order; the list is not to be changed."""
+    """Return the parts of an issue in their order; callers share the list, so do not change it."""
     text = _COMMENT.sub(" ", issue[:LONGEST_ISSUE]).replace("\r\n", "\n")
     found: list[Piece] = []
     end = 0
@@ -112,45 +114,46 @@ def programs(issue: str) -> list[str]:
     return list(dict.fromkeys(codes))[:MOST]
 
 
-def stated(issue: str) -> list[Stated]:
+def statements(issue: str) -> list[Statement]:
     """Return what an issue says that expressions should give."""
     parts = pieces(issue)
-    found = chain(_in_prose(parts), _in_remarks(parts), _in_turn(parts), _after(parts))
-    whole = (one for one in islice(found, 2 * MOST) if parsed(f"{one.setup}\n{one.expression}"))
+    sources = (_in_prose, _in_remarks, _in_blocks, _behind_blocks)
+    found = islice(chain.from_iterable(read(parts) for read in sources), 2 * MOST)
+    whole = (each for each in found if parse(f"{each.setup}\n{each.expression}"))
     return list(dict.fromkeys(whole))[:MOST]
 
 
 def _session(block: str) -> Session | None:
-    """Read a block: with prompts what was typed and shown, without them all of it is code."""
+    """Return a block as code: with prompts what was typed, without prompts all of it, if Python."""
     lines = block.split("\n")
     if not any(_PROMPT.match(line) for line in lines):
         code = block.strip()
-        return Session(code) if code and parsed(code) else None
+        return Session(code) if code and parse(code) else None
     typed: list[str] = []
     shown: list[tuple[str, str, str]] = []
     output: list[str] = []
 
-    def close() -> None:
-        said = "\n".join(output).strip()
-        if typed and said and is_expression(typed[-1]):
-            shown.append(("\n".join(typed[:-1]), typed[-1], said))
+    def finish_output() -> None:
+        text = "\n".join(output).strip()
+        if typed and text and is_expression(typed[-1]):
+            shown.append(("\n".join(typed[:-1]), typed[-1], text))
         output.clear()
 
     for line in lines:
-        begun, more = _PROMPT.match(line), _MORE.match(line)
-        if begun:
-            close()
-            typed.append(begun[1])
-        elif more and typed and not output:
-            typed[-1] += f"\n{more[1]}"
+        prompt, continued = _PROMPT.match(line), _MORE.match(line)
+        if prompt:
+            finish_output()
+            typed.append(prompt[1])
+        elif continued and typed and not output:
+            typed[-1] += f"\n{continued[1]}"
         else:
             output.append(_OUT.sub("", line))
-    close()
+    finish_output()
     code = "\n".join(typed).strip()
-    return Session(code, tuple(shown)) if parsed(code) else None
+    return Session(code, tuple(shown)) if parse(code) else None
 
 
-def parsed(code: str) -> ast.Module | None:
+def parse(code: str) -> ast.Module | None:
     """Return the tree of a program, None for what is no Python or too deep for the parser."""
     try:
         return ast.parse(code)
@@ -158,15 +161,15 @@ def parsed(code: str) -> ast.Module | None:
         return None
 
 
-def _acts(code: str) -> bool:
+def _calls(code: str) -> bool:
     """Tell whether a program calls something: names and literals alone show nothing."""
-    tree = parsed(code)
+    tree = parse(code)
     return tree is not None and any(isinstance(node, ast.Call) for node in ast.walk(tree))
 
 
 def _is_value(code: str) -> bool:
     """Tell whether a block only shows something, such as a result."""
-    return is_expression(code) and not _acts(code)
+    return is_expression(code) and not _calls(code)
 
 
 def is_expression(code: str) -> bool:
@@ -178,28 +181,28 @@ def is_expression(code: str) -> bool:
     return True
 
 
-def _asks(code: str) -> bool:
-    """Tell whether code is an expression that does something."""
-    return is_expression(code) and not re.fullmatch(r"[\w.]+|[\"'].*[\"']", code) and _acts(code)
+def _is_call(code: str) -> bool:
+    """Tell whether code is an expression that calls something."""
+    return is_expression(code) and not re.fullmatch(r"[\w.]+|[\"'].*[\"']", code) and _calls(code)
 
 
-def _in_prose(parts: Sequence[Piece]) -> Iterator[Stated]:
+def _in_prose(parts: Sequence[Piece]) -> Iterator[Statement]:
     """Read sentences such as: `f(x)` gives `1` instead of `2`; `f(x)` should be `2`."""
-    spans = [place for place, piece in enumerate(parts) if piece.kind == "span"]
-    for number, place in enumerate(spans):
-        if not _asks(parts[place].text):
+    spans = [at for at, piece in enumerate(parts) if piece.kind == "span"]
+    for number, at in enumerate(spans):
+        if not _is_call(parts[at].text):
             continue
         values: list[str] = []
         between: list[str] = []
         for before, after in pairwise(spans[number : number + 3]):
             words = _words(parts, before, after)
-            if words is None or (values and _asks(parts[before].text)):
+            if words is None or (values and _is_call(parts[before].text)):
                 break
             between.append(words)
             values.append(parts[after].text)
-        told = _told(parts[place].text, values, between)
-        if told:
-            yield told
+        statement = _statement(parts[at].text, values, between)
+        if statement:
+            yield statement
 
 
 def _words(parts: Sequence[Piece], before: int, after: int) -> str | None:
@@ -210,18 +213,19 @@ def _words(parts: Sequence[Piece], before: int, after: int) -> str | None:
     return None if far or re.search(r"\n\s*\n|[.;]\s", words) else words
 
 
-def _told(expression: str, values: list[str], between: list[str]) -> Stated | None:
+def _statement(expression: str, values: list[str], between: list[str]) -> Statement | None:
+    """Return what a sentence states of an expression by the values and the words behind it."""
     if not values or _DENIED.search(between[0]):
         return None
     if len(values) == 2:
         first, second = values
         if _wants_value(between[0]):
-            return Stated(expression, first, second if _NOT_SO.search(between[1]) else None)
+            return Statement(expression, first, second if _NOT_SO.search(between[1]) else None)
         instead = _NOT_SO.search(between[1]) or _wants_value(between[1])
         if _GIVES.search(between[0]) and instead and not _SHOULD.search(between[0]):
-            return Stated(expression, second, first)
+            return Statement(expression, second, first)
     if _wants_value(between[0]):
-        return Stated(expression, values[0])
+        return Statement(expression, values[0])
     return None
 
 
@@ -230,7 +234,7 @@ def _wants_value(words: str) -> bool:
     return bool(_SHOULD.search(words) and _VALUE.search(words))
 
 
-def _in_remarks(parts: Sequence[Piece]) -> Iterator[Stated]:
+def _in_remarks(parts: Sequence[Piece]) -> Iterator[Statement]:
     """Read code whose lines end in remarks such as `# should be 2`."""
     for piece in parts:
         if piece.kind != "block":
@@ -242,53 +246,53 @@ def _in_remarks(parts: Sequence[Piece]) -> Iterator[Stated]:
             remark = _REMARK.search(text)
             code = text[: remark.start()].strip() if remark else ""
             value = remark[1].strip(" .`") if remark else ""
-            # Words are no value: `should be a list`.
-            if remark and _asks(code) and is_expression(value):
-                yield Stated(_bare(code), value, None, "\n".join(before).strip())
+            # `should be a list` names no value.
+            if remark and _is_call(code) and is_expression(value):
+                yield Statement(_printed(code), value, None, "\n".join(before).strip())
             before.append(text)
 
 
-def _bare(code: str) -> str:
-    """Return what is printed by a call of print."""
+def _printed(code: str) -> str:
+    """Return the argument of a call of print, other code as it is."""
     match ast.parse(code.strip(), mode="eval").body:
-        case ast.Call(func=ast.Name(id="print"), args=[printed], keywords=[]):
-            return ast.unparse(printed)
+        case ast.Call(func=ast.Name(id="print"), args=[argument], keywords=[]):
+            return ast.unparse(argument)
     return code.strip()
 
 
-def _in_turn(parts: Sequence[Piece]) -> Iterator[Stated]:
+def _in_blocks(parts: Sequence[Piece]) -> Iterator[Statement]:
     """Read a session and, after words of expectation, the output that it should have had."""
-    blocks = [place for place, piece in enumerate(parts) if piece.kind == "block"]
+    blocks = [at for at, piece in enumerate(parts) if piece.kind == "block"]
     for first, second in pairwise(blocks):
         words = " ".join(piece.text for piece in parts[first + 1 : second])
         session = _session(parts[first].text)
-        if not session or not session.shown or not _asks_for_output(words):
+        if not session or not session.shown or not _announces_output(words):
             continue
         setup, expression, actual = session.shown[-1]
         later = _session(parts[second].text)
         if later and later.shown:
-            same = [shown for _, asked, shown in later.shown if asked == expression]
+            same = [output for _, typed, output in later.shown if typed == expression]
             expected = same[-1] if same else ""
         else:
             expected = parts[second].text.strip()
         if expected and expected != actual and "\n" not in expected:
-            yield Stated(_bare(expression), expected, actual, setup)
+            yield Statement(_printed(expression), expected, actual, setup)
 
 
-def _asks_for_output(words: str) -> bool:
+def _announces_output(words: str) -> bool:
     """Tell whether words end with the announcement of what should come out."""
     last = words.strip().rpartition("\n")[2].strip(" *#_")
     return len(words) < 600 and bool(_ANNOUNCED.fullmatch(last) or _wants_value(last))
 
 
-def _after(parts: Sequence[Piece]) -> Iterator[Stated]:
+def _behind_blocks(parts: Sequence[Piece]) -> Iterator[Statement]:
     """Read a session and, in the sentence behind it, the value that its last output should be."""
     for block, words, span in zip(parts, parts[1:], parts[2:], strict=False):
         if (block.kind, words.kind, span.kind) != ("block", "prose", "span"):
             continue
         session = _session(block.text)
-        said = words.text.strip()
-        if session and session.shown and _wants_value(said) and len(said) <= _NEAR:
+        between = words.text.strip()
+        near = len(between) <= _NEAR and not _DENIED.search(between)
+        if session and session.shown and near and _wants_value(between):
             setup, expression, actual = session.shown[-1]
-            if not _DENIED.search(said):
-                yield Stated(_bare(expression), span.text, actual, setup)
+            yield Statement(_printed(expression), span.text, actual, setup)

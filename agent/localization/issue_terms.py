@@ -1,4 +1,4 @@
-"""What an issue names: places in the code, identifiers, exceptions, messages and plain words."""
+"""What an issue names: files, identifiers, exceptions, messages and plain words."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CODELIKE = re.compile(r"_|[a-z0-9][A-Z]|[A-Z]{2}[a-z]|\w\.\w")
 _CALLED = re.compile(r"(?<![\w.])([^\W\d][\w.]{0,100})\(")
 _FRAME = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in ([\w<>.]+))?')
 _PYTEST_FRAME = re.compile(r"^([\w./-]+\.\w{1,4}):(\d+):(?: in (\w+))?", re.MULTILINE)
-_PLACE = re.compile(r"[\w./\\-]{4,200}")
+_FILE = re.compile(r"[\w./\\-]{4,200}")
 _SUFFIX = re.compile(r"\w\.(?:py[xwi]?|[ch](?:pp)?|jsx?|tsx?|java|go|rs|rb|html?|css)$")
 _EXCEPTION = re.compile(r"\b[A-Z]\w*(?:Error|Exception|Warning)\b")
 _RAISED = re.compile(
@@ -44,7 +44,7 @@ _STOP = frozenset(_WORDS.split())
 
 @dataclass(frozen=True)
 class Frame:
-    """One line of a traceback; `function` is "" where it is not told."""
+    """One line of a traceback; `function` is "" where the traceback does not name it."""
 
     path: str
     line: int
@@ -56,8 +56,8 @@ class Terms:
     """What an issue names, each kind in the order of first mention, without repetition.
 
     `frames` come outermost first. `names` are identifiers, dotted ones whole; `marked` are those
-    of them that stand in the title, in inline code or in a traceback, and so are meant. `title`
-    and `words` are plain words, lower case, the most frequent first.
+    of them that stand in the title, in inline code or in a traceback, where they mean the code.
+    `title` and `words` are plain words, lower case, the most frequent first.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -70,14 +70,14 @@ class Terms:
     words: tuple[str, ...] = ()
 
 
-def spaced(text: str) -> str:
+def split_humps(text: str) -> str:
     """Return a text with a space between the humps of its camelCase."""
     return _HUMP.sub(r"\g<0> ", text)
 
 
 def parts(identifier: str) -> list[str]:
     """Return the words of an identifier in lower case: `HTTPServer.get_name` has four."""
-    return [part.lower() for part in _PART.findall(spaced(identifier))]
+    return [part.lower() for part in _PART.findall(split_humps(identifier))]
 
 
 def terms(issue_text: str) -> Terms:
@@ -95,11 +95,11 @@ def terms(issue_text: str) -> Terms:
     names = [*marked, *_codelike(prose), *(name for part in code for name in _DOTTED.findall(part))]
     return Terms(
         frames,
-        _once(_paths(text)),
-        _once(name for name in names if name.lower() not in _STOP and len(name) > 1),
+        _unique(_paths(text)),
+        _unique(name for name in names if name.lower() not in _STOP and len(name) > 1),
         frozenset(marked),
-        _once(_EXCEPTION.findall(text)),
-        _once(
+        _unique(_EXCEPTION.findall(text)),
+        _unique(
             [*_RAISED.findall(text), *(match[2] for match in _QUOTED.finditer(f"{title}\n{prose}"))]
         ),
         _words(title),
@@ -125,8 +125,8 @@ def _frames(text: str) -> tuple[Frame, ...]:
 
 
 def _paths(text: str) -> Iterator[str]:
-    for place in _PLACE.findall(text):
-        path = place.strip(".").replace("\\", "/")
+    for mention in _FILE.findall(text):
+        path = mention.strip(".").replace("\\", "/")
         if _SUFFIX.search(path):
             yield path
 
@@ -142,5 +142,5 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word, _ in counts.most_common(MOST_TERMS))
 
 
-def _once(found: Iterable[str]) -> tuple[str, ...]:
+def _unique(found: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))[:MOST_TERMS]

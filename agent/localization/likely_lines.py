@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from math import log
 
-from agent.localization.issue_snippets import parsed, pieces
+from agent.localization.issue_snippets import parse, pieces
 from agent.localization.issue_terms import parts
 
 QUOTED = 100.0
-"""What a line is worth that stands in the issue as it stands in the code: more than any words."""
+"""What a line is worth that the issue quotes from the code: more than any words."""
 LEAST_QUOTED = 8
 _NAME = re.compile(r"[^\W\d]\w+")
 
@@ -22,16 +22,16 @@ _NAME = re.compile(r"[^\W\d]\w+")
 def docstrings(source: str) -> frozenset[int]:
     """Return the numbers, from 1, of the lines of docstrings; none for what is no Python."""
     found: set[int] = set()
-    for node in ast.walk(parsed(source) or ast.Module([], [])):
+    for node in ast.walk(parse(source) or ast.Module([], [])):
         match node:
             case ast.Expr(value=ast.Constant(value=str()), lineno=first, end_lineno=int(last)):
                 found.update(range(first, last + 1))
     return frozenset(found)
 
 
-def quiet_lines(source: str) -> frozenset[int]:
-    """Return the numbers, from 1, of the lines that only explain; none for what is no Python."""
-    if parsed(source) is None:  # a hash opens no comment in many a language
+def explanatory_lines(source: str) -> frozenset[int]:
+    """Return the numbers, from 1, of comments and docstrings; none for what is no Python."""
+    if parse(source) is None:  # in other languages a hash may open no comment
         return frozenset()
     lines = enumerate(source.split("\n"), 1)
     return docstrings(source) | {at for at, line in lines if line.lstrip().startswith("#")}
@@ -61,16 +61,17 @@ def weights(lines: Sequence[str], issue: str) -> list[float]:
     ]
 
 
-def beginnings(lines: Sequence[str], issue: str, quiet: Iterable[int], most: int) -> list[int]:
-    """Return where a change may begin, by number from 0, the likeliest first, none beside another.
+def likely_starts(
+    lines: Sequence[str], issue: str, left_out: Collection[int], most: int
+) -> list[int]:
+    """Return where a change may start, by number from 0, the likeliest first, none beside another.
 
-    `quiet` are lines where none begins, such as those of docstrings; empty lines are, too.
+    No change starts in the lines `left_out`, such as those of docstrings, or in an empty line.
     """
     scores = weights(lines, issue)
-    left_out = set(quiet)
-    open_to = [at for at, line in enumerate(lines) if at not in left_out and line.strip()]
+    starts = [at for at, line in enumerate(lines) if at not in left_out and line.strip()]
     chosen: list[int] = []
-    for at in sorted(open_to, key=lambda at: (-scores[at], at)):
+    for at in sorted(starts, key=lambda at: (-scores[at], at)):
         if len(chosen) < most and all(abs(at - other) > 1 for other in chosen):
             chosen.append(at)
     return chosen

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
+from itertools import takewhile
 
 
-class Places:
-    """The files of a repository, found by how an issue writes them."""
+class PathResolver:
+    """Finds the files of a repository that an issue mentions."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._by_name: dict[str, list[list[str]]] = {}
@@ -21,35 +22,36 @@ class Places:
                 self._by_module.setdefault(module[-1], []).append([*module, path])
 
     def files(self, mention: str) -> dict[str, float]:
-        """Return the files that a path may mean, here or installed elsewhere, sharing 1."""
+        """Return the files that a path, here or on another machine, may mean; they share 1."""
         parts = [part for part in mention.split("/") if part not in ("", ".", "..")]
         known = self._by_name.get(parts[-1], []) if parts else []
         common = {"/".join(path): _common_tail(path, parts) for path in known}
         best = max(common.values(), default=0)
-        # A name alone says little of a path that has folders on both sides.
-        chosen = [
+        # A file name that agrees says little where both paths have folders that do not.
+        return _shares(
             path
             for path, length in common.items()
             if length == best and (length > 1 or length == len(parts) or "/" not in path)
-        ]
-        return {path: 1 / len(chosen) for path in chosen}
+        )
 
     def modules(self, name: str) -> dict[str, float]:
-        """Return the files that a dotted name's longest known beginning may mean, sharing 1."""
+        """Return the files that the longest known beginning of a dotted name may mean; share 1."""
         parts = name.split(".")
         for length in range(len(parts), 1, -1):
             head = parts[:length]
             known = self._by_module.get(head[-1], [])
-            chosen = [item[-1] for item in known if _common_tail(item[:-1], head) == length]
-            if chosen:
-                return {path: 1 / len(chosen) for path in chosen}
+            found = _shares(i[-1] for i in known if _common_tail(i[:-1], head) == length)
+            if found:
+                return found
         return {}
 
 
+def _shares(paths: Iterable[str]) -> dict[str, float]:
+    chosen = list(paths)
+    return {path: 1 / len(chosen) for path in chosen}
+
+
 def _common_tail(one: list[str], other: list[str]) -> int:
-    length = 0
-    for left, right in zip(reversed(one), reversed(other), strict=False):
-        if left != right:
-            break
-        length += 1
-    return length
+    """Return how many parts two paths have in common at their ends."""
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.localization.index import Hit, Index, order, searchable
+from agent.localization.index import Hit, Index, searchable_definitions, sort_key
 from agent.localization.issue_terms import Frame, Terms, terms
-from agent.localization.path_resolution import Places
+from agent.localization.path_resolution import PathResolver
 from agent.localization.symbols import Symbol
 from tools.nearby_tests import TEST_FOLDERS, is_collected
 
@@ -28,20 +29,16 @@ FILE_WEIGHTS = {
     "names": 0.5,
     "best": 1.0,
 }
-DEFINITION_WEIGHTS = {
-    "frame": 1.0,
-    "named": 0.3,
-    "title": 0.6,
-    "body": 0.4,
-    "names": 0.6,
-    "file": 1.0,
-}
+DEFINITION_WEIGHTS = {"frame": 1, "named": 0.3, "title": 0.6, "body": 0.4, "names": 0.6, "file": 1}
 ASIDE = frozenset(
     {"doc", "docs", "example", "examples", "tutorials", "galleries", "benchmarks", "asv_bench"}
 )
+"""Folders of files that are seldom repaired."""
 ASIDE_FACTOR = 0.4
 UNMARKED = 0.2
+"""What an identifier counts that the issue only mentions in passing."""
 OUTWARD = 0.7
+"""What each caller in a traceback counts of the one that it called."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +55,13 @@ def rank(index: Index, issue_text: str, most: int) -> Ranking:
     named = terms(issue_text)
     tests = all_tests(index.paths)
     evidence = file_evidence(index, named, tests)
-    first = weighed(evidence, FILE_WEIGHTS)
-    near = [path for path in sorted(first, key=lambda p: (-first[p], p)) if path not in tests]
-    found = index.definitions(near)
-    definitions = weigh_definitions(definition_evidence(index, named, found, first), found)
-    evidence["best"] = _best_of(definitions)
-    files = [Hit(path, None, score) for path, score in weighed(evidence, FILE_WEIGHTS).items()]
-    files.sort(key=order)
+    scores = file_scores(evidence)
+    near = [path for path in sorted(scores, key=lambda p: (-scores[p], p)) if path not in tests]
+    symbols = index.definitions(near)
+    definitions = weigh_definitions(definition_evidence(index, named, symbols, scores), symbols)
+    evidence["best"] = _best_definitions(definitions)
+    files = [Hit(path, None, score) for path, score in file_scores(evidence).items()]
+    files.sort(key=sort_key)
     return Ranking(
         tuple(hit for hit in files if hit.path not in tests)[:most],
         tuple(definitions[:most]),
@@ -91,21 +88,23 @@ def _test_folder(path: str) -> str:
     return "/".join(parts[: depths[-1] + 1]) if depths else ""
 
 
-def weighed(evidence: Evidence, weights: Mapping[str, float]) -> dict[str, float]:
+def file_scores(evidence: Evidence) -> dict[str, float]:
     """Return the weighted sum of the evidence for each file."""
     scores: dict[str, float] = {}
     for kind, by_path in evidence.items():
         for path, value in by_path.items():
-            scores[path] = scores.get(path, 0.0) + weights[kind] * value
-    aside = {path: ASIDE_FACTOR for path in scores if not ASIDE.isdisjoint(path.split("/")[:-1])}
-    return {path: score * aside.get(path, 1.0) for path, score in scores.items()}
+            scores[path] = scores.get(path, 0.0) + FILE_WEIGHTS[kind] * value
+    for path in scores:
+        if not ASIDE.isdisjoint(path.split("/")[:-1]):
+            scores[path] *= ASIDE_FACTOR
+    return scores
 
 
 def file_evidence(
     index: Index, named: Terms, tests: Collection[str]
 ) -> dict[str, dict[str, float]]:
     """Return what speaks for each file."""
-    places = Places(index.paths)
+    resolver = PathResolver(index.paths)
     by_number = {
         "title": index.files.parts(named.title),
         "body": index.files.parts(named.words),
@@ -115,11 +114,11 @@ def file_evidence(
         kind: _scaled({index.paths[number]: score for number, score in scores.items()}, tests)
         for kind, scores in by_number.items()
     }
-    evidence["frame"] = _frame_evidence(places, named.frames, tests)
-    evidence["path"] = _highest(places.files(path) for path in named.paths)
-    evidence["module"] = _highest(places.modules(name) for name in named.names if "." in name)
-    evidence["defines"] = _defining(index, named, tests)
-    evidence["message"] = _highest(_saying(index, message, tests) for message in named.messages)
+    evidence["frame"] = _frame_evidence(resolver, named.frames, tests)
+    evidence["path"] = _highest(resolver.files(path) for path in named.paths)
+    evidence["module"] = _highest(resolver.modules(name) for name in named.names if "." in name)
+    evidence["defines"] = _defining_files(index, named, tests)
+    evidence["message"] = _highest(_files_with(message, index, tests) for message in named.messages)
     return evidence
 
 
@@ -142,17 +141,18 @@ def _highest(several: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _frame_evidence(
-    places: Places, frames: Iterable[Frame], tests: Collection[str]
+    resolver: PathResolver, frames: Iterable[Frame], tests: Collection[str]
 ) -> dict[str, float]:
     """Return 1 for the file where the exception came from, less for each caller's."""
-    known = [found for frame in frames if (found := places.files(frame.path)).keys() - tests]
+    each = [resolver.files(frame.path) for frame in frames]
+    known = [shares for shares in each if shares.keys() - tests]
     return _highest(
-        {path: share * OUTWARD**distance for path, share in found.items()}
-        for distance, found in enumerate(reversed(known))
+        {path: share * OUTWARD**distance for path, share in shares.items()}
+        for distance, shares in enumerate(reversed(known))
     )
 
 
-def _defining(index: Index, named: Terms, tests: Collection[str]) -> dict[str, float]:
+def _defining_files(index: Index, named: Terms, tests: Collection[str]) -> dict[str, float]:
     """Return how much of what the issue names a file defines; what many define counts little."""
     marked = set(_identifiers(named.marked))
     scores: dict[str, float] = {}
@@ -164,43 +164,42 @@ def _defining(index: Index, named: Terms, tests: Collection[str]) -> dict[str, f
     return {path: min(score, 2.0) for path, score in scores.items()}
 
 
-def _saying(index: Index, message: str, tests: Collection[str]) -> dict[str, float]:
-    """Find the files that hold a message, or the longest part of it that is not filled in."""
+def _files_with(message: str, index: Index, tests: Collection[str]) -> dict[str, float]:
+    """Return the files that hold a message, or the longest part of it that is not filled in."""
     longest = max(re.split(r"[\"'`\d{}<>%()\[\]]+", message), key=len).strip()
     if len(longest) < 12:
         return {}
-    found = [path for path, text in index.sources.items() if longest in text]
-    code = [path for path in found if path not in tests]
+    code = [path for path, text in index.sources.items() if longest in text and path not in tests]
     return {path: 1 / len(code) for path in code}
 
 
 def definition_evidence(
-    index: Index, named: Terms, found: list[Symbol], files: Mapping[str, float]
+    index: Index, named: Terms, symbols: Sequence[Symbol], files: Mapping[str, float]
 ) -> dict[str, dict[int, float]]:
-    """Return what speaks for each definition, by its number among those found."""
-    documents = searchable(index, found)
+    """Return what speaks for each definition, by kind of evidence and its number in `symbols`."""
+    documents = searchable_definitions(index, symbols)
     evidence = {
         "title": _shares(documents.parts(named.title)),
         "body": _shares(documents.parts(named.words)),
         "names": _shares(documents.wholes(_identifiers(named.names))),
     }
     best = max(files.values(), default=1.0)
-    evidence["file"] = {number: files[symbol.path] / best for number, symbol in enumerate(found)}
-    evidence["named"] = _named(named, found)
-    evidence["frame"] = _framed(named, found)
+    evidence["file"] = {number: files[symbol.path] / best for number, symbol in enumerate(symbols)}
+    evidence["named"] = _name_evidence(named, symbols)
+    evidence["frame"] = _function_evidence(named, symbols)
     return evidence
 
 
 def weigh_definitions(
-    evidence: Mapping[str, Mapping[int, float]], found: list[Symbol]
+    evidence: Mapping[str, Mapping[int, float]], symbols: Sequence[Symbol]
 ) -> list[Hit]:
     """Return the definitions in the order of their weighted evidence."""
-    scores = [0.0] * len(found)
+    scores = [0.0] * len(symbols)
     for kind, by_number in evidence.items():
         for number, value in by_number.items():
             scores[number] += DEFINITION_WEIGHTS[kind] * value
-    hits = [Hit(symbol.path, symbol, scores[number]) for number, symbol in enumerate(found)]
-    return sorted(hits, key=order)
+    hits = [Hit(symbol.path, symbol, scores[number]) for number, symbol in enumerate(symbols)]
+    return sorted(hits, key=sort_key)
 
 
 def _shares(scores: Mapping[int, float]) -> dict[int, float]:
@@ -208,15 +207,13 @@ def _shares(scores: Mapping[int, float]) -> dict[int, float]:
     return {number: score / best for number, score in scores.items()} if best > 0 else {}
 
 
-def _named(named: Terms, found: list[Symbol]) -> dict[int, float]:
+def _name_evidence(named: Terms, symbols: Sequence[Symbol]) -> dict[int, float]:
     """Return 1 for a definition named by its qualified name or alone in its name, else less."""
     identifiers = set(_identifiers(named.names))
     marked = set(_identifiers(named.marked))
-    count: dict[str, int] = {}
-    for symbol in found:
-        count[symbol.short] = count.get(symbol.short, 0) + 1
+    count = Counter(symbol.short for symbol in symbols)
     scores: dict[int, float] = {}
-    for number, symbol in enumerate(found):
+    for number, symbol in enumerate(symbols):
         short, around = symbol.short, symbol.name.split(".")[:-1]
         if short in identifiers:
             share = 1.0 if around and around[-1] in identifiers else 1 / count[short]
@@ -224,19 +221,22 @@ def _named(named: Terms, found: list[Symbol]) -> dict[int, float]:
     return scores
 
 
-def _framed(named: Terms, found: list[Symbol]) -> dict[int, float]:
-    scores: dict[int, float] = {}
-    functions = [frame.function.rpartition(".")[2] for frame in named.frames]
-    tails = [frame.path.rpartition("/")[2] for frame in named.frames]
-    innermost_first = list(zip(reversed(functions), reversed(tails), strict=True))
-    for number, symbol in enumerate(found):
-        pair = (symbol.short, symbol.path.rpartition("/")[2])
-        if pair in innermost_first:
-            scores[number] = OUTWARD ** innermost_first.index(pair)
-    return scores
+def _function_evidence(named: Terms, symbols: Sequence[Symbol]) -> dict[int, float]:
+    """Return 1 for the function where the exception came from, less for each caller."""
+    innermost_first = [
+        (frame.function.rpartition(".")[2], posixpath.basename(frame.path))
+        for frame in reversed(named.frames)
+    ]
+    keys = [(symbol.short, posixpath.basename(symbol.path)) for symbol in symbols]
+    return {
+        number: OUTWARD ** innermost_first.index(key)
+        for number, key in enumerate(keys)
+        if key in innermost_first
+    }
 
 
-def _best_of(definitions: list[Hit]) -> dict[str, float]:
+def _best_definitions(definitions: Sequence[Hit]) -> dict[str, float]:
+    """Return for each file the score of its best definition, as a share of the best of all."""
     best = max((hit.score for hit in definitions), default=0.0)
     scores: dict[str, float] = {}
     for hit in definitions:

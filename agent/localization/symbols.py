@@ -70,8 +70,8 @@ LANGUAGES = {".py": PYTHON, ".pyi": PYTHON, ".pyw": PYTHON}
 """By the suffix of a path; a file of another language has no symbols and can still be searched."""
 
 
-def defined(path: str, text: str) -> list[str]:
-    """Return the unqualified names that a file seems to define, some 30 times faster than it."""
+def defined_names(path: str, text: str) -> list[str]:
+    """Return the unqualified names that a file seems to define, 30 times faster than `symbols`."""
     grammar = _grammar(path)
     return grammar.definition.findall(text) if grammar else []
 

@@ -1,1 +1,1 @@
-"""The judge: which patch to trust, by what the patches do when run."""
+"""Patch selection: which candidate to trust, by what the candidates do when run."""

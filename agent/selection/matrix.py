@@ -15,7 +15,7 @@ from agent.selection.checks import CheckFile
 from tools.base import SandboxLost
 from tools.clip import clip
 from tools.junit import CaseReport
-from tools.nondeterminism import steady
+from tools.nondeterminism import normalized
 from tools.run_tests import Canaries, run_tests
 from tools.sandbox.factory import Sandboxes
 from tools.sandbox.protocol import Sandbox
@@ -47,8 +47,9 @@ class Part:
 Row = dict[int | None, Part]
 """The parts of one candidate by author; None is the project and the writer that saw no patch.
 
-Each runs in a sandbox of its own: a test can forge whatever runs beside it or after it, and what
-one attempt wrote must not touch what judges it."""
+Each author's tests run in a sandbox of their own: a test can forge the results of whatever runs
+beside it or after it, and what one attempt wrote must not touch what judges it.
+"""
 
 
 def verify(
@@ -59,7 +60,7 @@ def verify(
     issue: str,
     say: Callable[[str], None],
 ) -> tuple[Matrix, list[Candidate]]:
-    """Run the matrix; return it and the candidates with what is now known of them.
+    """Run the matrix; return it, and the candidates with whether they apply.
 
     The clean base runs twice; a check whose two results differ is unstable and dropped. A check
     that fails on the base for the issue's reason is an issue check.
@@ -82,21 +83,20 @@ def verify(
             pool.shutdown(wait=False, cancel_futures=True)
             sandboxes.abandon()  # a row may be minutes from its end
             raise
-    believed = {author: batch for author, batch in batches.items() if _guarded(author, again, rows)}
+    believed = {
+        author: batch for author, batch in batches.items() if _is_honest(author, again, rows)
+    }
     notes += _notes(batches, believed, again, candidates, rows)
     checks, unstable, volatile = _checks(believed, first, again, issue)
-    outcomes = [_outcome(BASE, check, first[check.id], volatile) for check in checks]
+    outcomes = [_outcome(BASE, check, Part(first), volatile) for check in checks]
+    tried = []
     for candidate, row in zip(candidates, rows, strict=True):
         outcomes += [
-            _judged(candidate.id, check, row[check.author], volatile, first[check.id])
+            _outcome(candidate.id, check, row[check.author], volatile, first[check.id])
             for check in checks
         ]
-    matrix = Matrix(tuple(checks), tuple(outcomes), tuple(unstable), tuple(notes))
-    known = [
-        replace(one, applies=all(part.applies for part in row.values()))
-        for one, row in zip(candidates, rows, strict=True)
-    ]
-    return matrix, known
+        tried.append(replace(candidate, applies=all(part.applies for part in row.values())))
+    return Matrix(tuple(checks), tuple(outcomes), tuple(unstable), tuple(notes)), tried
 
 
 def _batches(files: Sequence[CheckFile]) -> dict[int | None, list[CheckFile]]:
@@ -110,7 +110,7 @@ def _batches(files: Sequence[CheckFile]) -> dict[int | None, list[CheckFile]]:
 def _first_base_run(
     sandboxes: Sandboxes, command: str, files: Sequence[CheckFile]
 ) -> tuple[list[CheckFile], dict[str, CaseReport], list[str]]:
-    """Run file by file until the time is used up; return the files that ran and their reports."""
+    """Run file by file until the time is used up; return the files that ran, reports and notes."""
     kept: list[CheckFile] = []
     reports: dict[str, CaseReport] = {}
     notes: list[str] = []
@@ -122,7 +122,7 @@ def _first_base_run(
                 if left < 1:
                     notes.append(f"{file.path} was left out: the tests take too long together")
                     continue
-                _place(sandbox, [file])
+                _write(sandbox, [file])
                 run = run_tests(sandbox, command, file.targets, timeout=left)
                 if run.broken:
                     notes.append(f"{file.path} was left out: {run.broken}")
@@ -161,7 +161,7 @@ def _run_part(
         return Part(broken=refusal, applies=False)
     if not batch:
         return Part()
-    _place(sandbox, batch)
+    _write(sandbox, batch)
     canaries = Canaries.beside(posixpath.dirname(batch[0].path), names)
     targets = [target for file in batch for target in file.targets]
     run = run_tests(sandbox, command, targets, timeout=ROW_SECONDS, canaries=canaries)
@@ -169,11 +169,12 @@ def _run_part(
     return Part(reports, run.broken, run.tampered, timed_out=run.completed.timed_out)
 
 
-def _guarded(author: int | None, again: Row, rows: Sequence[Row]) -> bool:
-    """Tell whether an author's checks may speak.
+def _is_honest(author: int | None, again: Row, rows: Sequence[Row]) -> bool:
+    """Tell whether an author's checks count.
 
-    Not where the clean base cannot be guarded, nor, for what an attempt wrote, where its batch is
-    tampered with on a patch that the project's own tests find honest: then the tests forge.
+    They do not where the runs on the clean base cannot be guarded. What an attempt wrote does not
+    count either where its batch is tampered with on a patch that the project's own tests find
+    honest: then it is the tests that forge results.
     """
     if again[author].tampered or again[author].broken:
         return False
@@ -196,18 +197,18 @@ def _notes(
             why = again[author].tampered or again[author].broken or "they forge results"
             notes.append(f"{whose} cannot be guarded here and do not count: {why}")
     for candidate, row in zip(candidates, rows, strict=True):
-        said = {part.tampered or part.broken for part in row.values()} - {""}
-        notes += [f"candidate {candidate.id}: {text}" for text in sorted(said)]
+        problems = {part.tampered or part.broken for part in row.values()} - {""}
+        notes += [f"candidate {candidate.id}: {problem}" for problem in sorted(problems)]
     return notes
 
 
 def apply(sandbox: Sandbox, patch: str) -> str:
-    """Apply a patch to a clean repository; return what git says against it, "" when it applies."""
+    """Apply a patch to a clean repository; return why git refuses it, "" when it applies."""
     done = sandbox.run("git apply --whitespace=nowarn -", stdin=patch.encode(), timeout=120)
     return "" if done.ok else f"the patch does not apply: {done.output.strip()[:300]}"
 
 
-def _place(sandbox: Sandbox, files: Sequence[CheckFile]) -> None:
+def _write(sandbox: Sandbox, files: Sequence[CheckFile]) -> None:
     for file in files:
         if file.content is not None:
             sandbox.write(file.path, file.content.encode())
@@ -252,29 +253,29 @@ def _result(report: CaseReport) -> TestResult:
     return "fail" if report.result == "skip" else report.result
 
 
-def _judged(
-    candidate: str, check: Check, part: Part, volatile: Container[str], base: CaseReport
+def _outcome(
+    candidate: str,
+    check: Check,
+    part: Part,
+    volatile: Container[str],
+    base: CaseReport | None = None,
 ) -> CheckResult:
+    """Return what a check did; `base` is what it did on the clean base, for others than that."""
     report = part.reports.get(check.id)
     if part.tampered:
         return CheckResult(candidate, check.id, "tampered", message=part.tampered)
     if report is None:
         result: TestResult = "timeout" if part.timed_out else "error"
         return CheckResult(candidate, check.id, result, message=part.broken or "it did not run")
-    return _outcome(candidate, check, report, volatile, base)
-
-
-def _outcome(
-    candidate: str,
-    check: Check,
-    report: CaseReport,
-    volatile: Container[str],
-    base: CaseReport | None = None,
-) -> CheckResult:
-    digest = "" if check.id in volatile else report.digest
     message = f"skipped: {report.message}" if report.result == "skip" else report.message
     # What fails everywhere as it does on the base is kept once; a message may be cut by its runner.
-    told = base is None or steady(report.text) != steady(base.text)
-    output = clip(report.text, OUTPUT) if told else ""
-    result = _result(report)
-    return CheckResult(candidate, check.id, result, digest, message, report.seconds, output)
+    differs = base is None or normalized(report.text) != normalized(base.text)
+    return CheckResult(
+        candidate,
+        check.id,
+        _result(report),
+        digest="" if check.id in volatile else report.digest,
+        message=message,
+        seconds=report.seconds,
+        output=clip(report.text, OUTPUT) if differs else "",
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from agent.records import Candidate, Dropped, Matrix, Verdict
+from agent.selection.behaviour import samples
 from agent.selection.confidence import confidence, entropy
 from agent.selection.risks import risks
-from agent.selection.vote import Vote, samples, vote
+from agent.selection.vote import Vote, vote
 
 
 def judge(
@@ -22,7 +23,7 @@ def judge(
     not hand in.
     """
     outcome = vote(candidates, matrix)
-    chosen = next((one for one in candidates if one.id == outcome.chosen), None)
+    chosen = outcome.standings[outcome.chosen].candidate if outcome.chosen else None
     return Verdict(
         status=outcome.status,
         chosen=outcome.chosen,
@@ -35,14 +36,16 @@ def judge(
 
 
 def _choice(chosen: str, candidates: Sequence[Candidate], rejected: int) -> str:
-    behind, different = len(samples(candidates)), len(candidates)
+    """Return the sentence that says from how many candidates one was chosen."""
+    count, different = len(samples(candidates)), len(candidates)
     if different == 1:
-        alike = f": all of {behind} samples are alike" if behind > 1 else ""
-        said = f"Candidate {chosen} is the only one{alike}"
+        alike = f": all of {count} samples are alike" if count > 1 else ""
+        sentence = f"Candidate {chosen} is the only one{alike}"
     else:
-        left = f" different ones, left by {behind} samples" if behind > different else ""
-        said = f"Candidate {chosen} was chosen from {different}{left}"
-    return f"{said}; attempts tried and rejected {rejected} more." if rejected else f"{said}."
+        left = f" different ones, left by {count} samples" if count > different else ""
+        sentence = f"Candidate {chosen} was chosen from {different}{left}"
+    more = f"; attempts tried and rejected {rejected} more" if rejected else ""
+    return f"{sentence}{more}."
 
 
 def _sentences(

@@ -14,7 +14,8 @@ from agent.selection.matrix import apply
 from agent.trajectory.reader import RecordedTask, load_task
 from tools.base import Explained
 from tools.run_tests import describe, run_tests
-from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.container import Limits
+from tools.sandbox.engine import Engine
 from tools.sandbox.factory import docker_sandboxes
 
 HIDDEN = Path(__file__).with_name("test_hidden.py")

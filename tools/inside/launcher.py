@@ -14,7 +14,17 @@ import sys
 import time
 
 from tools.inside.files import input_of, raw, read_file, write_file
-from tools.inside.processes import ENDED, descendants, kill_all, oom_kills, reap, settle, spawn
+from tools.inside.output import CHUNK, Clipped
+from tools.inside.processes import (
+    ENDED,
+    descendants,
+    kill_all,
+    oom_kills,
+    reap,
+    refused_forks,
+    settle,
+    spawn,
+)
 
 TYPE_CHECKING = False  # the module `typing` costs a start 5 ms
 if TYPE_CHECKING:
@@ -24,7 +34,6 @@ if TYPE_CHECKING:
     Header = dict[str, Any]
     Identity = tuple[int, bytes]
 
-CHUNK = 1 << 20
 LONGEST_WAIT = 1000000
 F_SETPIPE_SZ = 1031
 # One buffer for all reading: a new megabyte for each read costs more than the read.
@@ -46,13 +55,12 @@ def start(header: "Header", payload: bytes, output: int) -> int:
 
 
 class Command:
-    """One running command and what is kept of its output: `limit` bytes, half of them the last."""
+    """One running command and what is kept of its output."""
 
     def __init__(self, header: "Header", payload: bytes, spared: "Container[Identity]") -> None:
         self.id = header["id"]
         self.spared = spared
-        self.head, self.tail, self.total = bytearray(), bytearray(), 0
-        self.limit = max(2, header["limit"]) // 2
+        self.clipped = Clipped(header["limit"])
         self.timed_out = False
         self.oom_before = oom_kills()
         self.started = time.monotonic()
@@ -78,21 +86,8 @@ class Command:
             count = os.readv(self.output, [BUFFER])
         except BlockingIOError:
             return None
-        self.keep(BUFFER[:count])
+        self.clipped.keep(BUFFER[:count])
         return count
-
-    def keep(self, data: memoryview) -> None:
-        self.total += len(data)
-        room = self.limit - len(self.head)
-        if room > 0:
-            self.head += data[:room]
-            data = data[room:]
-        if len(data) >= self.limit:
-            self.tail[:] = data[-self.limit :]
-        else:
-            self.tail += data
-            if len(self.tail) > 2 * self.limit + CHUNK:
-                del self.tail[: -self.limit]
 
     def drain(self) -> None:
         """Take what stood in the pipe at this moment, and no more: a child may write for ever."""
@@ -111,6 +106,7 @@ class Launcher:
         self.root = raw(root)
         self.command: "Command | None" = None
         self.discarded: "set[int]" = set()
+        self.refused_forks = refused_forks()
         self.waiting = bytearray()
         self.header: "Header | None" = None
         self.poll = select.poll()
@@ -194,6 +190,7 @@ class Launcher:
             command.timed_out = True
             self.end(command)
         elif command.pid in ENDED:
+            self.end_fork_bomb()
             self.finish(command)
 
     def end(self, command: Command) -> None:
@@ -203,22 +200,28 @@ class Launcher:
         ENDED.setdefault(command.pid, -signal.SIGKILL)
         self.finish(command)
 
+    def end_fork_bomb(self) -> None:
+        """Kill everything when forks were refused: what is left over would fail what comes next."""
+        if refused_forks() > self.refused_forks:
+            kill_all(())
+            self.refused_forks = refused_forks()
+
     def finish(self, command: Command) -> None:
         self.command = None
         command.drain()
         self.discarded.add(command.output)
         self.poll.register(command.output, select.POLLIN)
-        tail = command.tail[-command.limit :]
+        clipped = command.clipped
         header = {
             "id": command.id,
             "exit_code": ENDED[command.pid],
-            "head": len(command.head),
-            "omitted": command.total - len(command.head) - len(tail),
+            "head": len(clipped.head),
+            "omitted": clipped.omitted,
             "timed_out": command.timed_out,
             "out_of_memory": oom_kills() > command.oom_before,
             "seconds": time.monotonic() - command.started,
         }
-        self.send(header, command.head, tail)
+        self.send(header, clipped.head, clipped.tail)
 
     def answer(self, header: "Header", payload: bytes) -> None:
         if self.command:
@@ -242,6 +245,7 @@ class Launcher:
         header["cwd"] = os.path.join(self.root, raw(header["cwd"]))
         if not os.path.isdir(header["cwd"]):
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
+        self.end_fork_bomb()  # one that a command before has left in the background
         spared = descendants(()) if reap() else set()
         try:
             self.command = Command(header, payload, spared)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Identity = tuple[int, bytes]
 
 OOM_FILES = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+FORK_FILES = ("/sys/fs/cgroup/pids.events", "/sys/fs/cgroup/pids/pids.events")
 VALID = signal.valid_signals() if hasattr(signal, "valid_signals") else range(1, signal.NSIG)
 DEFAULT_SIGNALS = tuple(
     number for number in VALID if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33)
@@ -121,12 +122,22 @@ def reap() -> bool:
 
 
 def oom_kills() -> int:
-    """Return how often the kernel has killed in this control group, or 0 where it is not told."""
-    for path in OOM_FILES:
+    """Return how often the kernel has killed for want of memory in this control group."""
+    return counted(OOM_FILES, "oom_kill ")
+
+
+def refused_forks() -> int:
+    """Return how often a process of this control group could not start another: too many run."""
+    return counted(FORK_FILES, "max ")
+
+
+def counted(files: "tuple[str, ...]", name: str) -> int:
+    """Return the count that has this name in the first readable file, 0 where there is none."""
+    for path in files:
         try:
             with open(path) as file:
                 for line in file:
-                    if line.startswith("oom_kill "):
+                    if line.startswith(name):
                         return int(line.split()[1])
         except (OSError, ValueError):
             continue

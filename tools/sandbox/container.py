@@ -1,9 +1,10 @@
-"""What is said of containers and images on their way to and from the engine."""
+"""Containers and images as values: what the engine is asked for, and what it answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 LABEL = "repair-agent"
 OWNER_LABEL = "repair-agent.owner"
@@ -34,6 +35,21 @@ class ImageInfo:
     created: str = ""
     workdir: str = ""
     user: str = ""
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Self:
+        """Return an image as the engine's answer describes it."""
+        config = raw.get("Config") or {}
+        return cls(
+            tags=tuple(raw.get("RepoTags") or ()),
+            digest=raw["Id"],
+            size=raw["Size"],
+            labels=config.get("Labels") or {},
+            environment=dict(item.partition("=")[::2] for item in config.get("Env") or ()),
+            created=str(raw.get("Created") or ""),
+            workdir=config.get("WorkingDir") or "",
+            user=str(config.get("User") or ""),
+        )
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import posixpath
 import tarfile
 from collections.abc import Iterator
 
+from tools.inside.files import READ_LIMIT
 from tools.sandbox.engine import Engine
 
-READ_LIMIT = 256 << 20
 LINKS = 40
 
 

@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Unpack
 
-from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed, Sandbox
+from tools.sandbox.delegated import Delegated
+from tools.sandbox.protocol import Command, Completed, Options, Sandbox
 
 LEAST_SECONDS = 10.0
 """What a command gets when no time is left: looking at what was done is cheap."""
 
 
-@dataclass(frozen=True)
-class Bounded:
-    """Passes everything on; `left` tells the seconds that are left, None for any number."""
+class Bounded(Delegated):
+    """Passes everything on; `left` returns the seconds that are left, None for any number."""
 
-    sandbox: Sandbox
-    left: Callable[[], float | None]
+    def __init__(self, sandbox: Sandbox, left: Callable[[], float | None]) -> None:
+        self._session, self._left = sandbox, left
+        self.root, self.scratch = sandbox.root, sandbox.scratch
 
-    @property
-    def root(self) -> str:
-        """The absolute path of the repository inside."""
-        return self.sandbox.root
-
-    @property
-    def scratch(self) -> str:
-        """The folder beside it for what is no part of it."""
-        return self.sandbox.scratch
-
-    def run(
-        self,
-        command: str,
-        *,
-        timeout: float = COMMAND_SECONDS,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        limit: int = OUTPUT_BYTES,
-    ) -> Completed:
+    def run(self, command: str, **options: Unpack[Options]) -> Completed:
         """Run a command for as long as it may, and no longer than the time that is left."""
-        left = self.left()
+        left = self._left()
         if left is not None:
-            timeout = min(timeout, max(LEAST_SECONDS, left))
-        return self.sandbox.run(
-            command, timeout=timeout, cwd=cwd, env=env, stdin=stdin, limit=limit
-        )
-
-    def read(self, path: str) -> bytes:
-        """Return a file's content."""
-        return self.sandbox.read(path)
-
-    def write(self, path: str, data: bytes) -> None:
-        """Write a file."""
-        self.sandbox.write(path, data)
+            timeout = Command(command, **options).timeout
+            options["timeout"] = min(timeout, max(LEAST_SECONDS, left))
+        return self._session.run(command, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -10,10 +11,11 @@ from typing import Self
 from tools.base import EngineError, SandboxLost
 from tools.sandbox import launcher
 from tools.sandbox.container import Limits
+from tools.sandbox.container_stream import Attached
+from tools.sandbox.delegated import Delegated
 from tools.sandbox.engine import Engine
-from tools.sandbox.exec_session import ExecSession
+from tools.sandbox.exec_session import MAIN, ExecSession
 from tools.sandbox.launcher import Launcher
-from tools.sandbox.session import InSession, Session
 
 HELLO_SECONDS = 60.0
 TESTBED = "/testbed"
@@ -27,12 +29,14 @@ ENVIRONMENT = {
 }
 
 
-class DockerSandbox(InSession):
+class DockerSandbox(Delegated):
     """One container without network, capabilities, mounts or secrets, removed on exit.
 
     The engine removes it too when this process dies: its main process ends with our connection.
     An image without a usable Python 3 is served through the engine's exec, ten times slower.
     """
+
+    _session: Launcher | ExecSession
 
     def __init__(
         self, engine: Engine, image: str, *, root: str = TESTBED, limits: Limits | None = None
@@ -64,23 +68,31 @@ class DockerSandbox(InSession):
                 raise
         return self
 
-    def _open(self) -> Session:
-        wrapped = ["python3", "-I", "-S", "-c", launcher.source(), self._root]
+    def _open(self) -> Launcher | ExecSession:
+        self._create(["python3", "-I", "-S", "-c", launcher.source(), self._root])
+        try:
+            return Launcher(self._start(), hello_seconds=HELLO_SECONDS)
+        except (EngineError, SandboxLost):
+            # No python3, or one that cannot run the launcher: the slow way serves any image.
+            self._engine.remove(self.name)
+        self.name += "-exec"
+        self._create(["/bin/sh", "-c", MAIN])
+        return ExecSession(self._engine, self.name, self._root, self._start(), ENVIRONMENT)
+
+    def _create(self, command: Sequence[str]) -> None:
         self._engine.create(
-            self._image, self.name, wrapped, limits=self._limits, environment=ENVIRONMENT
+            self._image, self.name, command, limits=self._limits, environment=ENVIRONMENT
         )
+
+    def _start(self) -> Attached:
+        """Start the container and return the wire to its main process."""
         wire = self._engine.attach(self.name)
         try:
             self._engine.start(self.name)
-            return Launcher(wire, hello_seconds=HELLO_SECONDS)
-        except (EngineError, SandboxLost):
-            # No python3, or one that cannot run the launcher: the slow way serves any image.
+        except EngineError:
             wire.close()
-            self._engine.remove(self.name)
-        self.name += "-exec"
-        return ExecSession.start(
-            self._engine, self._image, self.name, self._root, self._limits, ENVIRONMENT
-        )
+            raise
+        return wire
 
     def __exit__(
         self,

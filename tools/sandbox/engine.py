@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import time
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +16,12 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import HostConfig, LogConfig, Mount, Ulimit
 
 from tools.base import EngineError, NetworkError
-from tools.process_owner import owner, owner_lives
+from tools.process_owner import owner
 from tools.sandbox import disk_usage
 from tools.sandbox.container import LABEL, OWNER_LABEL, ContainerInfo, ImageInfo, Limits
 from tools.sandbox.container_stream import Attached, Execution
-from tools.sandbox.image_builder import Builder
 
-__all__ = [
-    "LABEL",
-    "Attached",
-    "Builder",
-    "ContainerInfo",
-    "Engine",
-    "Execution",
-    "ImageInfo",
-    "Limits",
-    "owner",
-    "owner_lives",
-]
-
+OURS = {"label": LABEL}
 REMOVE_SECONDS = 60.0
 USUAL_SOCKET = "unix:///var/run/docker.sock"
 NOT_RUNNING = (
@@ -73,7 +60,7 @@ class Engine:
         """Connect to `host` (a DOCKER_HOST, such as unix:///run/docker.sock), or the usual one."""
         socket_file = (host or USUAL_SOCKET).removeprefix("unix://")
         if socket_file.startswith("/") and not Path(socket_file).exists():
-            # Said here: the SDK says the same less clearly, and leaves a socket open.
+            # Asked here: the SDK says the same less clearly, and leaves a socket open.
             raise EngineError(f"no Docker engine answers at {socket_file}", NOT_RUNNING)
         with translated("reach the Docker engine"):
             self._api: Any = docker.APIClient(base_url=host, version="auto", timeout=120)
@@ -87,11 +74,9 @@ class Engine:
         """Return the free bytes where the engine keeps its data, None when that is elsewhere."""
         with translated("ask the engine where it keeps its data"):
             folder = Path(self._api.info()["DockerRootDir"])
-        try:
-            stats = os.statvfs(folder)
-        except OSError:
-            return None
-        return stats.f_bavail * stats.f_frsize
+        with suppress(OSError):
+            return shutil.disk_usage(folder).free
+        return None
 
     def data_bytes(self) -> int:
         """Return the bytes of all layers, volumes and containers' own files."""
@@ -102,39 +87,27 @@ class Engine:
         return disk_usage.images(self._disk_usage, LABEL)
 
     def _disk_usage(self) -> Any:
-        with translated("ask the engine what takes which room"):
+        with translated("ask the engine how its disk is used"):
             return self._api.df()
 
     def registry_answers(self, reference: str) -> bool:
         """Tell whether a registry describes this image to the engine; nothing is pulled."""
-        try:
-            with translated(f"ask a registry for {reference}"):
-                self._api.inspect_distribution(reference)
-        except EngineError:
-            return False
-        return True
-
-    # --- images ---
+        with suppress(EngineError), translated(f"ask a registry for {reference}"):
+            self._api.inspect_distribution(reference)
+            return True
+        return False
 
     def image(self, reference: str) -> ImageInfo | None:
         """Return what the engine has under this name, or None."""
-        with translated(f"look for the image {reference}"):
-            try:
-                return _image_info(self._api.inspect_image(reference))
-            except ImageNotFound:
-                return None
+        with translated(f"look for the image {reference}"), suppress(ImageNotFound):
+            return ImageInfo.of(self._api.inspect_image(reference))
+        return None
 
     def images(self) -> list[ImageInfo]:
         """Return every image that carries our label."""
         with translated("list images"):
-            found = self._api.images(filters={"label": LABEL})
-            return [_image_info(self._api.inspect_image(image["Id"])) for image in found]
-
-    def told_of_image(self, reference: str) -> str:
-        """Return as JSON everything that the engine tells of an image, its history included."""
-        with translated(f"look at the image {reference}"):
-            history = self._api.history(reference)
-            return json.dumps([self._api.inspect_image(reference), history])
+            found = self._api.images(filters=OURS)
+            return [ImageInfo.of(self._api.inspect_image(image["Id"])) for image in found]
 
     def pull(self, reference: str) -> ImageInfo:
         """Pull an image; raises NetworkError when no registry gives it."""
@@ -144,29 +117,26 @@ class Engine:
                     if "error" in line:
                         raise NetworkError(f"cannot pull {reference}: {line['error']}")
         except EngineError as error:
-            raise NetworkError(
-                error.message, "build the image, or load it into the engine"
-            ) from error
-        return self._made(reference, NetworkError(f"{reference} was pulled, but is not there"))
+            hint = "build the image, or load it into the engine"
+            raise NetworkError(error.message, hint) from error
+        return self._present(reference)
 
     def import_rootfs(self, archive: Path, reference: str, labels: Mapping[str, str]) -> ImageInfo:
         """Make an image of a root file system's tar archive."""
         changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
         repository, _, tag = reference.rpartition(":")
-        with translated(f"import {reference}"), archive.open("rb") as file:
-            url = self._api._url("/images/create")
-            params = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": changes}
-            answer = self._api._post(url, data=file, params=params, timeout=None)
-            self._api._raise_for_status(answer)
-            for line in answer.text.splitlines():
-                if "error" in json.loads(line):
-                    raise EngineError(f"cannot import {reference}: {json.loads(line)['error']}")
-        return self._made(reference, EngineError(f"{reference} was made, but is not there"))
+        with translated(f"import {reference}"):
+            answer = self._api.import_image(str(archive), repository, tag, changes=changes)
+        for line in map(json.loads, answer.splitlines()):
+            if "error" in line:
+                raise EngineError(f"cannot import {reference}: {line['error']}")
+        return self._present(reference)
 
-    def _made(self, reference: str, otherwise: Exception) -> ImageInfo:
+    def _present(self, reference: str) -> ImageInfo:
+        """Return an image that the engine must have by now; raises EngineError."""
         found = self.image(reference)
         if found is None:
-            raise otherwise
+            raise EngineError(f"{reference} was made, but is not there")
         return found
 
     def remove_image(self, reference: str) -> None:
@@ -174,36 +144,17 @@ class Engine:
         with translated(f"remove the image {reference}"):
             self._api.remove_image(reference)
 
-    def commit(
-        self,
-        name: str,
-        reference: str,
-        *,
-        labels: Mapping[str, str],
-        environment: Mapping[str, str],
-        workdir: str,
-        user: str = "",
-    ) -> ImageInfo:
-        """Make an image of a container as it stands; its processes will be `user`'s, or root's."""
+    def commit(self, name: str, reference: str, config: Mapping[str, Any]) -> ImageInfo:
+        """Make an image of a container as it stands; `config` is in the engine's own words."""
         repository, _, tag = reference.rpartition(":")
-        config = {
-            "Labels": {**labels, LABEL: labels.get(LABEL, "layer"), OWNER_LABEL: ""},
-            "Env": [f"{key}={value}" for key, value in environment.items()],
-            "WorkingDir": workdir,
-            "User": user,
-            "Cmd": ["/bin/sh"],
-            "Entrypoint": [],
-        }
         with translated(f"commit {reference}"):
-            self._api.commit(name, repository, tag, conf=config)
-        return self._made(reference, EngineError(f"{reference} was made, but is not there"))
-
-    # --- containers ---
+            self._api.commit(name, repository, tag, conf=dict(config))
+        return self._present(reference)
 
     def containers(self) -> list[ContainerInfo]:
         """Return every container that carries our label, running or not."""
         with translated("list containers"):
-            found = self._api.containers(all=True, filters={"label": LABEL})
+            found = self._api.containers(all=True, filters=OURS)
         return [
             ContainerInfo(item["Names"][0].lstrip("/"), item["Labels"].get(OWNER_LABEL, ""))
             for item in found
@@ -247,12 +198,11 @@ class Engine:
                     healthcheck={"test": ["NONE"]},
                 )
             except ImageNotFound as error:
-                raise EngineError(
-                    f"the engine has no image {image}", "build or pull it first"
-                ) from error
+                message = f"the engine has no image {image}"
+                raise EngineError(message, "build or pull it first") from error
 
     def create_build(self, image: str, name: str, volumes: Mapping[str, str]) -> None:
-        """Create a container of root with a network that does nothing by itself; see `builder`."""
+        """Create a container of root with a network that does nothing by itself; see Builder."""
         host = HostConfig(
             version=self._api._version,
             mounts=[Mount(target, source) for source, target in volumes.items()],
@@ -273,10 +223,9 @@ class Engine:
 
     def attach(self, name: str) -> Attached:
         """Connect to a created container's main process, before it is started."""
+        options = dict.fromkeys(("stdin", "stdout", "stderr", "stream"), 1)
         with translated("attach to a container"):
-            stream = self._api.attach_socket(
-                name, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            )
+            stream = self._api.attach_socket(name, params=options)
         return Attached(stream, lambda: self.state(name))
 
     def start(self, name: str) -> None:
@@ -295,33 +244,15 @@ class Engine:
         short = ", after memory had run out in it" if state.get("OOMKilled") else ""
         return f"its container is {state['Status']} with exit code {state['ExitCode']}{short}"
 
-    def described(self, name: str) -> Mapping[str, Any]:
-        """Return the settings that a container was created with, in the engine's own words."""
-        with translated("look at a container"):
-            host: Mapping[str, Any] = self._api.inspect_container(name)["HostConfig"]
-            return host
-
     def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone already is no error."""
-        with translated(f"remove the container {name}"):
+        with translated(f"remove the container {name}"), suppress(NotFound):
             try:
                 self._api.remove_container(name, force=True, v=True)
-            except NotFound:
-                return
             except APIError as error:
-                if error.status_code != 409:
+                if error.status_code != 409:  # its removal is under way
                     raise
-                self._wait_removed(name)  # its removal is under way
-
-    def _wait_removed(self, name: str) -> None:
-        deadline = time.monotonic() + REMOVE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                self._api.inspect_container(name)
-            except NotFound:
-                return
-            time.sleep(0.02)
-        raise EngineError(f"the Docker engine does not finish the removal of {name}")
+                self._api.wait(name, timeout=REMOVE_SECONDS, condition="removed")
 
     def execute(
         self, name: str, command: Sequence[str], *, workdir: str, environment: Mapping[str, str]
@@ -342,29 +273,20 @@ class Engine:
 
     def get(self, name: str, path: str) -> Iterator[bytes] | None:
         """Return a file or folder of a container as a tar stream, None when it is not there."""
-        with translated(f"read {path}"):
-            try:
-                stream: Iterator[bytes] = self._api.get_archive(name, path)[0]
-            except NotFound:
-                return None
+        with translated(f"read {path}"), suppress(NotFound):
+            stream: Iterator[bytes] = self._api.get_archive(name, path)[0]
             return stream
+        return None
 
     def put(self, name: str, folder: str, archive: bytes) -> None:
         """Unpack a tar archive in a folder of a container."""
         with translated(f"write into {folder}"):
             self._api.put_archive(name, folder, archive)
 
-    def builder(self, image: str, volumes: Mapping[str, str] | None = None) -> Builder:
-        """Return a container with a network in which steps run and are committed as layers.
-
-        `volumes` maps names of the engine's volumes to folders inside; they are in no layer.
-        """
-        return Builder(self, image, dict(volumes or {}))
-
     def volumes(self) -> list[str]:
         """Return the names of the volumes that carry our label."""
         with translated("list volumes"):
-            found = self._api.volumes(filters={"label": LABEL})["Volumes"] or []
+            found = self._api.volumes(filters=OURS)["Volumes"] or []
         return [volume["Name"] for volume in found]
 
     def create_volume(self, name: str) -> None:
@@ -376,18 +298,3 @@ class Engine:
         """Remove a volume that no container uses."""
         with translated(f"remove the volume {name}"):
             self._api.remove_volume(name)
-
-
-def _image_info(raw: Mapping[str, Any]) -> ImageInfo:
-    config = raw.get("Config") or {}
-    environment = dict(item.partition("=")[::2] for item in config.get("Env") or [])
-    return ImageInfo(
-        tuple(raw.get("RepoTags") or ()),
-        raw["Id"],
-        raw["Size"],
-        config.get("Labels") or {},
-        environment,
-        str(raw.get("Created") or ""),
-        config.get("WorkingDir") or "",
-        str(config.get("User") or ""),
-    )

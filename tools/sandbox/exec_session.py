@@ -10,31 +10,34 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import Self, TypeVar
+from typing import Literal, TypeVar, Unpack
 
 from tools.base import EngineError, SandboxLost
-from tools.sandbox.container import Limits
+from tools.inside.output import Clipped, join
 from tools.sandbox.container_files import archive_of, read_file
 from tools.sandbox.container_stream import Attached, Execution
 from tools.sandbox.engine import Engine
-from tools.sandbox.output import Clipped
-from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+from tools.sandbox.protocol import Command, Completed, Options
 
 # PID 1, which signals from inside cannot end, and which ends with our connection. It obeys one
-# order a line and answers with the number of processes killed for memory so far. Nothing but
-# what a shell has built in, because a fork may be refused when the order is to end a fork bomb;
-# `jobs` makes it collect the orphans that have ended.
+# order a line and answers with the numbers of processes killed for memory and of forks refused so
+# far. It uses nothing but what a shell has built in, because a fork may be refused when the order
+# is to end a fork bomb; `jobs` makes it collect the orphans that have ended.
 MAIN = """
 trap '' HUP INT QUIT TERM
 while read -r order nonce; do
-  if [ "$order" = kill ]; then kill -9 -1; while kill -0 -1; do jobs; done; fi
-  jobs; kills=0
-  for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+  [ "$order" != kill ] || while kill -9 -1; do jobs; done
+  jobs; kills=0 refused=0
+  for file in memory.events memory/memory.oom_control pids.events pids/pids.events; do
+    file=/sys/fs/cgroup/$file
     [ ! -r "$file" ] || while read -r name count; do
-      [ "$name" != oom_kill ] || kills=$count
+      case "${file##*/} $name" in
+        *" oom_kill") kills=$count ;;
+        "pids.events max") refused=$count ;;
+      esac
     done <"$file"
   done
-  echo "$nonce $kills"
+  echo "$nonce $kills $refused"
 done 2>/dev/null
 """
 COMMAND = """
@@ -79,60 +82,31 @@ class ExecSession:
         self._environment = environment
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="exec")
         self._given_up = Event()
-        self._memory_kills = 0
+        self._refused_forks = 0
 
-    @classmethod
-    def start(
-        cls,
-        engine: Engine,
-        image: str,
-        name: str,
-        root: str,
-        limits: Limits,
-        environment: Mapping[str, str],
-    ) -> Self:
-        """Create and start the container."""
-        engine.create(image, name, ["/bin/sh", "-c", MAIN], limits=limits, environment=environment)
-        wire = engine.attach(name)
-        engine.start(name)
-        return cls(engine, name, root, wire, environment)
-
-    def run(
-        self,
-        command: str,
-        *,
-        timeout: float = COMMAND_SECONDS,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        limit: int = OUTPUT_BYTES,
-    ) -> Completed:
-        """Run a shell command; see Sandbox.run."""
-        folder = posixpath.join(self._root, _passable(cwd or ""))
-        _passable("".join(f"{name}{value}" for name, value in (env or {}).items()))
-        if len(_passable(command).encode()) >= LONGEST_ARGUMENT:
+    def run(self, command: str, **options: Unpack[Options]) -> Completed:
+        """Run a shell command; see Verbs.run."""
+        given = Command(command, **options)
+        for text in (given.text, given.cwd, *given.env, *given.env.values()):
+            _passable(text)
+        if len(given.text.encode()) >= LONGEST_ARGUMENT:
             raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
 
         def act(given_up: Event) -> Completed:
-            def once() -> Completed:
-                return self._run(
-                    command, folder, env or {}, stdin, max(2, limit), timeout, given_up
-                )
-
-            done = once()
+            done = self._run(given, given_up)
             if done.exit_code == 126 and done.output.startswith(NO_PLACE):
                 self._order("kill")  # what runs in the background has taken all places
-                done = once()
+                done = self._run(given, given_up)
             return done
 
         return self._talk(act)
 
     def read(self, path: str) -> bytes:
-        """Return the content of a file; see Sandbox.read."""
+        """Return the content of a file; see Verbs.read."""
         return self._talk(lambda _: self._read(_passable(path)))
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file; see Sandbox.write."""
+        """Write a file; see Verbs.write."""
         self._talk(lambda _: self._write(_passable(path), data))
 
     def close(self) -> None:
@@ -151,39 +125,32 @@ class ExecSession:
             given_up.set()
             raise
 
-    def _run(
-        self,
-        command: str,
-        folder: str,
-        env: Mapping[str, str],
-        stdin: bytes,
-        limit: int,
-        timeout: float,
-        given_up: Event,
-    ) -> Completed:
+    def _run(self, given: Command, given_up: Event) -> Completed:
         started = time.monotonic()
-        source = self._put(stdin) if stdin else "/dev/null"
+        kills_before = self._order("look")
+        folder = posixpath.join(self._root, given.cwd)
+        source = self._put(given.stdin) if given.stdin else "/dev/null"
         token = os.urandom(8).hex()
-        arguments = ["/bin/sh", "-c", COMMAND, "sh", command, folder, token, source]
-        execution = self._execute(arguments, env)
-        clipped = Clipped(limit // 2)
+        arguments = ["/bin/sh", "-c", COMMAND, "sh", given.text, folder, token, source]
+        execution = self._execute(arguments, given.env)
+        clipped = Clipped(given.limit)
         try:
-            code = self._follow(execution, clipped, started + timeout, given_up)
+            code = self._follow(execution, clipped, started + given.timeout, given_up)
             kills = self._order("look" if code is not None else "kill")
             self._rest(execution, clipped)
         finally:
             execution.output.close()
-        if code == 97 and clipped.text().strip() == token:
+        output = join(clipped.head, clipped.omitted, clipped.tail)
+        if code == 97 and output.strip() == token:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
-        out_of_memory, self._memory_kills = kills > self._memory_kills, kills
         timed_out = code is None
         code = 137 if code is None else code
         return Completed(
             exit_code=128 - code if code > 128 else code,
-            output=clipped.text(),
+            output=output,
             omitted=clipped.omitted,
             timed_out=timed_out,
-            out_of_memory=out_of_memory,
+            out_of_memory=kills > kills_before,
             seconds=time.monotonic() - started,
         )
 
@@ -232,8 +199,15 @@ class ExecSession:
 
     def _write(self, path: str, data: bytes) -> None:
         full = posixpath.join(self._root, path)
-        source = self._put(data)
-        code = self._simple(WRITE, posixpath.dirname(full), full, source)
+        words = ["/bin/sh", "-c", WRITE, "sh", posixpath.dirname(full), full, self._put(data)]
+        execution = self._execute(words, {})
+        try:
+            code = self._follow(execution, Clipped(0), time.monotonic() + ORDER_SECONDS, Event())
+        finally:
+            execution.output.close()
+        if code is None:
+            self._order("kill")
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), path)
         if code:
             raise WRITE_ERRORS.get(code, OSError)(f"cannot write: {path}")
 
@@ -245,14 +219,6 @@ class ExecSession:
         except EngineError as error:
             raise self._lost() from error
         return f"/{name}"
-
-    def _simple(self, script: str, *arguments: str) -> int:
-        execution = self._execute(["/bin/sh", "-c", script, "sh", *arguments], {})
-        try:
-            code = self._follow(execution, Clipped(1000), time.monotonic() + ORDER_SECONDS, Event())
-        finally:
-            execution.output.close()
-        return self._order("kill") if code is None else code
 
     def _execute(self, command: list[str], env: Mapping[str, str]) -> Execution:
         environment = {**self._environment, **env}
@@ -266,8 +232,18 @@ class ExecSession:
         except EngineError as error:
             raise self._lost() from error
 
-    def _order(self, order: str) -> int:
-        """Have the main process do something and return its answer; it proves that it lives."""
+    def _order(self, order: Literal["look", "kill"]) -> int:
+        """Have the main process look or kill, which proves that it lives; return the memory kills.
+
+        Where forks were refused everything is killed: what is left over would fail what comes next.
+        """
+        kills, refused = self._obeyed(order)
+        if refused > self._refused_forks:
+            kills, self._refused_forks = self._obeyed("kill")
+        return kills
+
+    def _obeyed(self, order: str) -> tuple[int, int]:
+        """Return the main process's answer to an order."""
         nonce = os.urandom(8).hex()
         self._wire.send(f"{order} {nonce}\n".encode())
         answers = b""
@@ -279,9 +255,9 @@ class ExecSession:
             if not data:
                 raise self._lost()
             answers = (answers + data)[-1000:]
-            found = re.search(rf"{nonce} (\d+)\n".encode(), answers)
+            found = re.search(rf"{nonce} (\d+) (\d+)\n".encode(), answers)
             if found:
-                return int(found[1])
+                return int(found[1]), int(found[2])
 
     def _lost(self) -> SandboxLost:
         return SandboxLost(f"the sandbox died: {self._engine.state(self._name)}")

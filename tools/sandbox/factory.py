@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools.base import SandboxLost
+from tools.sandbox.container import Limits
 from tools.sandbox.docker import DockerSandbox
-from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.engine import Engine
 from tools.sandbox.local import LocalSandbox
 from tools.sandbox.protocol import Sandbox
 

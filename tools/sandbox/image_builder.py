@@ -9,50 +9,25 @@ from contextlib import suppress
 from threading import Timer
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from tools.base import EngineError
-from tools.sandbox.container import ImageInfo
+from tools.sandbox.container import LABEL, OWNER_LABEL, ImageInfo
 from tools.sandbox.container_stream import Execution
-
-
-class Engine(Protocol):
-    """What a builder asks of the engine; see tools.sandbox.engine."""
-
-    def create_build(self, image: str, name: str, volumes: Mapping[str, str]) -> None: ...
-
-    def start(self, name: str) -> None: ...
-
-    def remove(self, name: str) -> None: ...
-
-    def execute(
-        self, name: str, command: list[str], *, workdir: str, environment: Mapping[str, str]
-    ) -> Execution: ...
-
-    def get(self, name: str, path: str) -> Iterator[bytes] | None: ...
-
-    def put(self, name: str, folder: str, archive: bytes) -> None: ...
-
-    def commit(
-        self,
-        name: str,
-        reference: str,
-        *,
-        labels: Mapping[str, str],
-        environment: Mapping[str, str],
-        workdir: str,
-        user: str,
-    ) -> ImageInfo: ...
+from tools.sandbox.engine import Engine
 
 
 class Builder:
-    """A build container: steps run in it with a network, then it is committed.
+    """A container with a network in which steps run, to be committed as a layer upon its image.
 
     What a step gets as `env` is the step's alone: it is neither in the image nor in its history.
+    `volumes` maps names of the engine's volumes to folders inside; they are in no layer.
     """
 
-    def __init__(self, engine: Engine, image: str, volumes: Mapping[str, str]) -> None:
-        self._engine, self._image, self._volumes = engine, image, volumes
+    def __init__(
+        self, engine: Engine, image: str, volumes: Mapping[str, str] | None = None
+    ) -> None:
+        self._engine, self._image, self._volumes = engine, image, volumes or {}
         self.name = f"repair-agent-build-{os.urandom(6).hex()}"
 
     def __enter__(self) -> Self:
@@ -140,10 +115,15 @@ class Builder:
         user: str = "",
     ) -> ImageInfo:
         """Make an image of the container as it stands, for processes of `user`, or of root."""
-        return self._engine.commit(
-            self.name, reference, labels=labels, environment=environment or {}, workdir=workdir,
-            user=user,
-        )  # fmt: skip
+        config = {
+            "Labels": {**labels, LABEL: labels.get(LABEL, "layer"), OWNER_LABEL: ""},
+            "Env": [f"{key}={value}" for key, value in (environment or {}).items()],
+            "WorkingDir": workdir,
+            "User": user,
+            "Cmd": ["/bin/sh"],
+            "Entrypoint": [],
+        }
+        return self._engine.commit(self.name, reference, config)
 
 
 _open: set[Builder] = set()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from threading import Lock, get_ident
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from tools.base import SandboxLost
-from tools.sandbox.output import join
-from tools.sandbox.protocol import COMMAND_SECONDS, OUTPUT_BYTES, Completed
+from tools.inside.output import join
+from tools.sandbox.protocol import COMMAND_SECONDS, Command, Completed, Options
 
 GRACE_SECONDS = 30.0
 """How much longer than its timeout a command may stay unanswered before the sandbox is lost."""
@@ -36,7 +35,7 @@ class Wire(Protocol):
         """End the talk: `receive` returns b""; the launcher ends, and all that it started."""
 
 
-MODULES = ("tools.inside.files", "tools.inside.processes")
+MODULES = ("tools.inside.files", "tools.inside.output", "tools.inside.processes")
 START = """\
 import sys, types
 for name in ("tools", "tools.inside"):
@@ -78,20 +77,12 @@ class Launcher:
             self.close()
             raise
 
-    def run(
-        self,
-        command: str,
-        *,
-        timeout: float = COMMAND_SECONDS,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        limit: int = OUTPUT_BYTES,
-    ) -> Completed:
-        """Run one command; see Sandbox.run."""
-        request = {"op": "run", "command": command, "timeout": timeout, "limit": limit}
-        request |= {"cwd": cwd or "", "env": dict(env or {})}
-        header, payload = self._exchange(request, stdin, timeout + GRACE_SECONDS)
+    def run(self, command: str, **options: Unpack[Options]) -> Completed:
+        """Run one command; see Verbs.run."""
+        given = Command(command, **options)
+        request = {"op": "run", "command": given.text, "timeout": given.timeout}
+        request |= {"limit": given.limit, "cwd": given.cwd, "env": dict(given.env)}
+        header, payload = self._exchange(request, given.stdin, given.timeout + GRACE_SECONDS)
         return Completed(
             exit_code=header["exit_code"],
             output=join(payload[: header["head"]], header["omitted"], payload[header["head"] :]),
@@ -102,11 +93,11 @@ class Launcher:
         )
 
     def read(self, path: str) -> bytes:
-        """Return the content of a file; see Sandbox.read."""
+        """Return the content of a file; see Verbs.read."""
         return self._exchange({"op": "read", "path": path}, b"", COMMAND_SECONDS)[1]
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file; see Sandbox.write."""
+        """Write a file; see Verbs.write."""
         self._exchange({"op": "write", "path": path}, data, COMMAND_SECONDS)
 
     def close(self) -> None:

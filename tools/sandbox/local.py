@@ -14,17 +14,19 @@ from typing import Self
 
 from tools.process_owner import make_folder
 from tools.sandbox import launcher
+from tools.sandbox.delegated import Delegated
 from tools.sandbox.launcher import Launcher
-from tools.sandbox.session import InSession
 
 LONGEST_WAIT = 1e6
 
 
-class LocalSandbox(InSession):
+class LocalSandbox(Delegated):
     """Runs commands on the host in a copy of `source`, which is removed on exit.
 
     `path` is the PATH of the commands; nothing else of the host's environment reaches them.
     """
+
+    _session: Launcher
 
     def __init__(self, source: Path, *, path: str = os.defpath) -> None:
         self._source = source

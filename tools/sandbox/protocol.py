@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, TypedDict, Unpack
 
 COMMAND_SECONDS = 120.0
 OUTPUT_BYTES = 256 * 1024
+
+
+class Options(TypedDict, total=False):
+    """How a command is run; `Command` says what each is and what it is by default."""
+
+    timeout: float
+    cwd: str
+    env: Mapping[str, str]
+    stdin: bytes
+    limit: int
+
+
+@dataclass(frozen=True)
+class Command:
+    """A shell command, to be killed after `timeout` seconds.
+
+    It runs in the folder `cwd`, relative to the repository, with the variables `env` besides the
+    sandbox's own and with `stdin` as its input. Of its output `limit` bytes are kept.
+    """
+
+    text: str
+    timeout: float = COMMAND_SECONDS
+    cwd: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    limit: int = OUTPUT_BYTES
 
 
 @dataclass(frozen=True)
@@ -31,28 +57,11 @@ class Completed:
         return self.exit_code == 0 and not self.timed_out
 
 
-class Sandbox(Protocol):
-    """A running sandbox; every verb raises SandboxLost when it has died."""
+class Verbs(Protocol):
+    """The three verbs; each raises SandboxLost when what they act in has died."""
 
-    @property
-    def root(self) -> str:
-        """The absolute path of the repository inside; relative paths start there."""
-
-    @property
-    def scratch(self) -> str:
-        """The absolute path of a folder inside for what is no part of the repository."""
-
-    def run(
-        self,
-        command: str,
-        *,
-        timeout: float = COMMAND_SECONDS,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        limit: int = OUTPUT_BYTES,
-    ) -> Completed:
-        """Run a shell command to its end or its timeout (seconds), keeping `limit` bytes.
+    def run(self, command: str, **options: Unpack[Options]) -> Completed:
+        """Run a shell command to its end or its timeout.
 
         Background children outlive the command, their output discarded; on timeout everything
         that the command started is killed. Raises NotADirectoryError for a wrong `cwd`.
@@ -63,3 +72,15 @@ class Sandbox(Protocol):
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file, making its folders and keeping its mode; raises OSError."""
+
+
+class Sandbox(Verbs, Protocol):
+    """A running sandbox."""
+
+    @property
+    def root(self) -> str:
+        """The absolute path of the repository inside; relative paths start there."""
+
+    @property
+    def scratch(self) -> str:
+        """The absolute path of a folder inside for what is no part of the repository."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from agent.conversation.context_window import issue_text
 from agent.conversation.conversation import Conversation
-from agent.localization.likely_lines import beginnings, quiet_lines
+from agent.localization.likely_lines import explanatory_lines, likely_starts
 from agent.localization.locations import MOST
 from agent.planner.guided.edit_format import applied, grammar
 from agent.planner.guided.trial import HOLDING, Bench, Trial, failures
@@ -189,9 +189,11 @@ class Guided:
     def _beginnings(self, location: Location) -> list[int]:
         """Return the lines where changes may begin: not at the head, and not in words."""
         shown = self._lines(location)
-        quiet = {number - location.first for number in quiet_lines(self.sources[location.path])}
+        quiet = {
+            number - location.first for number in explanatory_lines(self.sources[location.path])
+        }
         head = {0} if location.signature and len(shown) > 1 else set()
-        return beginnings(shown, self.issue, quiet | head, 2 * LINES)
+        return likely_starts(shown, self.issue, quiet | head, 2 * LINES)
 
     def _sampled(
         self,

@@ -24,7 +24,8 @@ from agent.trajectory.reader import RecordedTask, is_task, load_task, read_task
 from agent.trajectory.replay.rerun import Again, again
 from agent.trajectory.run_info import read_info
 from tools.process_owner import temporary_folder
-from tools.sandbox.engine import Engine, Limits
+from tools.sandbox.container import Limits
+from tools.sandbox.engine import Engine
 from tools.sandbox.factory import docker_sandboxes, local_sandboxes
 
 _NAME = re.compile(r"attempt-([1-9]\d*)(\.jsonl)?")

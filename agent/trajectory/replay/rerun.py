@@ -26,7 +26,7 @@ from agent.trajectory.events import Event
 from agent.trajectory.reader import RecordedTask
 from agent.trajectory.task_log import attempt_name
 from tools.base import EpisodeOver
-from tools.nondeterminism import steady
+from tools.nondeterminism import normalized
 from tools.sandbox.protocol import Sandbox
 
 ENDED, NOTHING = "[the attempt ended]", "[nothing was done]"
@@ -49,12 +49,12 @@ class Rerun:
     @property
     def same(self) -> bool:
         """True when it gave the same but for times, addresses and temporary names."""
-        return steady(self.then) == steady(self.now)
+        return normalized(self.then) == normalized(self.now)
 
     @property
     def difference(self) -> list[str]:
         """The lines that differ, without what differs from run to run."""
-        return difference(steady(self.then), steady(self.now))
+        return difference(normalized(self.then), normalized(self.now))
 
 
 @dataclass(frozen=True)
