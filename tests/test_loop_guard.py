@@ -7,7 +7,8 @@ import pytest
 from agent.model.budget import Budget, Limits
 from agent.planner.loop_guard import MOST_SILENT_REPLIES, REPEATED, STUCK, Advice
 from agent.records import Message, Usage
-from tools.base import EpisodeOver, Observation, ToolCall
+from agent.trajectory.events import Outcome
+from tools.base import EpisodeOver, ToolCall
 
 
 def advice(limits: Limits | None = None) -> Advice:
@@ -18,8 +19,8 @@ def act(arguments: str = "{}") -> Message:
     return Message("m", "assistant", "", (ToolCall("c", "bash", arguments),))
 
 
-def seen(text: str = "fine", *, error: bool = False) -> list[Observation]:
-    return [Observation("c", text, error)]
+def seen(text: str = "fine", *, error: bool = False) -> list[Outcome]:
+    return [Outcome(action="c", text=text, error=error)]
 
 
 def test_a_step_like_any_other_needs_no_words() -> None:
