@@ -14,9 +14,9 @@ from rich.console import Console
 
 from agent.records import (
     Check,
+    CheckResult,
     Dropped,
     Matrix,
-    CheckResult,
     Risk,
     Verdict,
 )
