@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,10 @@ def line_of(event: Event) -> dict[str, Any]:
     of its own.
     """
     kind: Any = type(event)
-    patchless = replace(event, patch="") if isinstance(event, Candidate) else event
-    return {"kind": NAMES[kind], **_set_fields(patchless)}
+    line = {"kind": NAMES[kind], **_set_fields(event)}
+    if isinstance(event, Candidate):
+        del line["patch"]
+    return line
 
 
 def _set_fields(value: Any) -> Any:
