@@ -85,7 +85,7 @@ def event_from(values: dict[str, Any], origin: str) -> Event:
     known = {name: value for name, value in values.items() if name != "kind"}
     if kind == "candidate":
         known.setdefault("patch", "")  # it stands in a file of its own
-    event: Event = _checked(KINDS[kind], known, origin)
+    event: Event = record_from(KINDS[kind], known, origin)
     return event
 
 
@@ -140,10 +140,11 @@ def decode(kind: Any, data: bytes, origin: str) -> Any:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise _unreadable(origin, f"not JSON ({error})") from error
-    return _checked(kind, values, origin)
+    return record_from(kind, values, origin)
 
 
-def _checked(kind: Any, values: Any, origin: str) -> Any:
+def record_from(kind: Any, values: Any, origin: str) -> Any:
+    """Return the record that plain values make; raises UserError that names `origin`."""
     try:
         return made(kind, values)
     except ValueError as error:
