@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agent.show.trajectory_text import plain
 
 from agent.config import Config
 from agent.localization.index import Index
@@ -14,7 +15,6 @@ from agent.model.protocol import Capabilities
 from agent.planner.guided.planner import MOST_UNPROVEN, Agenda, Sample, handed_in
 from agent.planner.guided.trial import Trial
 from agent.records import Location, Message, Result
-from agent.show.trajectory_text import plain
 from agent.task_run import planner_of
 from agent.trajectory.reader import RecordedTask, read_task
 from tests.samples import ISSUE, commit

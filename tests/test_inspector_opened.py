@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from agent.inspector.logged import LoggedEpisode
 
 from agent.errors import UserError
 from agent.inspector import step_pages, task_pages
@@ -14,7 +15,6 @@ from agent.inspector.costs import costs_page
 from agent.inspector.episode import WRITING, gist, writer_of
 from agent.inspector.exports import trajectory
 from agent.inspector.html_page import page as html_page
-from agent.inspector.logged import LoggedEpisode
 from agent.inspector.opening import OpenedRun, RunShelf, open_path
 from agent.inspector.plain_text import json_text, lines
 from agent.inspector.search import find
