@@ -91,13 +91,15 @@ def read(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
     Raises UserError that names the source of a wrong value.
     """
     user_file = user_path()
+    ours = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    variables = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     sources = (
         ("the environment", _from_environment(environ)),
         (str(user_file), _from_file(user_file, None)),
         (str(folder / PROJECT_FILE), _from_file(folder / PROJECT_FILE, FROM_PROJECT)),
-        ("the environment", _from_variables(environ)),
+        ("the environment", variables),
         ("an option", {name: value for name, value in flags.items() if value is not None}),
     )
     for origin, found in sources:
@@ -147,14 +149,6 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         "path": environ.get("PATH"),
     }
     return {name: value for name, value in found.items() if value}
-
-
-def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(PREFIX) and value
-    }
 
 
 def _from_file(path: Path, allowed: Set[str] | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from agent.benchmark.disk_space import DiskSpace
 from agent.benchmark.engines import Engine, Threads
 from agent.benchmark.grading import Grader, again, grader
 from agent.benchmark.instances import Choice
-from agent.benchmark.interruption import Halt, Heeding
+from agent.benchmark.interruption import Halt, StoppingWatch
 from agent.benchmark.models import Models, open_models
 from agent.benchmark.sample_predictions import complete, predict
 from agent.config import Config
@@ -123,7 +123,7 @@ class Work:
         """Solve one instance, grade it, and return how it ended; only signals are raised."""
         folder = self.run.task(task.id)
         with FileProgress(folder.path / LOG, self.tally.watch(task.id)) as log:
-            watch = Heeding(log, self.halt)
+            watch = StoppingWatch(log, self.halt)
             try:
                 self.disk.begin(folder.path, task.image)
                 self.disk.check(watch.stage)
@@ -148,13 +148,13 @@ class Work:
                 self.disk.give_back(folder.path, task.image, log.stage)
         return Ended(task.id, result.status, result, resolved=resolved)
 
-    def _solved(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> Result:
+    def _solved(self, task: TaskFile, folder: TaskFolder, watch: StoppingWatch) -> Result:
         result = solve(task, self.config, self.models.of(task.id), folder, watch, self.budget)
         if self.config.samples:
             predict(self.run, read_task(folder.path))
         return result
 
-    def _graded(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> bool | None:
+    def _graded(self, task: TaskFile, folder: TaskFolder, watch: StoppingWatch) -> bool | None:
         """Grade all patches of an instance; return whether the voted one resolves it."""
         assert self.grader is not None
         image, resolved = read_task(folder.path).image, None

@@ -30,8 +30,8 @@ class Halt:
             raise Interrupted(self._by.number)
 
 
-class Heeding:
-    """A watch that passes on what it hears, and stops the work that tells it when halted."""
+class StoppingWatch:
+    """Passes on what a watch is told, and raises Interrupted in whoever tells it when halted."""
 
     def __init__(self, watch: Watch, halt: Halt) -> None:
         self._watch, self._halt = watch, halt

@@ -86,18 +86,18 @@ def _made(host: Host, version: str) -> str | None:
     if version in SUITES:
         return debian(host, SUITES[version])
     kept = interpreter.find(version, host.home) if host.home else None
-    reference = hosted(host, kept) if kept else None
+    reference = with_interpreter(host, kept) if kept else None
     if reference or "uv" in _silent:
         return reference
     with temporary_folder() as folder:
         host.say(f"asking uv for Python {version}")
         try:
-            downloaded = interpreter.downloaded(version, folder, host.network.variables_of_host())
+            downloaded = interpreter.download(version, folder, host.network.variables_of_host())
         except NetworkError as error:
             host.say(error.message)
             _silent.add("uv")
             return None
-        return hosted(host, downloaded) if downloaded else None
+        return with_interpreter(host, downloaded) if downloaded else None
 
 
 def _from_registry(host: Host, version: str) -> str | None:
@@ -122,7 +122,7 @@ def _from_registry(host: Host, version: str) -> str | None:
     return reference
 
 
-def hosted(host: Host, found: Interpreter) -> str | None:
+def with_interpreter(host: Host, found: Interpreter) -> str | None:
     """Return a base with an interpreter of this machine, None where it does not run in it."""
     parent = debian(host, HOSTED, LIBRARIES)
     command = interpreter.settle(found)
@@ -133,7 +133,7 @@ def hosted(host: Host, found: Interpreter) -> str | None:
     host.say(f"putting Python {found.version} of this machine into a base image")
     with host.engine.builder(parent) as builder:
         builder.run(f"mkdir -p {interpreter.WHERE}")
-        builder.put(interpreter.WHERE, interpreter.packed(found))
+        builder.put(interpreter.WHERE, interpreter.pack(found))
         code, text = builder.run(command, timeout=SECONDS)
         if code:
             name = f"Python {found.version} of this machine"

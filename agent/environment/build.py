@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import secrets
-import tarfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from urllib.parse import urlsplit
 import uv
 
 from agent.environment import system_packages
+from agent.environment.archives import pack
 from agent.environment.build_network import CA_FILE, CACHE, TOOLS, Host
 from tools.base import EngineError, NetworkError, UserError, WorldError
 from tools.git_url import redacted
@@ -122,7 +121,7 @@ class Build:
                 authorities = {Path(CA_FILE).name: bundle} if bundle else {}
                 new = f"new-{secrets.token_hex(4)}"
                 files = {"uv": program, **authorities}
-                builder.put(TOOLS, packed({f"{new}/{name}": data for name, data in files.items()}))
+                builder.put(TOOLS, pack({f"{new}/{name}": data for name, data in files.items()}))
                 builder.run(f"cd {TOOLS} && mv {new}/* . && rmdir {new} && touch ready")
             yield builder
 
@@ -247,35 +246,7 @@ def reference_of(kind: str, content: str, digits: int = 16) -> str:
     return f"repair-agent/{kind}:{hashlib.sha256(content.encode()).hexdigest()[:digits]}"
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
-    """Return a tar archive of programs and files, all executable and owned by root."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(data), 0o755
-            archive.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def packed_folder(folder: Path, name: str) -> bytes:
-    """Return a tar archive of a folder under another name, all owned by root."""
-
-    def owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        member.uid = member.gid = 0
-        member.uname = member.gname = "root"
-        return member
-
-    buffer = io.BytesIO()
-    try:
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            archive.add(folder, name, filter=owned_by_root)
-    except OSError as error:
-        raise EngineError(f"cannot read {folder}: {error.strerror}") from error
-    return buffer.getvalue()
-
-
-def clipped(text: str) -> str:
+def clip(text: str) -> str:
     """Return a log short enough for a label, its middle left out."""
     half = LOG_CHARACTERS // 2
     if len(text) <= LOG_CHARACTERS:

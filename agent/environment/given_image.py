@@ -8,7 +8,8 @@ from pathlib import Path
 from shlex import quote
 
 from agent.environment import image_registry, install, test_command
-from agent.environment.build import LOG, SYSTEM_PATH, Build, clipped, packed_folder, reference_of
+from agent.environment.archives import pack_folder
+from agent.environment.build import LOG, SYSTEM_PATH, Build, clip, reference_of
 from agent.environment.install import TESTBED
 from agent.environment.recipe import TEST_COMMAND, TOOLCHAIN
 from agent.intake.repository import Source
@@ -145,13 +146,13 @@ def _completed(
                     f"mv {quote(workdir)} {TESTBED} && ln -s {TESTBED} {quote(workdir)}"
                 )
                 build.run(builder, f"move {workdir} to {TESTBED}", moved)
-            builder.put("/", packed_folder(source.folder, TESTBED.strip("/")))
+            builder.put("/", pack_folder(source.folder, TESTBED.strip("/")))
             build.run(builder, "settle the repository", f"chown -R 0:0 {TESTBED}; {install.SETTLE}")
         if "later" in facts:
             build.run(builder, "forget commits that are later than the image's", FORGET)
         if found.user not in ROOT:
             build.run(builder, "give it to its user", f"chown -R {quote(found.user)} {TESTBED}")
-        labels = {"repair-agent": "image", LOG: clipped(build.log)}
+        labels = {"repair-agent": "image", LOG: clip(build.log)}
         builder.commit(made, labels=labels, environment=variables, workdir=TESTBED, user=found.user)
     return made
 

@@ -34,8 +34,8 @@ def pull(
     registry = registry_of(reference)
     for pause in (*pauses, None):
         if monotonic() < _silent_until.get(registry, 0.0):
-            told = f"cannot pull {reference}: {registry} did not answer a while ago"
-            raise NetworkError(told, "check the network, then start it again")
+            reason = f"cannot pull {reference}: {registry} did not answer a while ago"
+            raise NetworkError(reason, "check the network, then start it again")
         note(f"pulling {reference}")
         try:
             with _pulling:

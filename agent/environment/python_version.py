@@ -47,7 +47,7 @@ class Declared:
     tested: tuple[str, ...] = ()
 
 
-def declared(files: Mapping[str, str]) -> Declared:
+def read_declared(files: Mapping[str, str]) -> Declared:
     """Read the texts of build files and of files that tell what is tested, running none of them.
 
     `files` are by name: pyproject.toml, setup.cfg, setup.py, tox.ini, noxfile.py, and those of

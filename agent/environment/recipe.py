@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.environment import install
+from agent.environment.archives import pack_folder
 from agent.environment.as_of_date import Moment
 from agent.environment.base_image import Base
 from agent.environment.build import (
@@ -18,14 +19,13 @@ from agent.environment.build import (
     SYSTEM_PATH,
     VENV,
     Build,
-    clipped,
-    packed_folder,
+    clip,
     reference_of,
 )
 from agent.environment.dependencies import Wants, resolve
 from agent.environment.install import TESTBED
 from agent.environment.project import Project
-from agent.environment.swebench_paths import Graded
+from agent.environment.swebench_paths import Additions
 from agent.environment.test_command import PYTEST
 from agent.intake.repository import Source
 from tools.sandbox.engine import Builder
@@ -42,13 +42,13 @@ ENVIRONMENT = {"PATH": f"{VENV}/bin:{SYSTEM_PATH}", "VIRTUAL_ENV": VENV}
 class Plan:
     """What an image is built from, and the date that bounds its packages.
 
-    One that is `graded` also answers to what SWE-bench's scripts call.
+    One with `additions` also answers to what SWE-bench's scripts call.
     """
 
     source: Source
     project: Project
     date: datetime
-    graded: Graded | None = None
+    additions: Additions | None = None
 
 
 def image(build: Build, base: Base, plan: Plan, moment: Moment) -> str:
@@ -56,19 +56,19 @@ def image(build: Build, base: Base, plan: Plan, moment: Moment) -> str:
 
     Its labels hold the toolchain, the test command and the log. Raises WorldError, EngineError.
     """
-    source, project, graded = plan.source, plan.project, plan.graded
-    more = [*graded.tools, graded.answers] if graded else []
+    source, project, additions = plan.source, plan.project, plan.additions
+    more = [*additions.tools, additions.answers] if additions else []
     content = [VERSION, base.reference, source.content, source.version, moment.options, more]
     name = re.sub(r"[^a-z0-9]+", "-", source.name.lower()).strip("-") or "repository"
     reference = reference_of(name, json.dumps(content))
     if build.is_kept(reference):
         return reference
     build.note(f"Python {base.python}, packages as of {moment.cutoff:%Y-%m-%d}")
-    archive = packed_folder(source.folder, TESTBED.strip("/"))
+    archive = pack_folder(source.folder, TESTBED.strip("/"))
     interpreter = build.layer(
         base.reference, "make the environment", install.venv(base.python), environment=ENVIRONMENT
     )
-    wants = Wants(project, base.python, graded.tools if graded else ())
+    wants = Wants(project, base.python, additions.tools if additions else ())
     lock, moment = resolve(build, interpreter, archive, wants, moment)
     # Keyed by the lock alone: a neighbouring commit of another day with the same lock shares it.
     needs = interpreter
@@ -78,8 +78,8 @@ def image(build: Build, base: Base, plan: Plan, moment: Moment) -> str:
     with build.open(needs) as builder:
         builder.put("/", archive)
         _install(build, builder, plan, moment)
-        if graded:
-            build.run(builder, "answer to SWE-bench's scripts", graded.answers)
+        if additions:
+            build.run(builder, "answer to SWE-bench's scripts", additions.answers)
         build.run(builder, "settle the repository", install.SETTLE)
         labels = _labels(build, builder, project)
         builder.commit(reference, labels=labels, environment=ENVIRONMENT, workdir=TESTBED)
@@ -106,4 +106,4 @@ def _labels(build: Build, builder: Builder, project: Project) -> dict[str, str]:
         option = "--version" if project.test_command == PYTEST else "--help"
         build.run(builder, "try the test runner", f"{project.test_command} {option}")
         labels[TEST_COMMAND] = project.test_command
-    return labels | {LOG: clipped(build.log)}
+    return labels | {LOG: clip(build.log)}

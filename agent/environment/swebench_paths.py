@@ -62,17 +62,17 @@ END_OF_PYTHON
 
 
 @dataclass(frozen=True)
-class Graded:
+class Additions:
     """`tools` are installed beside the dependencies; `answers` is a command that is run last."""
 
     tools: tuple[str, ...]
     answers: str
 
 
-def graded(project: Project, date: datetime) -> Graded:
+def additions_for(project: Project, date: datetime) -> Additions:
     """Return what an image of a project needs so that SWE-bench's scripts run in it unchanged.
 
     Decided by the project's files and the date alone.
     """
     undescribed = _UNDESCRIBED if date < DESCRIBED_SINCE else ""
-    return Graded(TOX if project.tox else (), _CONDA + _ANY_PYTHON + undescribed)
+    return Additions(TOX if project.tox else (), _CONDA + _ANY_PYTHON + undescribed)

@@ -39,7 +39,7 @@ LIBRARIES = {
     "lapack": "liblapack-dev", "openblas": "libopenblas-dev", "pq": "libpq-dev",
     "ssl": "libssl-dev", "xml2": "libxml2-dev", "xslt": "libxslt1-dev", "z": "zlib1g-dev",
 }  # fmt: skip
-SAID = (
+MESSAGES = (
     (re.compile(r"no lapack/blas resources found|lapack.* not found", re.IGNORECASE),
      ("libopenblas-dev", "gfortran")),
     (re.compile(r"libxml2 and libxslt development packages", re.IGNORECASE),
@@ -59,14 +59,16 @@ _PROGRAM = re.compile(
 _LIBRARY = re.compile(r"cannot find -l(\w+)")
 
 
-def missing(said: str) -> set[str]:
-    """Return the packages without which a step failed, as far as its words tell."""
-    found = {package for pattern, packages in SAID if pattern.search(said) for package in packages}
-    for header in _HEADER.findall(said):
+def missing(output: str) -> set[str]:
+    """Return the packages without which a step failed, as far as its output tells."""
+    found = {
+        package for pattern, packages in MESSAGES if pattern.search(output) for package in packages
+    }
+    for header in _HEADER.findall(output):
         folder = header.partition("/")[0] + "/" if "/" in header else ""
         found |= {HEADERS[name] for name in (header, folder) if name in HEADERS}
-    found |= {PROGRAMS[name] for name in _PROGRAM.findall(said) if name in PROGRAMS}
-    return found | {LIBRARIES[name] for name in _LIBRARY.findall(said) if name in LIBRARIES}
+    found |= {PROGRAMS[name] for name in _PROGRAM.findall(output) if name in PROGRAMS}
+    return found | {LIBRARIES[name] for name in _LIBRARY.findall(output) if name in LIBRARIES}
 
 
 def install(packages: set[str]) -> str:

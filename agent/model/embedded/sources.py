@@ -156,7 +156,7 @@ class Wheels:
                 self._wheel,
                 index_url=self._index_url,
                 ca_bundle=self._ca_bundle,
-                heard=came,
+                on_bytes=came,
             )
         except UserError as error:  # the user named none of these
             raise NetworkError(error.message) from error
