@@ -86,13 +86,13 @@ class DiskSpace:
                 continue
             try:
                 found = self.engine.image(name)
-                if found is not None and not self._was_there(name, found, row):
+                if found is None:
+                    continue
+                was_there = name in self.there if name == row else self._is_older(found.created)
+                if not was_there:
                     self.engine.remove_image(name)
             except EngineError as error:  # another instance runs on it, or the engine is away
                 say(f"{name} stays: {error.message}")
-
-    def _was_there(self, name: str, found: ImageInfo, row: str | None) -> bool:
-        return name in self.there if name == row else self._is_older(found.created)
 
     def _is_older(self, created: str) -> bool:
         # The engine writes nanoseconds, of which no datetime knows.

@@ -49,9 +49,8 @@ def open_environment(
         raise UserError(f"{issue.source} names no repository", hint)
     host = host_of(config, say) if config.sandbox == "docker" else None
     with temporary_folder() as folder:
-        say(
-            f"fetching {repository_address.display_name(repository_address.parse(issue.repository))}"
-        )
+        address = repository_address.parse(issue.repository)
+        say(f"fetching {repository_address.display_name(address)}")
         source = fetch(
             issue.repository,
             issue.ref,

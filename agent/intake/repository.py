@@ -64,8 +64,9 @@ def fetch(
     """
     named = repository_address.parse(repository)
     if isinstance(named, Release) and ref:
+        release = repository_address.display_name(named)
         raise UserError(
-            f"--ref {ref} goes with a git repository, not with {repository_address.display_name(named)}",
+            f"--ref {ref} goes with a git repository, not with {release}",
             "leave it out, or give the project's git URL with --repo",
         )
     partial = into.with_name(f".{into.name}.{secrets.token_hex(4)}.partial")
