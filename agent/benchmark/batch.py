@@ -1,4 +1,4 @@
-"""A batch from its words to its end: each instance solved, graded, and its image removed.
+"""A batch: each instance is solved and graded, and its image removed.
 
 Read `run_batch` first. Every thread works on one instance at a time; only the driver, which is
 whoever called, writes what belongs to the whole run.
@@ -40,7 +40,7 @@ LOG = "log.txt"
 
 @dataclass(frozen=True)
 class Batch:
-    """What a batch is asked for.
+    """The options of a batch.
 
     `max_usd` is for all instances together; `evaluate` grades each patch as soon as it is there;
     `keep_images` leaves environments on the disk, of which `min_free_gb` are kept free.
@@ -60,7 +60,7 @@ class Batch:
 def run_batch(
     batch: Batch, config: Config, run: RunFolder, tally: Tally, engine: Engine | None = None
 ) -> None:
-    """Work on all chosen instances that are not finished, and say what happened to each.
+    """Work on all chosen instances that are not finished, and show how each ended.
 
     An instance that fails for the world's reasons has a `failure.json` and is tried again when the
     batch is started again. Raises UserError, and Interrupted after the work so far was saved.
@@ -82,7 +82,7 @@ def run_batch(
             try:
                 for ended in ends:
                     tally.end(ended)
-            except Interrupted as signal:  # said before the threads are waited for
+            except Interrupted as signal:  # told to the threads before they are waited for
                 halt.set(signal)
                 raise
 
@@ -174,7 +174,7 @@ class Work:
 
 
 def _run_budget(batch: Batch, models: Models, run: Path) -> RunBudget | None:
-    """Return the run's money less what earlier starts spent, None where it has no limit."""
+    """Return the budget of the run with what earlier starts spent, None without a limit."""
     if batch.max_usd is None:
         return None
     if models.opened is None or models.opened.cost(1, 1) is None:

@@ -1,4 +1,4 @@
-"""The disk of a batch: checked before each instance, and given back after it."""
+"""The disk space of a batch: checked before each instance, and freed after it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DiskSpace:
         return cls(engine, folder, free_gb * GIGABYTE, keep, datetime.now(UTC))
 
     def begin(self, folder: Path, row: str | None) -> None:
-        """Note that an instance is worked on; `row` is the dataset's own image of it."""
+        """Record that work on an instance begins; `row` is the dataset's own image of it."""
         self.working.add(folder)
         if row and self.engine and self.engine.image(row):
             self.there.add(row)
@@ -95,5 +95,5 @@ class DiskSpace:
                 say(f"{name} stays: {error.message}")
 
     def _is_older(self, created: str) -> bool:
-        # The engine writes nanoseconds, of which no datetime knows.
+        # The engine writes nanoseconds, which datetime cannot parse.
         return bool(created) and datetime.fromisoformat(created[:19] + "+00:00") < self.since

@@ -1,4 +1,4 @@
-"""Every patch of a run, graded once: a grade is kept until its patch changes."""
+"""Grades of a run's patches: each is graded once, and again only when the patch changes."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ def solve(
     if apply or pr:
         _refuse("--apply" if apply else "--pr")
     from agent.cli.solve import EXIT_CODES, run_solve
-    from agent.intake.task_argument import Options, task_named
+    from agent.intake.issue import Options
+    from agent.intake.task_argument import task_named
     from agent.trajectory.encoding import encode
 
     issue = task_named(task, Options(repo, ref, dataset, at_issue_time), config)

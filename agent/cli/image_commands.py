@@ -41,7 +41,8 @@ def build(
     """
     config = config_of(locals())
     from agent.cli import image as images
-    from agent.intake.task_argument import Options, task_named
+    from agent.intake.issue import Options
+    from agent.intake.task_argument import task_named
 
     issue = task_named(task, Options(repo, ref, dataset), config)
     return images.build(issue, config, console(), sys.stdout, try_seconds=try_seconds)

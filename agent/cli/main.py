@@ -48,7 +48,7 @@ def common(
         ),
     ] = False,
 ) -> None:
-    """Take what stands before a command."""
+    """Take the options before a command."""
 
 
 for _command in commands.COMMANDS:
@@ -66,7 +66,7 @@ def main() -> NoReturn:
         signal.signal(number, _stop)
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
-    if not debug:  # what libraries say by themselves (retries, redirects) is not for the user
+    if not debug:  # retries and redirects that libraries log are not for the user
         logging.disable()
         warnings.simplefilter("ignore")
     code = 1

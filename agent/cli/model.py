@@ -20,7 +20,7 @@ from agent.trajectory.encoding import encode
 
 @dataclass(frozen=True)
 class Entry:
-    """One kind of word for `--model`; the figures are of the file, None where there is none."""
+    """One kind of value for `--model`; size, licence and hash are of its file, if it has one."""
 
     model: str
     about: str
@@ -32,7 +32,7 @@ class Entry:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """Return what `--model` takes; `folder` is where fetched models lie."""
+    """Return the kinds of values that `--model` takes; `folder` holds fetched models."""
     path = find(EMBEDDED, folder)
     solving = "repair-agent solve issue.md -m"
     return [

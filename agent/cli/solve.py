@@ -1,4 +1,4 @@
-"""From the words of a command line to one solved task."""
+"""What `solve` does: one task solved in a run folder, its progress and its verdict shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tar archives of files that shall be root's, as build containers take them."""
+"""Tar archives whose files belong to root, for build containers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.base import EngineError
 
 
 def owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Make a member of an archive root's."""
+    """Return a member of an archive with root as its owner."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member

@@ -1,4 +1,4 @@
-"""The image under an environment: a registry's Python, else a Debian made with debootstrap."""
+"""The image that an environment is built on: Python from a registry, else Debian by debootstrap."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tools.process_owner import temporary_folder
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 """The Debian releases that ship these interpreters."""
 HOSTED = "bookworm"
-"""The release into which an interpreter of this machine is put."""
+"""The Debian release that gets an interpreter of this machine."""
 LIBRARIES = (
     "libbz2-1.0", "libexpat1", "libffi8", "liblzma5", "libncursesw6", "libnsl2", "libreadline8",
     "libsqlite3-0", "libssl3", "libuuid1", "zlib1g",
 )  # fmt: skip
-"""What interpreters are linked with."""
+"""Libraries that interpreters are linked with."""
 COMPILERS = ("ca-certificates", "git", "gcc", "g++", "libc6-dev", "make", "locales")
 INTERPRETER = ("python3", "python3-dev")
 EXTRA = {"bullseye": ("python3-distutils",), "bookworm": ("python3-distutils",)}
@@ -39,14 +39,14 @@ ADD_COMPILERS = (
 )
 
 _silent: set[str] = set()
-"""What did not answer this process (uv): asking again would cost seconds each time."""
+"""Names of sources (uv) that did not answer: asking again costs seconds each time."""
 _making = Lock()
 """Workers that need the same base at once wait for one of them to make it."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """An image with a Python, git and compilers: `pulled` tells a registry's from a made one."""
+    """An image with a Python, git and compilers; `pulled` is true when it comes from a registry."""
 
     reference: str
     python: str

@@ -16,7 +16,7 @@ from tools.sandbox.engine import Builder
 LOCK = "/tmp/lock.txt"
 RUNNER = "pytest"
 SEEDS = ("pip", "setuptools")
-"""What every new environment held before Python 3.12; tests and old packages count on it."""
+"""Every new environment held these before Python 3.12; tests and old packages rely on them."""
 OURS = ("-e", ".", "/", "file:")
 """Beginnings of requirement lines that mean the project itself, which is installed in place."""
 TITLE = "resolve the dependencies"
@@ -34,7 +34,7 @@ _FILTERED = re.compile(
 
 @dataclass(frozen=True)
 class Wants:
-    """What is resolved: a project's needs for a Python, and `tools` beside them.
+    """What is resolved: the dependencies of a project for one Python, and `tools` as well.
 
     The version of its own that installing it is told is not told here: every dependency that is
     built on the way would take it for its own, be refused, and give way to an older one.
@@ -47,7 +47,7 @@ class Wants:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to resolve: the runner as a requirement, and whether the rest is asked for."""
+    """One way to resolve: the test runner as a requirement, and which other parts are included."""
 
     runner: str
     extras: bool = True
@@ -68,7 +68,7 @@ class Way:
 def resolve(
     build: Build, parent: str, archive: bytes, wants: Wants, moment: Moment
 ) -> tuple[str, Moment]:
-    """Return lines that name exact versions, and the moment that let them in.
+    """Return lines that pin exact versions, and the moment they were resolved at.
 
     The first way that works is taken; the last leaves out all but what the project itself asks
     for. `archive` is its folder. Raises InstallFailed.

@@ -1,4 +1,4 @@
-"""Where one task is worked on: its code, its environment, and sandboxes made of both."""
+"""The environment of one task: its code, its image, and sandboxes made of both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that somebody else made: looked into, and completed with the repository where need be."""
+"""Images that somebody else made: examined, and completed with the repository if it is missing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tools.base import NetworkError, UserError
 from tools.sandbox.engine import ImageInfo
 
 CONDA = "/opt/miniconda3/envs/testbed"
-"""SWE-bench's own images hold their environment here, which interactive shells alone activate."""
+"""Where SWE-bench's own images hold their environment; only interactive shells activate it."""
 COMMAND_OF = {
     "apt-get": "apt-get update && apt-get install -y --no-install-recommends git",
     "apk": "apk add --no-cache git",
     "dnf": "dnf install -y git",
     "microdnf": "microdnf install -y git",
 }
-"""How git comes into an image that has none, by the package manager that it has."""
+"""Commands that install git, by the package manager of the image."""
 ADD_GIT = " ".join(
     f"{'el' if number else ''}if command -v {name} > /dev/null; then {command};"
     for number, (name, command) in enumerate(COMMAND_OF.items())
@@ -34,13 +34,13 @@ GIT = f"HOME=/tmp/look git -C {TESTBED}"
 TRUSTING = (
     f"mkdir -p /tmp/look && printf '[safe]\\n\\tdirectory = {TESTBED}\\n' > /tmp/look/.gitconfig"
 )
-"""The repository may be another user's than root, and git reads of that from a home alone."""
+"""The repository may not belong to root, and git reads `safe.directory` from a home only."""
 ROOT = ("", "0", "root", "0:0", "root:root")
 FORGET = f"""cd {TESTBED} && git checkout --quiet --detach HEAD \
 && git for-each-ref --format='delete %(refname)' | git update-ref --stdin \
 && rm -f .git/FETCH_HEAD .git/ORIG_HEAD && git reflog expire --expire=now --all \
 && git gc --quiet --prune=now"""
-"""Leaves of a repository what its commit is made of: the fix may be in what came after."""
+"""Removes what a repository holds beyond its commit: later commits may contain the fix."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def available(build: Build, reference: str) -> ImageInfo:
 
 
 def _look(build: Build, reference: str, workdir: str, source: Source) -> dict[str, str]:
-    """Ask an image what it holds.
+    """Return what an image holds, by the name of each fact.
 
     SWE-bench's own images hold the commit with what installing changed committed above it.
     """
@@ -123,7 +123,7 @@ true"""
 def _completed(
     build: Build, reference: str, found: ImageInfo, facts: Mapping[str, str], source: Source
 ) -> str:
-    """Make an image that has git and the repository besides."""
+    """Return an image with git and the repository added."""
     # Most of what stands at the top of the repository stands in the working folder: it is a copy.
     copied = 2 * int(facts.get("same", "0")) > len(_top_level(source.folder))
     workdir = found.workdir if copied and found.workdir.strip("/") else ""

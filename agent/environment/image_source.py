@@ -34,7 +34,7 @@ from agent.records import Image, Task
 from tools.base import NetworkError, UserError, WorldError
 
 MOST_PYTHONS = 3
-"""Versions that are tried, each after an installation that failed."""
+"""How many versions are tried, each after the installation with the one before failed."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def prepare(task: Task, source: Source, host: Host, preferences: Preferences) ->
 
 
 def _is_available(build: Build, image: str) -> bool:
-    """Tell whether a row's image is there or can be pulled; it is not the user's word."""
+    """Tell whether a row's image is there or can be pulled; the user did not ask for it."""
     try:
         given_image.available(build, image)
     except (UserError, NetworkError) as error:
@@ -133,7 +133,7 @@ def _with_some_python(build: Build, plan: Plan, versions: Sequence[str]) -> str:
 
 
 def _with_packages(build: Build, plan: Plan, base: Base) -> str:
-    """Build upon a base, with the Debian packages besides that C extensions turn out to need."""
+    """Build on a base, adding the Debian packages that C extensions turn out to need."""
     moment = Moment(python_version.cutoff(plan.date, base.python))
     while True:
         try:

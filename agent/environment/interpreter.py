@@ -21,7 +21,7 @@ KEPT_BY = (".pyenv/versions", ".local/share/uv/python", ".asdf/installs/python")
 """Folders below a user's home in which tools keep interpreters, one folder for each."""
 SYSTEM = (Path("/usr"), Path("/usr/local"))
 WHERE = "/opt/python"
-"""Where an interpreter stands in an image."""
+"""Where interpreters are put in an image."""
 LEFT_OUT = ("test", "__pycache__", "site-packages", "idlelib", "turtledemo", "tkinter")
 """Folders of a library that no build needs."""
 _ASK = """
@@ -58,7 +58,7 @@ def find(version: str, home: Path) -> Interpreter | None:
 
 
 def examine(program: Path) -> Interpreter | None:
-    """Return what an interpreter says of itself, None for one that does not run."""
+    """Run an interpreter and return its description, None when it does not run."""
     try:
         command = [str(program), "-I", "-c", _ASK]
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
@@ -109,7 +109,7 @@ def _needed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def settle(one: Interpreter) -> str:
-    """Return the command that makes an unpacked interpreter the image's own, and tries it.
+    """Return the command that installs an unpacked interpreter in an image, and tries it.
 
     What it says of where it was built is corrected, so that extension modules can be compiled; it
     fails where libraries are missing that every program counts on.

@@ -41,7 +41,7 @@ TILDE = re.compile(r"~\s*(\d+\.\d+(?:\.\d+)*)")
 
 @dataclass(frozen=True)
 class Declared:
-    """What a project says of itself: `requires` as written (empty: nothing), versions tested."""
+    """What a project declares: `requires` as written ("" for nothing) and the tested versions."""
 
     requires: str = ""
     tested: tuple[str, ...] = ()

@@ -31,9 +31,9 @@ from agent.intake.repository import Source
 from tools.sandbox.engine import Builder
 
 VERSION = 3
-"""Raised when the steps change, so that images of an older recipe are not taken for new ones."""
+"""Increase it when the steps change, so that images of an older recipe are not reused."""
 TOOLCHAIN, TEST_COMMAND = "repair-agent.toolchain", "repair-agent.test-command"
-"""Labels of an image that tell what its record is made of."""
+"""Labels of an image from which its record is made."""
 PRETENDED = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "POETRY_DYNAMIC_VERSIONING_BYPASS")
 ENVIRONMENT = {"PATH": f"{VENV}/bin:{SYSTEM_PATH}", "VIRTUAL_ENV": VENV}
 
@@ -70,7 +70,7 @@ def image(build: Build, base: Base, plan: Plan, moment: Moment) -> str:
     )
     wants = Wants(project, base.python, additions.tools if additions else ())
     lock, moment = resolve(build, interpreter, archive, wants, moment)
-    # Keyed by the lock alone: a neighbouring commit of another day with the same lock shares it.
+    # Its key is the lock: a neighbouring commit of another day with the same lock shares it.
     needs = interpreter
     if lock:
         command = install.dependencies(lock, moment, base.python)
@@ -87,7 +87,7 @@ def image(build: Build, base: Base, plan: Plan, moment: Moment) -> str:
 
 
 def _install(build: Build, builder: Builder, plan: Plan, moment: Moment) -> None:
-    # A version that is else read from the history, which is not there, is told.
+    # The history, from which some projects read their version, is missing: the version is set.
     version = plan.source.version
     variables = dict.fromkeys(PRETENDED, version) if version else {}
     title = f"install {plan.source.name} in place"

@@ -1,4 +1,4 @@
-"""What SWE-bench's scripts expect of an image beyond the repository, and how it answers to them."""
+"""What SWE-bench's scripts expect of an image beyond the repository, and commands that add it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agent.environment.build import VENV
 from agent.environment.project import Project
 
 TOX = ("tox", "tox-current-env")
-"""Where a project is tested by tox, scripts run it in the environment that is there."""
+"""For projects that use tox: with these, SWE-bench's scripts run it in the existing environment."""
 DESCRIBED_SINCE = datetime(2020, 2, 24, tzinfo=UTC)
 """Python 3.8.2, the first release in which unittest describes a test by a docstring that begins
 with a line break (bpo-39450). The names by which tests are graded are what unittest printed."""

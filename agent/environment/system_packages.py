@@ -25,7 +25,7 @@ HEADERS = {
     "uuid/": "uuid-dev", "webp/": "libwebp-dev", "X11/": "libx11-dev", "yaml.h": "libyaml-dev",
     "zlib.h": "zlib1g-dev", "zmq.h": "libzmq3-dev", "zstd.h": "libzstd-dev",
 }  # fmt: skip
-"""What ships a header; a name that ends in a slash stands for the folder."""
+"""The package of a header; a name that ends in a slash stands for the folder."""
 PROGRAMS = {
     "bison": "bison", "cargo": "cargo", "cmake": "cmake", "curl-config": "libcurl4-openssl-dev",
     "flex": "flex", "gdal-config": "libgdal-dev", "geos-config": "libgeos-dev",
@@ -49,7 +49,7 @@ MESSAGES = (
     (re.compile(r"no fortran compiler|unknown compiler\(s\):.*gfortran", re.IGNORECASE),
      ("gfortran",)),
 )  # fmt: skip
-"""What well-known build scripts say in words of their own."""
+"""What well-known build scripts print, in place of a compiler's message."""
 _HEADER = re.compile(r"fatal error: ([\w./+-]+\.h\w*): No such file or directory")
 _PROGRAM = re.compile(
     r"""(?:No such file or directory: |command not found: |Unable to find |\brun |: )"""

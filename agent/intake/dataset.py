@@ -1,4 +1,4 @@
-"""Rows of a SWE-bench dataset as tasks, read through a list of what may be known before grading."""
+"""Rows of a SWE-bench dataset as tasks; of a row, only what may be known before grading is read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from agent.intake.issue import TaskFile
 from tools.base import NetworkError, UserError
 
 ALLOWED = ("instance_id", "repo", "base_commit", "problem_statement", "created_at", "image")
-"""All that is read of a row: `image` to find the environment, the rest for the task. Patches, tests
+"""The columns that are read: `image` to find the environment, the rest for the task. Patches, tests
 and their names, hints, versions and scripts are for grading alone."""
 REQUIRED = ALLOWED[:4]
 HUB = {"lite": "SWE-bench/SWE-bench_Lite", "verified": "SWE-bench/SWE-bench_Verified"}
 SOURCE = ": "
-"""Between a dataset and an instance of it, in a task's `source`."""
+"""Separates a dataset and its instance in a task's `source`."""
 HOST = "https://github.com/"
 EXTRA = "install it with: pip install 'repair-agent[bench]'"
 FORMS = "give lite, verified, or a .parquet, .jsonl or .json file in SWE-bench's form"
@@ -53,14 +53,14 @@ def tasks(dataset: str) -> dict[str, TaskFile]:
 
 
 def read(dataset: str, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a dataset: these columns of them, all where None is given, for grading."""
+    """Yield the rows of a dataset with these columns, or, for grading, with all (None)."""
     if dataset in HUB:
         return _from_hub(dataset, columns)
     return _from_file(Path(dataset).expanduser(), columns)
 
 
 def named_in(source: str, instance: str) -> str | None:
-    """Return the dataset that a task's `source` is of, None where it is of none."""
+    """Return the dataset that a task's `source` names, None when it names none."""
     dataset, mark, name = source.rpartition(SOURCE)
     return dataset if mark and name == instance else None
 
@@ -132,7 +132,7 @@ def _from_hub(dataset: str, columns: Sequence[str] | None) -> Iterator[dict[str,
         raise UserError(
             f"{dataset} comes from the Hugging Face hub by `datasets`", EXTRA
         ) from error
-    disable_progress_bars()  # nothing of it is for the user's screen
+    disable_progress_bars()  # the screen shows our own progress
     try:
         rows = load_dataset(HUB[dataset], split="test")
     except (OSError, ValueError) as error:

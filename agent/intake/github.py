@@ -1,4 +1,4 @@
-"""An issue on GitHub, and the commit it is solved at; the only door to GitHub's API."""
+"""An issue on GitHub, and the commit it is solved at; the only module that uses GitHub's API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from github.Repository import Repository
 from agent.config import Config
 from agent.errors import NetworkError, UserError
 from agent.intake import repository_address
-from agent.intake.issue import IssueName, TaskFile
+from agent.intake.issue import IssueName, Options, TaskFile
 from agent.intake.package_release import reason
 from agent.records import Comment
 
@@ -32,7 +32,7 @@ SECONDS = 30
 PAGE = 100
 MOST_COMMITS = 50
 """Commits that are looked at to find one that was there in time; each costs a request."""
-ODD = (  # what PyGithub ends with when an answer is none that GitHub gives
+ODD = (  # what PyGithub raises when a server does not answer as GitHub does
     AssertionError, AttributeError, BadAttributeException, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 
@@ -52,7 +52,7 @@ class Server:
 
     @property
     def advice(self) -> str:
-        """What to do for more rights."""
+        """How the user can get more rights."""
         if self.token:
             return f"{TOKEN} must be allowed to read it"
         if self.api == PUBLIC_API:
@@ -60,16 +60,7 @@ class Server:
         return f"set {TOKEN}, and github_api to {self.api} in your configuration file"
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What the options say of the code and the time that an issue is solved at."""
-
-    repository: str | None = None
-    ref: str | None = None
-    at_issue_time: bool = False
-
-
-def read(name: IssueName, config: Config, wanted: Wanted) -> TaskFile:
+def read(name: IssueName, config: Config, options: Options) -> TaskFile:
     """Return an issue as a task; a closed one at the last commit before it was opened.
 
     Raises UserError for what is no issue or may not be read, NetworkError for the way to it.
@@ -81,7 +72,7 @@ def read(name: IssueName, config: Config, wanted: Wanted) -> TaskFile:
             raise ValueError("an issue without a title or a date")
         if found.pull_request is not None:
             raise UserError(f"{name.shown} is a pull request", "name an issue: only those are read")
-        return _task(found, f"{server.web}/{name.path}", name, wanted)
+        return _task(found, f"{server.web}/{name.path}", name, options)
 
 
 def server_of(host: str | None, config: Config) -> Server:
@@ -114,9 +105,9 @@ def _client(server: Server, ca_bundle: str | None) -> Github:
     )
 
 
-def _task(found: Issue, source: str, name: IssueName, wanted: Wanted) -> TaskFile:
-    early = wanted.at_issue_time or found.state == "closed"
-    repository, ref = wanted.repository, wanted.ref
+def _task(found: Issue, source: str, name: IssueName, options: Options) -> TaskFile:
+    early = options.at_issue_time or found.state == "closed"
+    repository, ref = options.repo, options.ref
     address = repository_address.parse(repository) if repository is not None else None
     opened = None
     if early and ref is None and not isinstance(address, repository_address.Release):
@@ -191,7 +182,7 @@ def _commit_before(found: Issue) -> tuple[str, str]:
 
 @contextmanager
 def _translated(server: Server, name: IssueName) -> Iterator[None]:
-    """Turn what PyGithub raises into whose error it is: the user's or the network's."""
+    """Turn what PyGithub raises into an error of the user or of the network."""
     try:
         yield
     except GithubException as error:

@@ -51,8 +51,18 @@ class IssueName:
 
     @property
     def shown(self) -> str:
-        """The name as a message has it."""
+        """The name as messages show it."""
         return f"issue {self.owner}/{self.repository}#{self.number}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the options say of the task; None where they say nothing."""
+
+    repo: str | None = None
+    ref: str | None = None
+    dataset: str | None = None
+    at_issue_time: bool = False
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from tools import git_url
 from tools.base import NetworkError, UserError, WorldError
 
 SECONDS = (15.0, 120.0)
-"""How long to wait for a connection, and for the next bytes."""
+"""Seconds to wait for a connection, and for the next bytes."""
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 PARTIAL_ANSWERS = (
     UnsupportedContentTypeError,
@@ -155,7 +155,7 @@ def _near(version: str, known: Collection[str]) -> list[str]:
 
 @contextmanager
 def _index(what: str, url: str | None, ca_bundle: str | None = None) -> Iterator[PyPISimple]:
-    """Give a client of the package index; turns its errors into whose they are."""
+    """Open a client of the package index, whose errors become UserError or NetworkError."""
     client = PyPISimple(url) if url else PyPISimple()
     if ca_bundle:
         client.s.verify = ca_bundle

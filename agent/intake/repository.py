@@ -44,7 +44,7 @@ class Source:
 
     @property
     def content(self) -> str:
-        """What tells its files apart from others': the commit, and which submodules are empty."""
+        """What identifies its files: the commit, and which submodules are empty."""
         return " ".join((self.commit, *self.empty))
 
 
