@@ -45,10 +45,7 @@ def batch(wanted: Batch, config: Config, output: Path | None, console: Console, 
     path = output or Path("runs") / new_run_id(datetime.now(UTC))
     tally, facts = Tally(console), {"versions": versions(None), "config": config.shown()}
     try:
-        with (
-            RunFolder.open(path, **facts, dataset=wanted.dataset, same=SETTINGS) as folder,
-            tally,
-        ):
+        with RunFolder.open(path, **facts, dataset=wanted.dataset, same=SETTINGS) as folder, tally:
             try:
                 run_batch(wanted, config, folder, tally)
             except UserError:

@@ -18,18 +18,12 @@ from tools.sandbox.engine import ImageInfo
 
 CONDA = "/opt/miniconda3/envs/testbed"
 """Where SWE-bench's own images hold their environment; only interactive shells activate it."""
-COMMAND_OF = {
-    "apt-get": "apt-get update && apt-get install -y --no-install-recommends git",
-    "apk": "apk add --no-cache git",
-    "dnf": "dnf install -y git",
-    "microdnf": "microdnf install -y git",
-}
-"""Commands that install git, by the package manager of the image."""
-ADD_GIT = " ".join(
-    f"{'el' if number else ''}if command -v {name} > /dev/null; then {command};"
-    for number, (name, command) in enumerate(COMMAND_OF.items())
-)
-
+ADD_GIT = """if command -v apt-get > /dev/null; then
+  apt-get update && apt-get install -y --no-install-recommends git
+elif command -v apk > /dev/null; then apk add --no-cache git
+elif command -v dnf > /dev/null; then dnf install -y git
+elif command -v microdnf > /dev/null; then microdnf install -y git
+else echo 'no git in the image'; exit 1; fi"""
 GIT = f"HOME=/tmp/look git -C {TESTBED}"
 TRUSTING = (
     f"mkdir -p /tmp/look && printf '[safe]\\n\\tdirectory = {TESTBED}\\n' > /tmp/look/.gitconfig"
@@ -138,7 +132,7 @@ def _completed(
     build.note(f"completing {reference}")
     with build.open(reference) as builder:
         if "git" not in facts:
-            build.run(builder, "add git", f"{ADD_GIT} else echo 'no git in the image'; exit 1; fi")
+            build.run(builder, "add git", ADD_GIT)
         if "repository" not in facts:
             if workdir and workdir.rstrip("/") != TESTBED:
                 moved = (

@@ -25,10 +25,7 @@ _silent_until: dict[str, float] = {}
 
 
 def pull(
-    engine: Engine,
-    reference: str,
-    note: Callable[[str], None],
-    pauses: Sequence[float] = PAUSES,
+    engine: Engine, reference: str, note: Callable[[str], None], pauses: Sequence[float] = PAUSES
 ) -> ImageInfo:
     """Pull and return an image; raises NetworkError, which `is_absent` can classify."""
     registry = registry_of(reference)

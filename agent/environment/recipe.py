@@ -14,14 +14,7 @@ from agent.environment import install
 from agent.environment.archives import pack_folder
 from agent.environment.as_of_date import Moment
 from agent.environment.base_image import Base
-from agent.environment.build import (
-    LOG,
-    SYSTEM_PATH,
-    VENV,
-    Build,
-    clip,
-    reference_of,
-)
+from agent.environment.build import LOG, SYSTEM_PATH, VENV, Build, clip, reference_of
 from agent.environment.dependencies import Wants, resolve
 from agent.environment.install import TESTBED
 from agent.environment.project import Project

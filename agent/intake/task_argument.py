@@ -23,9 +23,7 @@ def task_named(text: str, options: Options, config: Config) -> TaskFile:
             found, repository=options.repo, ref=None
         )  # the task's ref belongs to the task's repository
     return replace(
-        found,
-        ref=options.ref or found.ref,
-        test_command=config.test_command or found.test_command,
+        found, ref=options.ref or found.ref, test_command=config.test_command or found.test_command
     )
 
 
