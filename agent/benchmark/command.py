@@ -14,7 +14,8 @@ from agent.benchmark.batch import Batch, Redo, run_batch
 from agent.benchmark.grading import again, grade_run, grader
 from agent.config import Config
 from agent.errors import EXIT_UNVERIFIED, EXIT_WORLD, UserError
-from agent.intake.task_argument import Options, task_named
+from agent.intake.issue import Options
+from agent.intake.task_argument import task_named
 from agent.records import Image
 from agent.show.batch_progress import Tally
 from agent.show.progress import progress
@@ -44,10 +45,7 @@ def batch(wanted: Batch, config: Config, output: Path | None, console: Console, 
     path = output or Path("runs") / new_run_id(datetime.now(UTC))
     tally, facts = Tally(console), {"versions": versions(None), "config": config.shown()}
     try:
-        with (
-            RunFolder.open(path, **facts, dataset=wanted.dataset, same=SETTINGS) as folder,
-            tally,
-        ):
+        with RunFolder.open(path, **facts, dataset=wanted.dataset, same=SETTINGS) as folder, tally:
             try:
                 run_batch(wanted, config, folder, tally)
             except UserError:

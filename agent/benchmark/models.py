@@ -17,7 +17,7 @@ class Models:
 
     def __init__(self, opened: Model | None, scripts: Path) -> None:
         self.opened, self._scripts = opened, scripts
-        # What finding out about it has cost is the first instance's.
+        # The first instance pays for the probe of the model.
         self._unknown = iter([opened] if opened else [])
 
     def of(self, instance: str) -> Model:
