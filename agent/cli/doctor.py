@@ -105,7 +105,6 @@ def abilities(opened: Model) -> str:
         "calls tools" if can.tools else "writes its calls as text",
         "several replies to one prompt" if can.several else "",
         "holds to a grammar" if can.grammar else "",
-        "fills in code" if can.fill else "",
         f"window of {can.context:,} tokens" if can.context else "window unknown",
         f"${price[0]:g} and ${price[1]:g} per million tokens in and out" if known else "no price",
     ]

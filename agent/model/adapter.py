@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from agent.model.protocol import Request, estimate
-from agent.records import Message, Usage
+from agent.records import Message
 from agent.trajectory.formats.api_usage import Billed
 
 Body = dict[str, Any]
@@ -51,8 +51,3 @@ def sampled(request: Request) -> Body:
 def without_nothing(fields: Mapping[str, Any]) -> Body:
     """Return the fields that have a value."""
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def plus(left: Usage, count: int, right: Usage) -> Usage:
-    """Return `left` and `count` times `right`."""
-    return sum((right for _ in range(count)), left)

@@ -125,7 +125,6 @@ def _capabilities(trial: ServedModel, api: Api, replies: Replies) -> Capabilitie
         tools=api != "text",
         several=api != "responses" and len(replies.messages) == 2,
         grammar=properties is not None,
-        fill=properties is not None,
         context=window_of(trial),
         parameters=size_of(trial),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,14 +13,13 @@ import platformdirs
 
 from agent.config import Config
 from agent.errors import ModelLost, UserError
-from agent.model import scripted
+from agent.model import llama_server, scripted
 from agent.model.capability_probe import WIRES, Known, Memory, discover, size_of, window_of
 from agent.model.client import Connection
 from agent.model.embedded.model_file import named, shelf
 from agent.model.embedded.server import CONTEXT, EmbeddedServer
 from agent.model.endpoint import ServedModel, explained
 from agent.model.failures import Refused, Unanswered
-from agent.model.llama_server import LlamaModel
 from agent.model.pricing import Prices, is_private
 from agent.model.protocol import Capabilities, Model
 from agent.model.text import Text
@@ -60,8 +60,6 @@ def open_model(
 
 def known_already(model: Model) -> Model:
     """Return a model of which another task has on record what finding out about it has cost."""
-    if isinstance(model, LlamaModel):
-        return LlamaModel(replace(model.served, opening=Usage()))
     return replace(model, opening=Usage()) if isinstance(model, ServedModel) else model
 
 
@@ -81,7 +79,6 @@ def embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
             tools=config.api in ("chat", "responses"),
             several=config.api != "responses",
             grammar=True,
-            fill=True,
             context=server.context,
             output=LOCAL_REPLY,
         )
@@ -94,8 +91,9 @@ def embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
             able,
             options=config.options,
             request_seconds=LOCAL_REQUEST_SECONDS,
+            count=partial(llama_server.count, connection),
         )
-        yield LlamaModel(replace(served, capabilities=replace(able, parameters=size_of(served))))
+        yield replace(served, capabilities=replace(able, parameters=size_of(served)))
 
 
 @contextmanager
@@ -138,7 +136,9 @@ def _known(
         model = known.told(model)
         able = replace(model.capabilities, context=window_of(model), parameters=size_of(model))
         model = replace(model, capabilities=able)
-    return LlamaModel(model) if known.capabilities.fill else model
+    if known.capabilities.grammar:
+        model = replace(model, count=partial(llama_server.count, model.connection))
+    return model
 
 
 def checked_url(url: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.errors import ModelLost, ModelRefused
-from agent.model.adapter import Body, Wire, guessed, plus
+from agent.model.adapter import Body, Wire, arguments, guessed
 from agent.model.client import LOST_TRIES, TRIES, Answer, Connection, Patience
 from agent.model.dialect import Dialect
 from agent.model.failures import Refused, Unanswered, Waste
@@ -27,8 +27,9 @@ class ServedModel:
     """Asks one model by one wire; learns what the server does not take.
 
     `name` is what the user said, `model` what the server is told, `offers` the models that it
-    lists. `options` are added to every request as they are. `recount` counts the tokens of replies
-    that the server leaves out of its usage. `opening` is what finding out about the model has cost.
+    lists. `options` are added to every request as they are. `count` counts the tokens of a text,
+    for a server that tells them of the first of several replies only. `opening` is what finding
+    out about the model has cost.
     """
 
     name: str
@@ -42,7 +43,7 @@ class ServedModel:
     request_seconds: float = 600.0
     tries: int = TRIES
     offers: tuple[str, ...] = ()
-    recount: Callable[[Sequence[Message]], int] | None = None
+    count: Callable[[str], int] | None = None
     opening: Usage = Usage()
     _answered: bool = False
 
@@ -124,14 +125,15 @@ class ServedModel:
 
     def _usage(self, answer: Body, sent: Body, messages: Sequence[Message]) -> Usage:
         told = billed(answer) or guessed(sent, messages)
-        if self.recount and len(messages) > 1:
-            told = replace(told, completion=told.completion + self.recount(messages[1:]))
+        if self.count:
+            others = sum(self.count(f"{one.content}{arguments(one)}") for one in messages[1:])
+            told = replace(told, completion=told.completion + others)
         return self.prices.usage(told)
 
     def _wasted(self, waste: Waste, sent: Body, like: Usage) -> Usage:
         """Return the cost of what came before: a lost reply costs what the one in its place did."""
         told = [billed(body) or guessed(sent, ()) for body in waste.unusable]
-        return plus(sum(map(self.prices.usage, told), Usage()), waste.lost, like)
+        return sum([*map(self.prices.usage, told), *[like] * waste.lost], Usage())
 
     def _guess(self, waste: Waste, sent: Body) -> Usage:
         """Return about what was wasted when no reply came that tells the cost of one."""
