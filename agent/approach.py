@@ -17,11 +17,11 @@ from agent.planner.guided.trial import Bench
 from agent.records import Location, Reproduction, Sampling
 from agent.reproduction.probes import probes
 from agent.reproduction.written_test import CONVERSATION as REPRODUCE
-from agent.reproduction.written_test import NOTHING_GIVEN, nearest, reproduce
+from agent.reproduction.written_test import EMPTY, reproduce, template_like
 from agent.task_run import TO_BE_MADE, TaskRun, conversation
 from agent.trajectory.events import End
 from agent.trajectory.reader import read_record, read_task
-from tools.sandbox.deadline import Bounded
+from tools.sandbox.delegated import Bounded
 from tools.sandbox.protocol import Sandbox
 
 SAMPLES, WARMTH = 4, 0.7
@@ -112,8 +112,8 @@ def write_reproduction(work: TaskRun, known: Survey) -> Reproduction:
             if guided:
                 sampling = replace(sampling, n=SAMPLES, temperature=WARMTH)
             talk = conversation(work, REPRODUCE, sampling, log)
-            given = nearest(known.index, known.tests) if guided else NOTHING_GIVEN
-            written = replace(reproduce(talk, sandbox, task, image, given), probes=shown)
+            template = template_like(known.index, known.tests) if guided else EMPTY
+            written = replace(reproduce(talk, sandbox, task, image, template), probes=shown)
             talk.stored.leave()
     work.folder.write("reproduction", written)
     return written

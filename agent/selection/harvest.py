@@ -22,7 +22,7 @@ from agent.selection.changed_files import (
     committed,
     contents,
     diff,
-    shown,
+    printable,
     sizes,
     stage,
 )
@@ -59,7 +59,7 @@ def harvest(sandbox: Sandbox, base: str, attempt: int, sample: int = 1) -> Candi
 
 def _harvest(staging: Staging, base: str, identity: str, attempt: int) -> Candidate | None:
     refused = stage(staging, base)
-    changed, unfit = _fitting(staging, changes(staging, base))
+    changed, unfit = _split_unfit(staging, changes(staging, base))
     dropped = [Dropped(path, reason) for path, reason in (refused | unfit).items()]
     if not changed and not dropped:
         return None
@@ -83,14 +83,14 @@ def _harvest(staging: Staging, base: str, identity: str, attempt: int) -> Candid
     )
 
 
-def _fitting(
+def _split_unfit(
     staging: Staging, changed: Mapping[bytes, Change]
 ) -> tuple[dict[str, Change], dict[str, str]]:
     """Split changes into those that a patch can carry and, by path, why it cannot."""
     size = sizes(staging, {name for change in changed.values() for name in change.blobs})
     fitting, unfit = {}, {}
     for name, change in sorted(changed.items()):
-        path = shown(name)
+        path = printable(name)
         if path.encode() != name:
             unfit[path] = "its name is not UTF-8"
         elif REPOSITORY in change.modes:
@@ -120,8 +120,8 @@ def sort_out(changed: Mapping[str, str], files: Collection[str]) -> tuple[list[s
     alone say whether a file that stood there is a test.
     """
     kept, dropped = [], []
-    before = _one_test_each(files)
-    after = before | _one_test_each(path for path in changed if changed[path] == "A")
+    before = _one_test_per_folder(files)
+    after = before | _one_test_per_folder(path for path in changed if changed[path] == "A")
     scripts_are_loose = _has_no_modules(files)
     for path in sorted(changed):
         new = changed[path] == "A"
@@ -144,8 +144,8 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _one_test_each(files: Iterable[str]) -> dict[str, str]:
-    """Return one collected file of every folder that has any: asking of thousands takes minutes."""
+def _one_test_per_folder(files: Iterable[str]) -> dict[str, str]:
+    """Return one collected file of every folder that has any: with all of them it takes minutes."""
     return {posixpath.dirname(file): file for file in files if is_collected(file)}
 
 
@@ -171,8 +171,8 @@ def canonical_key(after: Mapping[str, bytes | None], modes: Mapping[str, str] | 
     total = hashlib.sha256()
     for path in sorted(after):
         content, mode = after[path], (modes or {}).get(path, "")
-        said = b"deleted" if content is None else _meaning(path, content, mode)
-        digest = hashlib.sha256(said).hexdigest()
+        meaning = b"deleted" if content is None else _meaning(path, content, mode)
+        digest = hashlib.sha256(meaning).hexdigest()
         total.update(f"{path}\0{mode}\0{digest}\0".encode("utf-8", "replace"))
     return total.hexdigest()[:16]
 
@@ -203,13 +203,11 @@ def _strip_docstring(node: ast.AST) -> None:
 
 def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Let textual twins stand as one candidate: the first, which then names the others."""
-    first: dict[str, Candidate] = {}
+    twins: dict[str, list[Candidate]] = {}
     for candidate in candidates:
-        if not candidate.patch:
-            continue
-        twin = first.get(candidate.key)
-        if twin is None:
-            first[candidate.key] = replace(candidate, merged=())
-        else:
-            first[candidate.key] = replace(twin, merged=(*twin.merged, candidate.id))
-    return list(first.values())
+        if candidate.patch:
+            twins.setdefault(candidate.key, []).append(candidate)
+    return [
+        replace(first, merged=tuple(other.id for other in others))
+        for first, *others in twins.values()
+    ]

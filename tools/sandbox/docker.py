@@ -11,11 +11,11 @@ from typing import Self
 from tools.base import EngineError, SandboxLost
 from tools.sandbox import launcher
 from tools.sandbox.container import Limits
-from tools.sandbox.container_stream import Attached
 from tools.sandbox.delegated import Delegated
 from tools.sandbox.engine import Engine
 from tools.sandbox.exec_session import MAIN, ExecSession
 from tools.sandbox.launcher import Launcher
+from tools.sandbox.wire import Attached
 
 HELLO_SECONDS = 60.0
 TESTBED = "/testbed"

@@ -13,8 +13,8 @@ from typing import Self
 
 from tools.base import EngineError
 from tools.sandbox.container import LABEL, OWNER_LABEL, ImageInfo
-from tools.sandbox.container_stream import Execution
 from tools.sandbox.engine import Engine
+from tools.sandbox.wire import Execution
 
 
 class Builder:
