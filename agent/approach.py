@@ -21,7 +21,7 @@ from agent.reproduction.written_test import EMPTY, reproduce, template_like
 from agent.task_run import TO_BE_MADE, TaskRun, conversation
 from agent.trajectory.events import End
 from agent.trajectory.reader import read_record, read_task
-from tools.sandbox.delegated import Bounded
+from tools.sandbox.delegation import Bounded
 from tools.sandbox.protocol import Sandbox
 
 SAMPLES, WARMTH = 4, 0.7

@@ -8,8 +8,8 @@ import pytest
 from agent.planner.free import toolbox
 from tests.samples import PYTEST, make_project, sandbox_of
 from tools.base import EpisodeOver, Observation, ToolCall
-from tools.sandbox import delegated
-from tools.sandbox.delegated import Bounded
+from tools.sandbox import delegation
+from tools.sandbox.delegation import Bounded
 from tools.sandbox.protocol import Sandbox
 from tools.toolbox import Toolbox
 
@@ -104,7 +104,7 @@ def test_bash_says_how_a_command_ended(tools: Toolbox) -> None:
 def test_no_command_goes_on_when_the_time_of_the_work_is_over(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delegated, "LEAST_SECONDS", 0.2)
+    monkeypatch.setattr(delegation, "LEAST_SECONDS", 0.2)
     left = [1.0, -5.0, None]
     tools = toolbox(Bounded(sandbox, lambda: left.pop(0)), PYTEST)
     assert "killed after 1.0 s" in call(tools, "bash", command="sleep 60", timeout=1800).text

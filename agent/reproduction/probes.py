@@ -112,7 +112,10 @@ def probes(
             continue
         if expected.result == "pass":  # read in this way, all is as it should be
             fulfilled.add(proposal.path)
-        elif issue_reason(expected, issue) and _describes_present(proposal, reports):
+            continue
+        current = reports.get(f"{proposal.trial_path}::{CURRENT}")
+        describes_present = not proposal.current or (current and current.result == "pass")
+        if describes_present and issue_reason(expected, issue):
             files.setdefault(proposal.path, proposal.source)
     return {path: source for path, source in files.items() if path not in fulfilled}
 
@@ -132,12 +135,6 @@ def _reports(
             note(f"{path}: a snippet of the issue did not end within {EACH:.0f} s: it is no check")
     if len(trials) > MOST_ALONE:
         note(f"a snippet hangs: of {len(trials)} ways to test them {MOST_ALONE} were tried")
-
-
-def _describes_present(proposal: Proposal, reports: Mapping[str, CaseReport]) -> bool:
-    """Tell whether what the issue says of the present is true, if it says anything."""
-    current = reports.get(f"{proposal.trial_path}::{CURRENT}")
-    return not proposal.current or (current is not None and current.result == "pass")
 
 
 def _proposals(

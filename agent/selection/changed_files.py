@@ -191,7 +191,10 @@ def diff(
         if kind == "binary":
             staging.sandbox.write(f"{staging.folder}/git/info/attributes", b"* -diff\n")
         staging.git(f"read-tree {quote(base)}", index=kind)
-        lines = "".join(_index_line(path, kept[path]) for path in paths)
+        lines = ""
+        for path, change in ((path, kept[path]) for path in paths):
+            mode = "0" if change.status == "D" else change.modes[1]
+            lines += f"{mode} {change.names[1]}\t{path}\0"
         staging.git("update-index -z --index-info", lines.encode(), index=kind)
         parts.append(staging.git(f"{_DIFF} --{kind} {quote(base)}", index=kind))
     try:
@@ -207,11 +210,6 @@ def _is_text(content: bytes) -> bool:
         return "\0" not in content.decode("utf-8")
     except UnicodeDecodeError:
         return False
-
-
-def _index_line(path: str, change: Change) -> str:
-    mode = "0" if change.status == "D" else change.modes[1]
-    return f"{mode} {change.names[1]}\t{path}\0"
 
 
 def check_paths(patch: str, paths: Iterable[str]) -> None:

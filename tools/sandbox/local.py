@@ -9,12 +9,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tools.process_owner import make_folder
 from tools.sandbox import launcher
-from tools.sandbox.delegated import Delegated
+from tools.sandbox.delegation import Delegated
 from tools.sandbox.launcher import Launcher
 from tools.sandbox.wire import SocketWire
 
@@ -74,12 +73,7 @@ class LocalSandbox(Delegated):
     def _state(self) -> str:
         return f"its launcher ended with code {self._process.poll()}"
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._session.close()
         self._close()
 
