@@ -20,7 +20,7 @@ from agent.task_run import TaskRun, open_conversation
 from agent.trajectory.events import RESUMABLE, End, Header
 from agent.trajectory.task_log import LogFile, attempt_name
 from tools.base import EndReason, SandboxLost
-from tools.sandbox.deadline import Bounded
+from tools.sandbox.delegation import Bounded
 from tools.sandbox.protocol import Sandbox
 
 COOLEST, WARMEST = 0.6, 1.0

@@ -98,7 +98,7 @@ def test_a_limit_leaves_the_order() -> None:
     assert pick_locations(conversation, index, given, ISSUE) == given
 
 
-def test_votes_and_ranks_are_fused_order() -> None:
+def test_votes_and_ranks_are_fused() -> None:
     assert fused_order({}, 3) == [0, 1, 2]
     assert fused_order({1: 4}, 3) == [1, 0, 2]
     assert fused_order({2: 1, 0: 3}, 3) == [0, 2, 1]

@@ -8,8 +8,8 @@ import pytest
 from agent.planner.free import toolbox
 from tests.samples import PYTEST, make_project, sandbox_of
 from tools.base import EpisodeOver, TestCounts, ToolCall, ToolResult
-from tools.sandbox import deadline
-from tools.sandbox.deadline import Bounded
+from tools.sandbox import delegation
+from tools.sandbox.delegation import Bounded
 from tools.sandbox.protocol import Sandbox
 from tools.toolbox import Toolbox
 
@@ -167,7 +167,7 @@ def test_more_files_than_can_be_listed_are_not_known_rather_than_wrong(tools: To
 def test_no_command_goes_on_when_the_time_of_the_work_is_over(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "LEAST_SECONDS", 0.2)
+    monkeypatch.setattr(delegation, "LEAST_SECONDS", 0.2)
     left: list[float | None] = [1.0]
     tools = toolbox(Bounded(sandbox, lambda: left[0]), PYTEST)
     assert "killed after 1." in call(tools, "bash", command="sleep 60", timeout=1800).text

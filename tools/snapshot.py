@@ -25,7 +25,6 @@ UNTAGGED = (
     "not a valid object", "neither a commit",  # a commit on no branch, such as a pull request's
 )  # fmt: skip
 LFS_POINTER = "^version https://git-lfs.github.com/spec/v1$"
-REF_HINT = "--ref takes a branch, a tag or a commit"
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ def snapshot(source: str | Path, ref: str | None, into: Path) -> Snapshot:
     Raises UserError (repository, ref), NetworkError, WorldError.
     """
     if ref is not None and (not ref.strip() or ref.startswith("-")):
-        raise UserError(f"{ref!r} is no ref", REF_HINT)
-    with git.told(str(source), ref):
+        raise UserError(f"{ref!r} is no ref", git.REF_HINT)
+    with git.translated(str(source), ref):
         if isinstance(source, Path):
             top = _top(source)
             commit = _local_commit(top, ref)
@@ -77,7 +76,7 @@ def commit_folder(folder: Path, *, date: datetime, message: str) -> Snapshot:
     for role in ("AUTHOR", "COMMITTER"):
         identity |= {f"GIT_{role}_NAME": AUTHOR, f"GIT_{role}_EMAIL": ADDRESS}
         identity[f"GIT_{role}_DATE"] = f"{int(date.timestamp())} +0000"
-    with git.told(str(folder)):
+    with git.translated(str(folder)):
         _start(folder)
         (folder / ".git" / "info").mkdir(exist_ok=True)
         # Line ends and filters that the files ask for would change what the archive holds.
@@ -91,7 +90,7 @@ def commit_folder(folder: Path, *, date: datetime, message: str) -> Snapshot:
 
 def describe(source: str | Path, commit: str) -> Description | None:
     """Return the nearest tag with a number in it, None where there is none; reads the history."""
-    with git.told(str(source), commit):
+    with git.translated(str(source), commit):
         if isinstance(source, Path):
             return _describe(source, commit)
         # Commits without their files: megabytes where the whole would be gigabytes.
@@ -212,7 +211,7 @@ def _advertised(url: str, ref: str, folder: Path) -> str | None:
     shown = git_url.redacted(url)
     if ref == "HEAD":
         raise UserError(f"{shown} has no default branch", "name a branch, tag or commit with --ref")
-    raise UserError(f"{shown} has no ref {ref}", REF_HINT)
+    raise UserError(f"{shown} has no ref {ref}", git.REF_HINT)
 
 
 @contextmanager

@@ -27,8 +27,8 @@ class UnittestCommand:
         """Return the command that runs tests by path or id and writes a report."""
         more = ("--parallel=1",) if self.program[0] != "-m" else ()
         words = [*self.program, *more, *(self.label(test) for test in tests)]
-        told = shlex.join([reporter_beside(report), report, root, self.base, *words])
-        return f"{self.python} {told}"
+        arguments = [reporter_beside(report), report, root, self.base, *words]
+        return f"{self.python} {shlex.join(arguments)}"
 
     def label(self, test: str) -> str:
         """Return what a test is called: `app.tests.Case.test_it` for tests/app/tests.py::…
