@@ -195,7 +195,7 @@ def test_a_place_too_long_for_the_window_is_passed_over(bench: Bench) -> None:
     (attempt,) = recorded.attempts
     assert ends(recorded) == ["submitted"], "the location is given up, not the attempt"
     (note,) = [one for one in attempt.events if isinstance(one, Note)]
-    assert "does not fit" in note.text
+    assert "do not fit" in note.text
     assert any(note.text in line for line in task_lines(open_task(bench.task)))
 
 
