@@ -120,7 +120,7 @@ def step_of(turn: Turn) -> Step:
         tuple(acts),
         None if step.usage == Usage() else step.usage,
         step.seconds or None,
-        (*_remarks(turn), *(note.text for note in turn.notes if not note.conversation)),
+        (*_remarks(turn), *(note.text for note in turn.notes)),
         tuple(message.content for message in turn.heard),
         len(step.sent),
     )
