@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent.show.trajectory_text import plain
 
 from agent.config import Config
 from agent.inspector.opening import open_task

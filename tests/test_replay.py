@@ -21,11 +21,8 @@ from agent.trajectory.reader import read_task
 from agent.trajectory.replay.command import run
 from agent.trajectory.replay.rerun import Rerun, difference
 from tests.samples import ISSUE, PYTEST, PYTHON_PATH
-<<<<<<< HEAD
-=======
 from tests.test_guided import RIGHT as CHANGE
 from tests.test_guided import TWIN, USELESS, solve
->>>>>>> t1
 from tests.test_solve import MEND, SUBMIT, WROTE, Bench, act
 
 LOCAL = Config(sandbox="local", path=PYTHON_PATH)
