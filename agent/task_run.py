@@ -16,7 +16,7 @@ from agent.model.protocol import Capabilities, Model
 from agent.model.run_budget import RunBudget
 from agent.records import Sampling, Usage
 from agent.show.progress import Watch
-from agent.trajectory.events import Event, Note, Outcome, Step
+from agent.trajectory.events import Action, Event, Note, Outcome, Step
 from agent.trajectory.reader import read_log
 from agent.trajectory.run_folder import TaskFolder
 from agent.trajectory.task_log import SHARED, LogFile, TaskLog
@@ -110,12 +110,19 @@ def open_conversation(run: TaskRun, name: str, sampling: Sampling, log: LogFile)
     What an earlier start of it was told is not asked for again.
     """
 
+    sample: int | None = None
+
     def record(event: Event) -> None:
+        nonlocal sample
         log.append(event)
         if isinstance(event, Step):
             run.watch.step(run.budget.steps, summary(event), run.budget.usage)
+        elif isinstance(event, Action):
+            sample = event.sample
         elif isinstance(event, Outcome) and run.planner == "guided":
-            run.watch.stage(event.text.partition("\n")[0])
+            name = "a change" if sample is None else f"sample {sample}"
+            first_line, _, _ = event.text.partition("\n")
+            run.watch.stage(f"{name}: {first_line}")
 
     able = run.model.capabilities
     reply = min(run.config.reply_tokens, able.output or run.config.reply_tokens)

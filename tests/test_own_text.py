@@ -61,10 +61,8 @@ def sentences(tree: ast.Module) -> Iterator[str]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            whole = "".join(
-                part.value if isinstance(part, ast.Constant) else "…" for part in node.values
-            )
-            yield whole
+            parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield "".join(map(str, parts))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             known = id(node) in docstrings or node.value in patterns
             yield from () if known else (node.value,)

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from tests.test_planner import RIGHT as CHANGE
-from tests.test_planner import TWIN, USELESS, solve
 
 from agent.cli.solve import run_solve
 from agent.config import Config

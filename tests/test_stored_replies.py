@@ -218,6 +218,6 @@ def test_a_shared_log_reads_as_the_last_start_of_each_conversation() -> None:
 
 def test_a_conversation_that_began_again_keeps_what_belongs_to_no_start() -> None:
     probe = Step("s0", "probe", (), {}, Sampling(), "", (), Usage(3, 1), 0.0)
-    log = [probe, Message("reproduce-m0", "user", "a"), Note("reproduce", "b")]
+    log: list[Event] = [probe, Message("reproduce-m0", "user", "a"), Note("reproduce", "b")]
     assert latest_shared([*log, Message("reproduce-m0", "user", "c")])[0] == probe
     assert spent_on([*log, replace(probe, served=True)]) == Usage(3, 1)
