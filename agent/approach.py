@@ -67,11 +67,10 @@ class Approach:
     ) -> Driver:
         """Return who drives attempt `number`; what that opens is closed with `stack`."""
         task, image = work.place.task, work.place.image
-        budget = work.budget
-        sandbox = Bounded(sandbox, lambda: budget.seconds_left)
+        sandbox = Bounded(sandbox, lambda: talk.budget.seconds_left)
         if work.planner == "guided":
             opened = stack.enter_context(work.place.sandboxes.open())
-            trying = Bounded(opened, lambda: budget.seconds_left)
+            trying = Bounded(opened, lambda: talk.budget.seconds_left)
             bench = Bench(trying, image.test_command, self.written.probes | self.written.tests)
             sources = self.known.index.sources
             # Samples are independent: what one found out is no help to another.

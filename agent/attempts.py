@@ -42,7 +42,6 @@ def attempt(work: TaskRun, approach: Approach, number: int) -> list[Candidate]:
         work.errors.append(f"attempt {number} was not made: the limit of {used_up} is used up")
         return []
     work.watch.attempt(number, len(attempt_numbers(work)))
-    work.budget.begin_attempt(len(attempt_numbers(work)) - number + 1)
     try:
         return _attempt_once(work, approach, number, before)
     except SandboxLost as lost:
@@ -64,7 +63,8 @@ def _attempt_once(
         work.place.sandboxes.open() as sandbox,
         ExitStack() as stack,
     ):
-        talk = conversation(work, f"attempt-{number}", sampling, log)
+        attempts_left = len(attempt_numbers(work)) - number + 1
+        talk = conversation(work, f"attempt-{number}", sampling, log, attempts_left)
         driver = approach.driver(work, number, talk, sandbox, stack)
         log.append(header(work, number, sampling, driver))
         try:

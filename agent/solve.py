@@ -44,18 +44,21 @@ def solve(
     model: Model,
     folder: TaskFolder,
     watch: Watch,
-    purse: RunBudget | None = None,
+    run_budget: RunBudget | None = None,
 ) -> Result:
     """Turn an issue into a judged patch in `folder` and return the result.
 
-    `purse` is the money of the run that the task is part of. Raises UserError, WorldError, and
+    `run_budget` is the money of the run that the task is part of. Raises UserError, WorldError, and
     Interrupted after the work so far has been saved.
     """
     with open_environment(issue, config, watch.stage) as place:
         remember(folder, place)
         note_opening(folder, model)
         budget = Budget(
-            limits(config, model), usage=spent(folder.path), purse=purse, even=bool(config.samples)
+            limits(config, model),
+            usage=spent(folder.path),
+            run_budget=run_budget,
+            even=bool(config.samples),
         )
         planner = planner_of(config, model.capabilities)
         work = TaskRun(config, model, place, folder, budget, watch, planner)

@@ -96,16 +96,19 @@ def limits(config: Config, model: Model) -> Limits:
     return Limits(config.max_steps, seconds, tokens, config.max_usd)
 
 
-def conversation(work: TaskRun, name: str, sampling: Sampling, log: EventLog) -> Conversation:
+def conversation(
+    work: TaskRun, name: str, sampling: Sampling, log: EventLog, attempts_left: int = 1
+) -> Conversation:
     """Return an empty conversation whose events are logged and shown as they happen.
 
-    What an earlier start of it was told is not asked for again.
+    What an earlier start of it was told is not asked for again. It has an equal share of what the
+    budget leaves to `attempts_left`, itself among them.
     """
 
     def record(event: Event) -> None:
         log.append(event)
         if isinstance(event, Call):
-            work.watch.step(work.budget.steps, last_action(event), work.budget.usage)
+            work.watch.step(budget.steps, last_action(event), work.budget.usage)
         elif isinstance(event, Observation) and work.planner == "guided":
             work.watch.stage(event.text.partition("\n")[0])
 
@@ -114,7 +117,8 @@ def conversation(work: TaskRun, name: str, sampling: Sampling, log: EventLog) ->
     window = Window(work.window, reply)
     prefix = "" if name.startswith("attempt-") else f"{name}-"  # these share one log
     earlier = stored_replies(work, name, prefix, log)
-    return Conversation(name, work.model, work.budget, sampling, record, window, prefix, earlier)
+    budget = work.budget.allowance(attempts_left, earlier.usage)
+    return Conversation(name, work.model, budget, sampling, record, window, prefix, earlier)
 
 
 def stored_replies(work: TaskRun, name: str, prefix: str, log: EventLog) -> StoredReplies:
@@ -128,9 +132,7 @@ def stored_replies(work: TaskRun, name: str, prefix: str, log: EventLog) -> Stor
         work.watch.stage(text)
 
     events = read_events(work.folder.path / f"{'shared' if prefix else name}.jsonl")
-    found = StoredReplies(stored(events, prefix, work.model.name), note)
-    work.budget.expect(found.usage)
-    return found
+    return StoredReplies(stored(events, prefix, work.model.name), note)
 
 
 def last_action(call: Call) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 from agent.conversation.context_window import View, Window
 from agent.conversation.stored_replies import StoredReplies
 from agent.errors import ModelLost
-from agent.model.budget import Budget
+from agent.model.budget import Allowance
 from agent.model.protocol import ContextOverflow, Model, Replies, Request, digest
-from agent.model.run_budget import LOST_REPLIES
 from agent.records import Call, Message, Sampling, Usage
 from agent.trajectory.events import Event
 from tools.base import EpisodeOver
@@ -48,7 +47,7 @@ class Conversation:
 
     name: str
     model: Model
-    budget: Budget
+    budget: Allowance
     sampling: Sampling
     record: Callable[[Event], None]
     window: Window
@@ -84,28 +83,24 @@ class Conversation:
         extra = json.dumps(schemas) if schemas else ""
         before = self.stored.next(question.name)
         if before is not None:
-            self.budget.check(paid=True)
             view = self.window.seen(question.messages, before.elided, extra)
             if self.stored.take(question.name, view.messages, schemas, question.sampling):
                 return self._given_again(question, view, schemas, before)
         for _ in range(OVERFLOWS):
             view = self.window.view(question.messages, extra)
-            try:
-                with self.budget.holding(self._dearest(question, view)):
-                    return self._send(question, view, schemas)
-            except ContextOverflow as overflow:
-                if overflow.usage != Usage():
-                    lost = Replies((), overflow.usage)
-                    self.record(self._charged(question, view, schemas, 0, lost, 0.0))
-                self.window.overflowed(view, overflow.tokens, overflow.limit)
+            longest = min(filter(None, (self.window.kept_free, question.most)))
+            request = Request(
+                view.messages, schemas, question.sampling, longest, conversation=question.name
+            )
+            with self.budget.reserve(request, view.tokens, self.model) as allowed:
+                try:
+                    return self._send(question, view, allowed)
+                except ContextOverflow as overflow:
+                    if overflow.usage != Usage():
+                        lost = Replies((), overflow.usage)
+                        self.record(self._charged(question, view, schemas, 0, lost, 0.0))
+                    self.window.overflowed(view, overflow.tokens, overflow.limit)
         raise EpisodeOver("context", "the conversation does not fit the model's window")
-
-    def _dearest(self, question: Question, view: View) -> float | None:
-        """Return the most that a request can cost in US dollars, lost replies included."""
-        prompts = 1 if self.model.capabilities.several else question.sampling.n
-        most = min(filter(None, (self.window.kept_free, question.most)))
-        each = self.model.cost(prompts * view.tokens, most * question.sampling.n)
-        return each and each * (1 + LOST_REPLIES)
 
     def _given_again(
         self, question: Question, view: View, schemas: Sequence[dict[str, Any]], before: Call
@@ -114,43 +109,27 @@ class Conversation:
 
         What was left out of the view then stays out.
         """
+        self.budget.give_again(before.usage, before.seconds)
         self.window.elided = view.elided
         if question.sampling.n == 1:
             self.window.learn(view, before.usage.prompt)
         self._started -= before.seconds
         self.used += before.usage
-        self.budget.give_again(before.usage, before.seconds)
-        self.budget.expect(self.stored.usage)
         replies = Replies(before.replies, before.usage)
         most = before.max_tokens
         call = self._call(question, view, schemas, most, replies, before.seconds)
         self.record(replace(call, served=True))
         return before.replies
 
-    def _send(
-        self, question: Question, view: View, schemas: Sequence[dict[str, Any]]
-    ) -> tuple[Message, ...]:
-        sampling, started = question.sampling, time.monotonic()
-        prompts = 1 if self.model.capabilities.several else sampling.n
-        room = self.budget.room(prompts * view.tokens, self.model.cost)
-        share = room // sampling.n if room else None
-        most = min(filter(None, (share, self.window.kept_free, question.most)))
+    def _send(self, question: Question, view: View, request: Request) -> tuple[Message, ...]:
+        started, most = time.monotonic(), request.max_tokens or 0
 
         def charged(replies: Replies) -> Call:
-            return self._charged(question, view, schemas, most, replies, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            return self._charged(question, view, request.tools, most, replies, seconds)
 
         try:
-            replies = self.model.reply(
-                Request(
-                    view.messages,
-                    schemas,
-                    sampling,
-                    max_tokens=most,
-                    seconds=self.budget.seconds_left,
-                    spare=self.budget.spare(view.tokens, most, self.model.cost),
-                    conversation=question.name,
-                )
-            )
+            replies = self.model.reply(request)
         except ModelLost as lost:  # what it cost in vain is on record, too
             self.record(charged(Replies((), lost.usage)))
             self.budget.check()
