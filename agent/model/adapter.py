@@ -26,10 +26,10 @@ class Wire(Protocol):
         """Return the replies in an answer, () when there is nothing in it."""
 
 
-def guessed(body: Body, replies: Sequence[Message]) -> Billed:
+def estimated_usage(body: Body, replies: Sequence[Message]) -> Billed:
     """Return about what a request and its replies cost, for servers that do not say."""
-    said = "".join(f"{reply.content}{arguments(reply)}" for reply in replies)
-    return Billed(estimate(json.dumps(body, ensure_ascii=False)), estimate(said) if said else 0)
+    text = "".join(f"{reply.content}{arguments(reply)}" for reply in replies)
+    return Billed(estimate(json.dumps(body, ensure_ascii=False)), estimate(text) if text else 0)
 
 
 def arguments(message: Message) -> str:
@@ -37,7 +37,7 @@ def arguments(message: Message) -> str:
     return "".join(f"{call.name}{call.arguments}" for call in message.tool_calls)
 
 
-def sampled(request: Request) -> Body:
+def sampling_fields(request: Request) -> Body:
     """Return the parts of a request that say how to sample, in the words of the older APIs."""
     return {
         "n": request.sampling.n if request.sampling.n > 1 else None,

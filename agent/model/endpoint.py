@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.errors import ModelLost, ModelRefused
-from agent.model.adapter import Body, Wire, arguments, guessed
+from agent.model.adapter import Body, Wire, arguments, estimated_usage
 from agent.model.client import LOST_TRIES, TRIES, Answer, Connection, Patience
 from agent.model.dialect import Dialect
 from agent.model.failures import Refused, Unanswered, Waste
@@ -65,7 +65,7 @@ class ServedModel:
             request_seconds=self.request_seconds,
             seconds=request.seconds,
         )
-        got: list[Message] = []
+        messages: list[Message] = []
         started = time.monotonic()
         usage = Usage()
         at_once = AT_ONCE if self.capabilities.several else 1
@@ -76,13 +76,13 @@ class ServedModel:
             try:
                 replies = self._ask(replace(request, sampling=few), replace(patience, seconds=left))
             except ModelLost as lost:
-                if not got:
+                if not messages:
                     raise
                 usage += lost.usage
                 break
-            got += replies.messages
+            messages += replies.messages
             usage += replies.usage
-        return Replies(tuple(got), usage, replies.prompt)
+        return Replies(tuple(messages), usage, replies.prompt)
 
     def _ask(self, request: Request, patience: Patience) -> Replies:
         asked = {"model": self.model, **self.wire.body(request), **self.options}
@@ -99,7 +99,7 @@ class ServedModel:
         """Send a request, again without the parts that the server does not take."""
         waste = Waste()
         while True:
-            sent = self.dialect.spoken(asked)
+            sent = self.dialect.translate(asked)
             try:
                 answer = self.connection.post(
                     self.wire.path,
@@ -109,7 +109,7 @@ class ServedModel:
                 )
             except Refused as refusal:
                 waste += refusal.waste
-                learnt = self.dialect.after(refusal.status, refusal.text, refusal.parameter, sent)
+                learnt = self.dialect.learn(refusal.status, refusal.text, refusal.parameter, sent)
                 if learnt is None:
                     raise self._refused(refusal, self._guess(waste, sent)) from refusal
                 self.dialect = learnt
@@ -124,7 +124,7 @@ class ServedModel:
                 return replace(answer, waste=waste + answer.waste), sent
 
     def _usage(self, answer: Body, sent: Body, messages: Sequence[Message]) -> Usage:
-        told = billed(answer) or guessed(sent, messages)
+        told = billed(answer) or estimated_usage(sent, messages)
         if self.count:
             others = sum(self.count(f"{one.content}{arguments(one)}") for one in messages[1:])
             told = replace(told, completion=told.completion + others)
@@ -132,12 +132,12 @@ class ServedModel:
 
     def _wasted(self, waste: Waste, sent: Body, like: Usage) -> Usage:
         """Return the cost of what came before: a lost reply costs what the one in its place did."""
-        told = [billed(body) or guessed(sent, ()) for body in waste.unusable]
+        told = [billed(body) or estimated_usage(sent, ()) for body in waste.unusable]
         return sum([*map(self.prices.usage, told), *[like] * waste.lost], Usage())
 
     def _guess(self, waste: Waste, sent: Body) -> Usage:
         """Return about what was wasted when no reply came that tells the cost of one."""
-        return self._wasted(waste, sent, self.prices.usage(guessed(sent, ())))
+        return self._wasted(waste, sent, self.prices.usage(estimated_usage(sent, ())))
 
     def _unanswered(self, failure: Unanswered, usage: Usage) -> ModelLost:
         return ModelLost(
@@ -148,33 +148,33 @@ class ServedModel:
         )
 
     def _refused(self, refusal: Refused, usage: Usage) -> Exception:
-        message, hint, users = explained(refusal, self.model, self.connection.shown, self.offers)
+        message, hint, users = explanation(refusal, self.model, self.connection.shown, self.offers)
         if users and not self._answered:
             return ModelRefused(message, hint)
         return ModelLost(message, f"{hint}; {RESUME}", usage)
 
 
-def explained(
+def explanation(
     refusal: Refused, model: str, base_url: str, offers: Sequence[str] = ()
 ) -> tuple[str, str, bool]:
     """Say what a refusal means, what to do, and whether the user's words are at fault."""
-    said = f": {refusal.text}" if refusal.text else ""
+    words = f": {refusal.text}" if refusal.text else ""
     if refusal.status in (401, 403):
         return (
-            f"{base_url} refused the key (status {refusal.status}){said}",
+            f"{base_url} refused the key (status {refusal.status}){words}",
             "set OPENAI_API_KEY to a key of that provider that may use the model",
             True,
         )
     if refusal.status == 404:
         return (
-            f"{base_url} has no model {model!r}{said}",
+            f"{base_url} has no model {model!r}{words}",
             f"it offers: {', '.join(offers[:8])}" if offers else "check -m and --base-url",
             True,
         )
     if refusal.status in (402, 429):
-        return f"the account at {base_url} has no credit left{said}", "top it up", False
+        return f"the account at {base_url} has no credit left{words}", "top it up", False
     return (
-        f"{base_url} refused the request (status {refusal.status}){said}",
+        f"{base_url} refused the request (status {refusal.status}){words}",
         "check that the model takes chat messages",
         True,
     )
