@@ -1,4 +1,4 @@
-"""How a request can fail: for good, for now, by its length; and what a server's words mean."""
+"""How a request can fail, and how a server's error is read: refused, passing, or too long."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _TOKENS = re.compile(
     re.IGNORECASE,
 )
 NO_TEMPLATE = "--jinja"
-"""What an older llama.cpp fails with when it is given tools: trying again does not help."""
+"""In the error of an older llama.cpp that is given tools: it fails so each time."""
 
 
 class Refused(Exception):
-    """The server does not take this request: `status`, what it says, and the parameter it names."""
+    """The server refuses this request, saying `text` about `parameter`, "" when it names none."""
 
     def __init__(self, status: int, text: str, parameter: str = "") -> None:
         super().__init__(text)
