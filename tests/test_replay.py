@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from tests.test_planner import RIGHT as CHANGE
-from tests.test_planner import TWIN, USELESS, solve
 
 from agent.cli.solve import run_solve
 from agent.config import Config
@@ -21,6 +19,8 @@ from agent.trajectory.reader import read_task
 from agent.trajectory.replay.command import run
 from agent.trajectory.replay.rerun import Action, difference
 from tests.samples import ISSUE, PYTEST, PYTHON_PATH
+from tests.test_guided import RIGHT as CHANGE
+from tests.test_guided import TWIN, USELESS, solve
 from tests.test_solve import MEND, SUBMIT, WROTE, Bench, act
 
 LOCAL = Config(sandbox="local", path=PYTHON_PATH)
