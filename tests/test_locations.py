@@ -49,7 +49,12 @@ def talk(says: list[str], **able: bool) -> tuple[Conversation, list[Event]]:
     model.capabilities = Capabilities(**able)
     return (
         Conversation(
-            "localize", model, Budget(Limits()), Sampling(), heard.append, Window(None, 99)
+            "localize",
+            model,
+            Budget(Limits()).allowance(),
+            Sampling(),
+            heard.append,
+            Window(None, 99),
         ),
         heard,
     )
@@ -94,7 +99,7 @@ def test_a_pick_of_nothing_leaves_the_order() -> None:
 def test_a_limit_leaves_the_order() -> None:
     index, given = found()
     conversation, _ = talk(["x"])
-    conversation.budget = Budget(Limits(steps=0))
+    conversation.budget = Budget(Limits(steps=0)).allowance()
     assert pick_locations(conversation, index, given, ISSUE) == given
 
 

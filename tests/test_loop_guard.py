@@ -12,7 +12,7 @@ from tools.base import EpisodeOver, ToolCall
 
 
 def advice(limits: Limits | None = None) -> Advice:
-    return Advice(Budget(limits or Limits()), "call a tool")
+    return Advice(Budget(limits or Limits()).allowance(), "call a tool")
 
 
 def act(arguments: str = "{}") -> Message:
@@ -80,13 +80,12 @@ def test_a_second_refusal_ends_with_its_words() -> None:
 
 def test_the_end_of_a_budget_is_told_once_for_each_attempt() -> None:
     say = advice(Limits(steps=10, tokens=1000))
-    say.budget.begin_attempt(1)
     heard = []
     for number in range(10):
         say.budget.charge(Usage())
         heard.append(say(act(str(number)), seen()))
     assert [index for index, words in enumerate(heard) if words] == [8]
     assert "steps" in heard[8]
-    say.budget.begin_attempt(1)
+    say.budget = say.budget.budget.allowance()
     say.budget.charge(Usage(900, 0))
     assert "tokens" in say(act("again"), seen())

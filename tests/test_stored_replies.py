@@ -54,9 +54,9 @@ class Start:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        self.budget = Budget(self.limits, usage=spent_on(self.log))
+        paid = spent_on(self.log)
         found = StoredReplies(stored(tuple(self.log), "", "counting"), self.notes.append)
-        self.budget.expect(found.usage)
+        self.budget = Budget(self.limits, usage=paid).allowance(stored=found.usage)
         self.talk = Conversation(
             "attempt-1", self.model, self.budget, Sampling(), self.log.append,
             Window(3000, 200), "", found,
@@ -109,7 +109,7 @@ def test_cut_after_any_event_it_asks_only_for_what_it_was_not_told(whole: list[E
         assert [(one.id, one.sent, one.usage) for one in again if isinstance(one, Step)] == [
             (one.id, one.sent, one.usage) for one in whole if isinstance(one, Step)
         ]
-        assert paid(log).usd == pytest.approx(start.budget.usage.usd)
+        assert paid(log).usd == pytest.approx(start.budget.budget.usage.usd)
         assert paid(log).usd == pytest.approx(paid(whole).usd)
         assert start.talk.used.prompt == paid(whole).prompt
 
@@ -152,7 +152,7 @@ def test_from_the_first_difference_on_a_conversation_is_live(whole: list[Event])
     assert start.notes[0].startswith(expected)
     assert len(start.notes) == 3, "each conversation is lost once"
     assert paid(log).prompt > paid(whole).prompt
-    assert start.budget.usage.prompt == paid(log).prompt
+    assert start.budget.budget.usage.prompt == paid(log).prompt
 
 
 def test_what_is_not_asked_for_again_is_told(whole: list[Event]) -> None:
@@ -190,17 +190,19 @@ def test_limits_of_money_do_not_hold_what_is_paid_and_steps_do(whole: list[Event
 def test_it_is_warned_of_a_limit_where_it_was_warned_before(whole: list[Event]) -> None:
     spent = paid(whole)
     budget = Budget(Limits(tokens=2 * (spent.prompt + spent.completion)), usage=spent + spent)
-    assert "tokens" in budget.nearly_spent()
-    budget.begin_attempt(1)
-    budget.expect(spent)
-    assert budget.nearly_spent() == ""
+    assert "tokens" in budget.allowance().nearly_spent()
+    again = budget.allowance(stored=spent)
+    assert again.nearly_spent() == ""
+    again.give_again(spent, 1.0)
+    assert "tokens" in again.nearly_spent()
 
 
 def test_a_given_reply_takes_the_time_that_it_took() -> None:
     budget = Budget(Limits(seconds=100.0), clock=lambda: 5.0)
-    budget.give_again(Usage(1, 1), 99.0)
-    assert (budget.seconds, budget.steps, budget.usage) == (99.0, 1, Usage())
-    assert budget.seconds_left == pytest.approx(1.0)
+    attempt = budget.allowance()
+    attempt.give_again(Usage(1, 1), 99.0)
+    assert (budget.seconds, attempt.steps, budget.usage) == (99.0, 1, Usage())
+    assert attempt.seconds_left == pytest.approx(1.0)
 
 
 def test_a_shared_log_reads_as_the_last_start_of_each_conversation() -> None:

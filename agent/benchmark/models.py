@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.model import scripted
-from agent.model.choice import known_already, open_model
+from agent.model.choice import open_model, without_opening
 from agent.model.protocol import Model
 
 
@@ -24,7 +24,7 @@ class Models:
         """Return an instance's model; raises UserError where it has no script."""
         if self.opened is None:
             return scripted.load(self._scripts / f"{instance}.json")
-        return next(self._unknown, None) or known_already(self.opened)
+        return next(self._unknown, None) or without_opening(self.opened)
 
 
 @contextmanager

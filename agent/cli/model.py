@@ -12,7 +12,7 @@ from rich.console import Console
 from agent.config import Config
 from agent.errors import WorldError
 from agent.model.embedded.download import pull, sources
-from agent.model.embedded.model_file import EMBEDDED, find, named, shelf
+from agent.model.embedded.model_file import EMBEDDED, find, model_path, shelf
 from agent.model.embedded.server import EmbeddedServer
 from agent.show.download_progress import transfer
 from agent.trajectory.encoding import encode
@@ -93,7 +93,7 @@ def serve(
     model: str, console: Console, out: TextIO, *, port: int, context: int, key: str | None
 ) -> int:
     """Serve a model until a signal comes; raises WorldError when the server dies before."""
-    path = named(model, shelf())
+    path = model_path(model, shelf())
     console.print(f"loading {path.name}", highlight=False, markup=False)
     with EmbeddedServer(path, context=context, port=port, key=key) as server:
         text = f"serving it as {path.stem}, {context:,} tokens of context; with the variables below"

@@ -19,8 +19,8 @@ class Capabilities:
     samples of one prompt cost one prompt. `grammar`: output can be held to a GBNF grammar.
     `context` is its window and `output` the longest reply, both in tokens, `parameters` how many
     the model has, None when unknown.
-    `prepared`: its replies were written beforehand, and nothing that it is told changes them;
-    `narrow`: they answer narrow questions, so that the program must drive as it did then.
+    `prepared`: its replies were written beforehand, and no message changes them; `narrow`: they
+    answer narrow questions, so that the program must drive as it did when they were recorded.
     """
 
     tools: bool = True
@@ -34,7 +34,7 @@ class Capabilities:
 
 
 class ContextOverflow(Exception):
-    """The messages do not fit the window: `tokens` of them and the `limit`, where they are told.
+    """The messages have `tokens` and the window is `limit`; None where the server does not say.
 
     `usage` is what replies that were lost before have cost.
     """
