@@ -1,4 +1,4 @@
-"""Which of a repository's files are tests, and which tests stand near a change."""
+"""Which of a repository's files are tests, and which tests are near a change."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_test(path: str, files: Collection[str]) -> bool:
 
 
 def _test_roots(file: str) -> set[str]:
-    """Return the folders whose test a file is: its own, and the one around a subject's folder."""
+    """Return the folders that a test file belongs to: its own, and the one around its subject's."""
     own = posixpath.dirname(file)
     above, name = posixpath.split(own)
     return {own} if name in TEST_FOLDERS else {own, above}

@@ -85,7 +85,7 @@ def _urls(folder: Path) -> dict[str, str]:
 
 
 def resolved(url: str, source: str | Path) -> str | Path:
-    """Return where a submodule is; `./` and `../` are meant from the repository that names it.
+    """Return where a submodule is; `./` and `../` start at the repository that names it.
 
     Raises UserError for what that repository may not name.
     """

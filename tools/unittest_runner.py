@@ -1,4 +1,4 @@
-"""Test runners that are made of unittest: which a command is, and how its tests are named to it."""
+"""Test commands that run unittest: how they are recognised, and how tests are named to them."""
 
 from __future__ import annotations
 

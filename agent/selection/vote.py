@@ -13,7 +13,7 @@ from agent.selection.behaviour import group, samples
 class Standing:
     """What the checks say of one candidate, as ids of checks and the number that it passes.
 
-    Issue checks that its own attempt wrote have no voice in it.
+    Issue checks that its own attempt wrote are in neither list of issue checks.
     """
 
     candidate: Candidate
