@@ -31,8 +31,9 @@ from agent.selection.checks import gather
 from agent.selection.harvest import merge
 from agent.selection.matrix import verify
 from agent.selection.verdict import judge
+from agent.show.markdown import markdown
 from agent.show.progress import Watch
-from agent.show.verdict_sheet import sheet
+from agent.show.verdict_sheet import verdict_sheet
 from agent.task_run import TaskRun, limits, note_opening, planner_of, spent
 from agent.trajectory.reader import read_record, read_task
 from agent.trajectory.run_folder import TaskFolder, patch_name
@@ -136,7 +137,7 @@ def conclude(
     )
     folder.write("matrix", matrix)
     folder.write("verdict", verdict)
-    text = sheet(
+    sheet = verdict_sheet(
         task=work.place.task,
         image=work.place.image,
         candidates=candidates,
@@ -144,6 +145,6 @@ def conclude(
         verdict=verdict,
         result=result,
     )
-    folder.write_text("verdict.md", text)
+    folder.write_text("verdict.md", markdown(sheet))
     folder.finish(result)
     return result

@@ -20,8 +20,9 @@ from agent.intake.issue import TaskFile
 from agent.intake.repository_address import parse, shown
 from agent.model.choice import open_model
 from agent.records import Result, Status
-from agent.show import verdict_sheet as verdict_view
 from agent.show.progress import progress
+from agent.show.terminal import Screen
+from agent.show.verdict_sheet import verdict_sheet
 from agent.solve import solve
 from agent.trajectory.reader import read_task
 from agent.trajectory.run_folder import RunFolder, TaskFolder, new_run_id, versions
@@ -79,16 +80,15 @@ def show(folder: TaskFolder, console: Console) -> None:
     """Print the verdict sheet of a finished task."""
     known = read_task(folder.path)
     if known.task and known.image and known.verdict and known.result:
-        console.print(
-            verdict_view.screen(
-                task=known.task,
-                image=known.image,
-                candidates=known.candidates,
-                matrix=known.matrix,
-                verdict=known.verdict,
-                result=known.result,
-            )
+        sheet = verdict_sheet(
+            task=known.task,
+            image=known.image,
+            candidates=known.candidates,
+            matrix=known.matrix,
+            verdict=known.verdict,
+            result=known.result,
         )
+        console.print(Screen(sheet))
         console.print(
             f"Everything is in {folder.path}; read it with: repair-agent inspect {folder.path}"
         )

@@ -46,10 +46,10 @@ def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, st
         raise UserError("two folders of runs cannot be compared", "name two runs or two tasks")
     assert beside is None or isinstance(beside, OpenedRun)
     if forms.html is not None:
-        from agent.inspector.html_page import page, refuse_foreign
+        from agent.inspector.html_page import PAGE, page
 
-        refuse_foreign(forms.html)
-        write_whole(forms.html, page(opened, beside).encode("utf-8", "backslashreplace"))
+        PAGE.refuse_foreign(forms.html)
+        PAGE.write(forms.html, page(opened, beside))
     elif forms.as_json:
         from agent.inspector.plain_text import json_text
 

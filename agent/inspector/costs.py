@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from agent.inspector.episode import About, Step, gist
 from agent.inspector.opening import OpenedTask
 from agent.records import Usage
-from agent.show.blocks import Block, Code, Heading, Paragraph, Table, Words
+from agent.show.blocks import Block, Code, Heading, Paragraph, StepLink, Table, Words
 from agent.show.figures import duration, money, tokens
 
 Entry = TypeVar("Entry", bound=tuple[Any, ...])
@@ -102,14 +102,13 @@ class Ledger:
         if self.slow:
             took, label, number, name, _ = self.slow[0]
             tried = ", a change with the tests that tried it" if name.startswith("sample") else ""
-            told = (
-                f"The slowest command took {duration(took)}: {label} step {number}, {name}{tried}."
-            )
-            blocks.insert(1, Paragraph((told,)))
+            step = StepLink(label, number)
+            words = (f"The slowest command took {duration(took)}: ", step, f", {name}{tried}.")
+            blocks.insert(1, Paragraph(words))
         if self.dear and self.dear[0][0] > 0:
             rows = [
                 (
-                    (f"{label} step {step.number}",),
+                    (StepLink(label, step.number),),
                     (money((step.usage or Usage()).usd),),
                     (tokens(step.usage or Usage()),),
                     (duration(step.seconds) if step.seconds else "unknown",),
@@ -121,7 +120,7 @@ class Ledger:
             blocks += [Heading("The dearest steps"), Table(dearest, tuple(rows))]
         if self.slow:
             blocks += [Heading("The slowest commands"), Table(("took", "step", "command"), tuple(
-                ((duration(took),), (f"{label} step {number}",), (f"{name} ", Code(text)))
+                ((duration(took),), (StepLink(label, number),), (f"{name} ", Code(text)))
                 for took, label, number, name, text in self.slow
             ))]  # fmt: skip
         else:

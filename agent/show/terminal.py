@@ -1,0 +1,251 @@
+"""Blocks as rows of a terminal: folded at a width, with the colours of code in patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pygments.lexers import get_lexer_for_filename
+from pygments.util import ClassNotFound
+from rich import box
+from rich.cells import cell_len, chop_cells
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.style import Style
+from rich.syntax import Syntax
+from rich.table import Table as Grid
+from rich.text import Span, Text
+
+from agent.show.blocks import (
+    Block,
+    Bullets,
+    Code,
+    Diff,
+    Fold,
+    Heading,
+    Marked,
+    Output,
+    Paragraph,
+    StepLink,
+    Table,
+    Words,
+    plain_words,
+)
+from agent.show.terminal_safe import inline, one_line, patch_lines, visible_lines
+
+TAB = 8
+WHOLE = 20
+"""Cells of a table's column up to which none of its cells is folded, as far as there is room."""
+HIGHLIGHTED = 60_000
+"""Characters of a patch up to which its code is coloured."""
+NEAR = 2 / 3
+"""Share of a row behind which a line is rather cut at a blank than in a word."""
+KINDS = {
+    "green": "pass c1",
+    "bold green": "verified resolved edit",
+    "yellow": "timeout unverified c2",
+    "bold yellow": "issue chosen",
+    "magenta": "disagree c3",
+    "bold magenta": "tampered",
+    "cyan": "unfinished c4",
+    "blue": "c5",
+    "red": "fail no_patch unresolved c6",
+    "bold red": "error failed damaged mark",
+    "dim": "none same dim c0",
+    "bold": "label",
+    "reverse": "reverse",
+}
+"""The kinds of `Marked` words by their colours: results, ends of tasks, classes and others."""
+STYLES = {kind: colour for colour, kinds in KINDS.items() for kind in kinds.split()}
+ON_DARK = {"+": "on #10301c", "-": "on #3a1518", "@": "bold cyan"}
+ON_ANY = {"+": "green", "-": "red", "@": "cyan"}
+"""The colours of a patch's lines where the ground is known to be dark, and where it is not."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row on the screen; in a patch, the file and the changed line that it shows.
+
+    `goes_on` marks a row that continues the line of the row above; `link` is a step that it names.
+    """
+
+    text: Text
+    path: str = ""
+    line: str = ""
+    goes_on: bool = False
+    link: StepLink | None = None
+
+    @property
+    def is_added(self) -> bool:
+        """Tell whether it shows the beginning of a line that a patch adds."""
+        return bool(self.line) and self.text.plain.startswith("+")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Blocks that rich prints at whatever width its console has."""
+
+    blocks: Sequence[Block]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from (row.text for row in rows(self.blocks, options.max_width, dark=False))
+
+
+def rows(page: Sequence[Block], width: int, *, dark: bool = True) -> list[Row]:
+    """Return a page's rows, none wider than `width` cells; without `dark`, for any ground."""
+    width = max(1, width)
+    console = Console(width=width, color_system=None, force_terminal=True, legacy_windows=False)
+    found: list[Row] = []
+    for block in page:
+        match block:
+            case Output(text, bad):
+                style = ("#ff8a80" if dark else "red") if bad else ""
+                for line in visible_lines(text):
+                    parts = enumerate(_folded(line, width))
+                    found += [Row(Text(part, style), goes_on=at > 0) for at, part in parts]
+            case Diff(text):
+                found += _diff(text, width, dark=dark)
+            case Fold(title, blocks):
+                found += rows((Heading(plain_words(title), 3), *blocks), width, dark=dark)[:-1]
+            case _:
+                for segments in console.render_lines(_renderable(block), pad=False):
+                    links = [one.style.meta.get("link") for one in segments if one.style]
+                    pieces = [(one.text, one.style or "") for one in segments if not one.control]
+                    assembled = Text.assemble(*pieces, no_wrap=True)
+                    found.append(Row(assembled, link=next(filter(None, links), None)))
+        found.append(Row(Text("")))
+    return found
+
+
+def _renderable(block: Heading | Paragraph | Bullets | Table) -> RenderableType:
+    match block:
+        case Heading(text, level):
+            return Text(one_line(text), style="bold reverse" if level == 1 else "bold")
+        case Paragraph(words):
+            return text_of(words)
+        case Bullets(items):
+            grid = Grid.grid(padding=(0, 1))
+            for item in items:
+                grid.add_row("•", text_of(item))
+        case Table(columns, lines, kind):
+            grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+            names = [text_of((column,)) for column in columns]
+            texts = [[text_of(words) for words in line] for line in lines]
+            for at, name in enumerate(names):
+                widest = max([name.cell_len, *(line[at].cell_len for line in texts)])
+                right = kind == "numbers" and at > 0
+                grid.add_column(name, no_wrap=widest <= WHOLE, justify="right" if right else "left")
+            for line in texts:
+                grid.add_row(*line)
+    return grid
+
+
+def text_of(words: Words) -> Text:
+    """Return words in their colours."""
+    text = Text(overflow="fold")
+    for piece in words:
+        match piece:
+            case Code(code):
+                text.append(one_line(code), "cyan")
+            case Marked(marked, kinds):
+                text.append(inline(marked), style_of(kinds))
+            case StepLink():
+                text.append(piece.text, Style(meta={"link": piece}))
+            case str():
+                text.append(inline(piece))
+    return text
+
+
+def style_of(kinds: str) -> str:
+    """Return the colour of kinds, "" for those that have none."""
+    return " ".join(filter(None, (STYLES.get(kind, "") for kind in kinds.split())))
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """Return the parts of a line, cut behind a blank where one stands near the edge."""
+    line = line.expandtabs(TAB)
+    parts, at, plain = [], 0, line.isascii()
+    while at < len(line):
+        piece = line[at : at + width]
+        part = piece if plain else next(iter(chop_cells(piece, width)), "") or piece[:1]
+        end = at + len(part)
+        blank = part.rfind(" ") + 1
+        if end < len(line) and line[end] != " " and blank > len(part) * NEAR:
+            part = part[:blank]
+        parts.append(part)
+        at += len(part)
+    return parts or [""]
+
+
+def _diff(patch: str, width: int, *, dark: bool) -> Iterator[Row]:
+    lines = patch_lines(patch)
+    code = _highlighted_lines(lines) if dark and len(patch) <= HIGHLIGHTED else {}
+    styles = ON_DARK if dark else ON_ANY
+    path, in_hunk = "", False
+    for number, line in enumerate(lines):
+        if line.startswith("diff ") or (not in_hunk and line.startswith(("--- ", "+++ "))):
+            in_hunk = False
+            if line.startswith("+++ "):
+                path = line[4:].removeprefix("b/")
+        elif line.startswith("@@"):
+            in_hunk = True
+        sign = line[:1] if in_hunk else ""
+        text = Text(style=styles.get(sign, "" if in_hunk else "bold"))
+        if number in code:
+            text.append(sign, {"+": "bold green", "-": "bold red"}.get(sign, ""))
+            text.append_text(code[number])
+        else:
+            text.append(line)
+        text.expand_tabs(TAB)
+        changed = line[1:] if sign in ("+", "-") else ""
+        parts = enumerate(_folded_text(text, width))
+        yield from (Row(part, path, changed, at > 0) for at, part in parts)
+
+
+def _folded_text(text: Text, width: int) -> list[Text]:
+    if cell_len(text.plain) <= width:
+        return [text]
+    cuts, at = [], 0
+    for part in chop_cells(text.plain, width)[:-1]:
+        at += len(part)
+        cuts.append(at)
+    return list(text.divide(cuts))
+
+
+def _highlighted_lines(lines: Sequence[str]) -> dict[int, Text]:
+    """Return the code of a patch's lines in colours, by the lines' numbers from 0."""
+    found: dict[int, Text] = {}
+    path, hunk = "", list[int]()
+    for number, line in enumerate([*lines, "@@"]):
+        if line.startswith("+++ "):
+            path = line[4:].removeprefix("b/")
+        elif hunk and (line.startswith("@@") or line[:1] not in ("+", "-", " ", "")):
+            found |= _highlighted(path, hunk, lines)
+            hunk = []
+        elif path and line[:1] in ("+", "-", " ") and not line.startswith("--- "):
+            hunk.append(number)
+    return found
+
+
+def _highlighted(path: str, numbers: Sequence[int], lines: Sequence[str]) -> dict[int, Text]:
+    try:
+        lexer = get_lexer_for_filename(path)
+    except ClassNotFound:
+        return {}
+    code = "\n".join(lines[number][1:] for number in numbers)
+    text = Syntax("", lexer, theme="ansi_dark", background_color="default").highlight(code)
+    parts = text.split("\n", allow_blank=True)
+    return dict(zip(numbers, map(_without_ground, parts), strict=False))
+
+
+def _without_ground(text: Text) -> Text:
+    """Return a text without what is behind it: a changed line has a ground of its own."""
+    spans = [
+        Span(
+            span.start,
+            span.end,
+            Style(color=style.color, bold=style.bold, italic=style.italic, dim=style.dim),
+        )
+        for span in text.spans
+        if isinstance(style := span.style, Style)
+    ]
+    return Text(text.plain, spans=spans)
