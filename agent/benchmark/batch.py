@@ -19,6 +19,7 @@ from agent.benchmark.instances import Choice
 from agent.benchmark.interruption import Halt, Heeding
 from agent.benchmark.models import Models, open_models
 from agent.benchmark.sample_predictions import complete, predict
+from agent.benchmark.stop_rule import StopRule
 from agent.config import Config
 from agent.errors import EngineError, Interrupted, ModelLost, ModelRefused, UserError, WorldError
 from agent.intake import dataset
@@ -82,9 +83,13 @@ def run_batch(
             Room.of(config, batch.min_free_gb, run.path, keep=batch.keep_images),
         )  # fmt: skip
         tally.begin(len(tasks))
-        with closing(engine.run(_to_do(tasks, batch, run, tally, halt, grades), work)) as ends:
+        rule = StopRule()
+        left = _to_do(tasks, batch, run, tally, halt, rule, grades)
+        with closing(engine.run(left, work)) as ends:
             try:
                 for ended in ends:
+                    rule.hear(ended)
+                    tally.model_is_away = rule.model_is_away
                     tally.end(ended)
             except Interrupted as signal:  # said before the threads are waited for
                 halt.set(signal)
@@ -97,11 +102,12 @@ def _to_do(
     run: RunFolder,
     tally: Tally,
     halt: Halt,
+    rule: StopRule,
     grader: Grader | None,
 ) -> Iterator[TaskFile]:
     """Yield what is left to do, one at a time, putting aside what is to be done again."""
     for task in tasks:
-        if halt.is_set or tally.out_of_money or tally.model_is_away:
+        if halt.is_set or rule.stops:
             return
         folder = run.path / task.id
         known: Result | None = read_record(folder / "result.json", Result)

@@ -55,6 +55,6 @@ def run(batch: Batch, config: Config, output: Path | None, console: Console, eng
             told = f"Everything is in {path}; repair-agent report {path}"
             for line in (tally.summary(), told):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if tally.failed:
+    if tally.counts["failed"]:
         return EXIT_WORLD
-    return EXIT_OUT_OF_MONEY if tally.out_of_money else 0
+    return EXIT_OUT_OF_MONEY if tally.counts["out of money"] else 0

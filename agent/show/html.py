@@ -11,21 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from agent.errors import UserError, from_os_error
-from agent.show.blocks import (
-    Block,
-    Bullets,
-    Code,
-    Diff,
-    Fold,
-    Heading,
-    Marked,
-    Output,
-    Paragraph,
-    Piece,
-    Table,
-    Words,
-    plain_words,
-)
+from agent.show import blocks
+from agent.show.blocks import Block, Words, plain_words
 from agent.show.terminal_safe import inline, one_line, patch_lines, visible_lines
 from agent.trajectory.durable_files import write_whole
 from tools.clip import clip
@@ -79,26 +66,26 @@ class PageKind:
         write_whole(path, text.encode("utf-8", "backslashreplace"))
 
 
-def to_html(blocks: Iterable[Block], above: int = 2) -> Markup:
+def to_html(page: Iterable[Block], above: int = 2) -> Markup:
     """Return blocks as HTML, with headings below so many levels; long texts are clipped."""
-    return Markup("\n").join(_html(block, above) for block in blocks)
+    return Markup("\n").join(_html(block, above) for block in page)
 
 
 def _html(block: Block, above: int) -> Markup:
     match block:
-        case Heading(text, level):
+        case blocks.Heading(text, level):
             return _element(f"h{min(6, level + above)}", one_line(text))
-        case Paragraph(words):
+        case blocks.Paragraph(words):
             return _element("p", _inline(words))
-        case Bullets(items):
+        case blocks.Bullets(items):
             return _element("ul", _joined(_element("li", _inline(item)) for item in items))
-        case Table():
+        case blocks.Table():
             return _table(block)
-        case Diff() | Output():
+        case blocks.Diff() | blocks.Output():
             return _preformatted(block)
-        case Fold(title, blocks, is_open, kinds):
-            inside = _element("summary", _inline(title)) + to_html(blocks, above)
-            return _element("details", inside, kinds, " open" * is_open)
+        case blocks.Fold(title, page, is_open, kinds):
+            content = _element("summary", _inline(title)) + to_html(page, above)
+            return _element("details", content, kinds, " open" * is_open)
 
 
 def _element(tag: str, inside: str, kinds: str = "", attributes: str = "") -> Markup:
@@ -113,7 +100,7 @@ def _joined(parts: Iterable[Markup]) -> Markup:
     return Markup("").join(parts)
 
 
-def _table(table: Table) -> Markup:
+def _table(table: blocks.Table) -> Markup:
     names = (_element("th", _inline((name,)), "", ' scope="col"') for name in table.columns)
     head = _element("thead", _element("tr", _joined(names)))
     lines = (_element("tr", _joined(_cells(line, table.kind))) for line in table.rows)
@@ -133,19 +120,19 @@ def _inline(words: Words) -> Markup:
     return _joined(map(_piece, words))
 
 
-def _piece(piece: Piece) -> Markup:
+def _piece(piece: blocks.Piece) -> Markup:
     match piece:
-        case Code(text):
+        case blocks.Code(text):
             return _element("code", one_line(text))
-        case Marked(text, kinds, hint):
+        case blocks.Marked(text, kinds, hint):
             title = Markup(' title="{}"').format(one_line(hint, 300)) if hint else ""
             return _element("span", inline(text), kinds, title)
     return escape(inline(plain_words((piece,))))
 
 
-def _preformatted(block: Diff | Output) -> Markup:
+def _preformatted(block: blocks.Diff | blocks.Output) -> Markup:
     text = clip(block.text, LONGEST)
-    if isinstance(block, Diff):
+    if isinstance(block, blocks.Diff):
         return _element("pre", Markup("\n").join(map(_diff_line, patch_lines(text))), "diff")
     return _element("pre", "\n".join(visible_lines(text)), "bad" * block.bad)
 

@@ -5,51 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from agent.show.blocks import (
-    Block,
-    Bullets,
-    Code,
-    Diff,
-    Fold,
-    Heading,
-    Output,
-    Paragraph,
-    Table,
-    Words,
-    plain_words,
-)
+from agent.show import blocks
+from agent.show.blocks import Block, Words, plain_words
 from agent.show.terminal_safe import inline, one_line, patch_lines, visible_lines
 
 
-def markdown(blocks: Sequence[Block]) -> str:
+def markdown(page: Sequence[Block]) -> str:
     """Return a page; nothing in it but our own blocks acts as markup."""
-    return "\n\n".join(map(_markdown, blocks)) + "\n"
+    return "\n\n".join(map(_markdown, page)) + "\n"
 
 
 def _markdown(block: Block) -> str:
     match block:
-        case Heading(text, level):
+        case blocks.Heading(text, level):
             return f"{'#' * level} {_escaped(text)}"
-        case Paragraph(words):
+        case blocks.Paragraph(words):
             return _inline(words).lstrip()
-        case Bullets(items):
+        case blocks.Bullets(items):
             return "\n".join(f"- {_inline(item)}" for item in items)
-        case Table(columns, rows):
+        case blocks.Table(columns, rows):
             names = [_inline((column,)) for column in columns]
             # A table is cut into cells before code is looked for: a bar in code needs a backslash.
             cells = [[_inline(cell, bar="\\|") for cell in row] for row in rows]
             lines = [names, ["---"] * len(columns), *cells]
             return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        case Diff() | Output():
+        case blocks.Diff() | blocks.Output():
             return _fenced(block)
-        case Fold(title, blocks):
-            return markdown((Heading(plain_words(title), 3), *blocks)).rstrip("\n")
+        case blocks.Fold(title, inside):
+            return markdown((blocks.Heading(plain_words(title), 3), *inside)).rstrip("\n")
 
 
 def _inline(words: Words, bar: str = "|") -> str:
     return "".join(
         _code(piece.text).replace("|", bar)
-        if isinstance(piece, Code)
+        if isinstance(piece, blocks.Code)
         else _escaped(plain_words((piece,)))
         for piece in words
     )
@@ -67,9 +56,9 @@ def _code(text: str) -> str:
     return f"{ticks}{pad}{text}{pad}{ticks}" if text else ""
 
 
-def _fenced(block: Diff | Output) -> str:
+def _fenced(block: blocks.Diff | blocks.Output) -> str:
     fence = "`" * max(3, _longest_run(block.text) + 1)
-    if isinstance(block, Diff):
+    if isinstance(block, blocks.Diff):
         return "\n".join((f"{fence}diff", *patch_lines(block.text), fence))
     return "\n".join((fence, *visible_lines(block.text), fence))
 

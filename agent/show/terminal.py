@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from pygments.lexers import get_lexer_for_filename
 from pygments.util import ClassNotFound
@@ -15,21 +16,8 @@ from rich.syntax import Syntax
 from rich.table import Table as Grid
 from rich.text import Span, Text
 
-from agent.show.blocks import (
-    Block,
-    Bullets,
-    Code,
-    Diff,
-    Fold,
-    Heading,
-    Marked,
-    Output,
-    Paragraph,
-    StepLink,
-    Table,
-    Words,
-    plain_words,
-)
+from agent.show import blocks
+from agent.show.blocks import Block, Words, plain_words
 from agent.show.terminal_safe import inline, one_line, patch_lines, visible_lines
 
 TAB = 8
@@ -72,7 +60,7 @@ class Row:
     path: str = ""
     line: str = ""
     goes_on: bool = False
-    link: StepLink | None = None
+    link: blocks.StepLink | None = None
 
     @property
     def is_added(self) -> bool:
@@ -84,10 +72,10 @@ class Row:
 class Screen:
     """Blocks that rich prints at whatever width its console has."""
 
-    blocks: Sequence[Block]
+    page: Sequence[Block]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from (row.text for row in rows(self.blocks, options.max_width, dark=False))
+        yield from (row.text for row in rows(self.page, options.max_width, dark=False))
 
 
 def rows(page: Sequence[Block], width: int, *, dark: bool = True) -> list[Row]:
@@ -97,15 +85,17 @@ def rows(page: Sequence[Block], width: int, *, dark: bool = True) -> list[Row]:
     found: list[Row] = []
     for block in page:
         match block:
-            case Output(text, bad):
+            case blocks.Output(text, bad):
                 style = ("#ff8a80" if dark else "red") if bad else ""
                 for line in visible_lines(text):
                     parts = enumerate(_folded(line, width))
                     found += [Row(Text(part, style), goes_on=at > 0) for at, part in parts]
-            case Diff(text):
+            case blocks.Diff(text):
                 found += _diff(text, width, dark=dark)
-            case Fold(title, blocks):
-                found += rows((Heading(plain_words(title), 3), *blocks), width, dark=dark)[:-1]
+            case blocks.Fold(title, inside):
+                found += rows((blocks.Heading(plain_words(title), 3), *inside), width, dark=dark)[
+                    :-1
+                ]
             case _:
                 for segments in console.render_lines(_renderable(block), pad=False):
                     links = [one.style.meta.get("link") for one in segments if one.style]
@@ -116,17 +106,19 @@ def rows(page: Sequence[Block], width: int, *, dark: bool = True) -> list[Row]:
     return found
 
 
-def _renderable(block: Heading | Paragraph | Bullets | Table) -> RenderableType:
+def _renderable(
+    block: blocks.Heading | blocks.Paragraph | blocks.Bullets | blocks.Table,
+) -> RenderableType:
     match block:
-        case Heading(text, level):
+        case blocks.Heading(text, level):
             return Text(one_line(text), style="bold reverse" if level == 1 else "bold")
-        case Paragraph(words):
+        case blocks.Paragraph(words):
             return text_of(words)
-        case Bullets(items):
+        case blocks.Bullets(items):
             grid = Grid.grid(padding=(0, 1))
             for item in items:
                 grid.add_row("•", text_of(item))
-        case Table(columns, lines, kind):
+        case blocks.Table(columns, lines, kind):
             grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
             names = [text_of((column,)) for column in columns]
             texts = [[text_of(words) for words in line] for line in lines]
@@ -144,11 +136,11 @@ def text_of(words: Words) -> Text:
     text = Text(overflow="fold")
     for piece in words:
         match piece:
-            case Code(code):
+            case blocks.Code(code):
                 text.append(one_line(code), "cyan")
-            case Marked(marked, kinds):
+            case blocks.Marked(marked, kinds):
                 text.append(inline(marked), style_of(kinds))
-            case StepLink():
+            case blocks.StepLink():
                 text.append(piece.text, Style(meta={"link": piece}))
             case str():
                 text.append(inline(piece))
@@ -178,20 +170,13 @@ def _folded(line: str, width: int) -> list[str]:
 
 def _diff(patch: str, width: int, *, dark: bool) -> Iterator[Row]:
     lines = patch_lines(patch)
-    code = _highlighted_lines(lines) if dark and len(patch) <= HIGHLIGHTED else {}
+    places = list(_places(lines))
+    code = _highlighted_lines(lines, places) if dark and len(patch) <= HIGHLIGHTED else {}
     styles = ON_DARK if dark else ON_ANY
-    path, in_hunk = "", False
-    for number, line in enumerate(lines):
-        if line.startswith("diff ") or (not in_hunk and line.startswith(("--- ", "+++ "))):
-            in_hunk = False
-            if line.startswith("+++ "):
-                path = line[4:].removeprefix("b/")
-        elif line.startswith("@@"):
-            in_hunk = True
-        sign = line[:1] if in_hunk else ""
-        text = Text(style=styles.get(sign, "" if in_hunk else "bold"))
+    for number, (line, (path, sign)) in enumerate(zip(lines, places, strict=True)):
+        text = Text(style=styles.get(sign, "" if sign else "bold"))
         if number in code:
-            text.append(sign, {"+": "bold green", "-": "bold red"}.get(sign, ""))
+            text.append(line[:1], {"+": "bold green", "-": "bold red"}.get(sign, ""))
             text.append_text(code[number])
         else:
             text.append(line)
@@ -199,6 +184,19 @@ def _diff(patch: str, width: int, *, dark: bool) -> Iterator[Row]:
         changed = line[1:] if sign in ("+", "-") else ""
         parts = enumerate(_folded_text(text, width))
         yield from (Row(part, path, changed, at > 0) for at, part in parts)
+
+
+def _places(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield for each line of a patch its file and, within a hunk, the sign that it begins with."""
+    path, in_hunk = "", False
+    for line in lines:
+        if line.startswith("diff ") or (not in_hunk and line.startswith(("--- ", "+++ "))):
+            in_hunk = False
+            if line.startswith("+++ "):
+                path = line[4:].removeprefix("b/")
+        elif line.startswith("@@"):
+            in_hunk = True
+        yield path, (line[:1] or " ") if in_hunk else ""
 
 
 def _folded_text(text: Text, width: int) -> list[Text]:
@@ -211,30 +209,23 @@ def _folded_text(text: Text, width: int) -> list[Text]:
     return list(text.divide(cuts))
 
 
-def _highlighted_lines(lines: Sequence[str]) -> dict[int, Text]:
-    """Return the code of a patch's lines in colours, by the lines' numbers from 0."""
+def _highlighted_lines(lines: Sequence[str], places: Sequence[tuple[str, str]]) -> dict[int, Text]:
+    """Return the code of a patch's hunks in colours, by the lines' numbers from 0."""
     found: dict[int, Text] = {}
-    path, hunk = "", list[int]()
-    for number, line in enumerate([*lines, "@@"]):
-        if line.startswith("+++ "):
-            path = line[4:].removeprefix("b/")
-        elif hunk and (line.startswith("@@") or line[:1] not in ("+", "-", " ", "")):
-            found |= _highlighted(path, hunk, lines)
-            hunk = []
-        elif path and line[:1] in ("+", "-", " ") and not line.startswith("--- "):
-            hunk.append(number)
+    for (path, is_code), group in groupby(
+        range(len(lines)), lambda number: (places[number][0], places[number][1] in ("+", "-", " "))
+    ):
+        numbers = list(group)
+        try:
+            lexer = get_lexer_for_filename(path) if is_code else None
+        except ClassNotFound:
+            continue
+        if lexer is not None:
+            code = "\n".join(lines[number][1:] for number in numbers)
+            text = Syntax("", lexer, theme="ansi_dark", background_color="default").highlight(code)
+            parts = map(_without_ground, text.split("\n", allow_blank=True))
+            found |= dict(zip(numbers, parts, strict=False))
     return found
-
-
-def _highlighted(path: str, numbers: Sequence[int], lines: Sequence[str]) -> dict[int, Text]:
-    try:
-        lexer = get_lexer_for_filename(path)
-    except ClassNotFound:
-        return {}
-    code = "\n".join(lines[number][1:] for number in numbers)
-    text = Syntax("", lexer, theme="ansi_dark", background_color="default").highlight(code)
-    parts = text.split("\n", allow_blank=True)
-    return dict(zip(numbers, map(_without_ground, parts), strict=False))
 
 
 def _without_ground(text: Text) -> Text:
