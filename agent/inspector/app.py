@@ -81,7 +81,9 @@ class Inspector(App[None]):
             return screen.text
         if isinstance(screen, Above):
             return screen.query_one(Page).text
-        return markdown(screen.shown if isinstance(screen, TaskScreen | CompareScreen) else ())
+        return markdown(
+            screen.current_page if isinstance(screen, TaskScreen | CompareScreen) else ()
+        )
 
     def action_copy(self) -> None:
         """Copy what is shown."""

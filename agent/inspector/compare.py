@@ -16,7 +16,7 @@ from agent.inspector import task_pages
 from agent.inspector.common_tasks import Side, attempts_of
 from agent.inspector.dialogs import Above
 from agent.inspector.step_list import StepList
-from agent.inspector.titles import dotted
+from agent.inspector.titles import with_dots
 from agent.inspector.widgets import Lines, Page
 from agent.show.blocks import Block, Marked, Piece
 from agent.show.figures import several, spent
@@ -130,7 +130,7 @@ class CompareScreen(Screen[None]):
             self.app.push_screen(Above(page))
 
     @property
-    def shown(self) -> Sequence[Block]:
+    def current_page(self) -> Sequence[Block]:
         """The step on the side that has the focus."""
         return self._page(self.side).page
 
@@ -147,4 +147,4 @@ def _title(side: Side, index: int) -> Text:
     facts += [task.record.result.status] if task.record.result else []
     end: list[Piece] = [spent(about.usage)] if about.usage else []
     end.append(one_line(about.end or "no end yet", 100))
-    return Text("\n").join(text_of(dotted(line)) for line in (name, facts, end))
+    return Text("\n").join(text_of(with_dots(line)) for line in (name, facts, end))

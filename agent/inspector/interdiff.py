@@ -110,7 +110,7 @@ def _lines(ours: Change, theirs: Change) -> Iterator[str]:
         first = run[0] if run else 1
         sides = [one.after(run, old) for one in (ours, theirs)]
         for line in list(difflib.unified_diff(sides[0], sides[1], lineterm="", n=3))[2:]:
-            yield _moved(line, [first - 1 + shift for shift in shifts])
+            yield _renumber(line, [first - 1 + shift for shift in shifts])
         shifts = [shift + len(side) - len(run) for shift, side in zip(shifts, sides, strict=True)]
 
 
@@ -125,7 +125,7 @@ def _runs(old: dict[int, str]) -> list[list[int]]:
     return found or [[]]
 
 
-def _moved(line: str, by: Sequence[int]) -> str:
+def _renumber(line: str, by: Sequence[int]) -> str:
     """Return a hunk's head with the numbers of the whole files; other lines as they are."""
     head = re.match(r"@@ -(\d+)(\S*) \+(\d+)(\S*) @@", line)
     if head is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import work
@@ -181,23 +182,20 @@ class TasksScreen(Listing):
 
 def _task_entry(line: TaskLine) -> Entry:
     resolved = {True: Text("yes", "bold green"), False: Text("no", "red"), None: Text(UNKNOWN)}
-
-    def right(text: str | None) -> Text:
-        return Text(UNKNOWN if text is None else text, justify="right")
-
+    figures: list[tuple[float | None, Callable[[Any], str]]] = [
+        (line.confidence, "{:.2f}".format),
+        (line.candidates, str),
+        (line.tokens, "{:,}".format),
+        (line.usd, money),
+        (line.seconds, duration),
+    ]
     cells = (
         Text(one_line(line.id, 60)),
         Text(one_line(line.status, 30), style_of(line.status)),
         resolved[line.resolved],
-        right(None if line.confidence is None else f"{line.confidence:.2f}"),
-        right(None if line.candidates is None else str(line.candidates)),
-        right(None if line.tokens is None else f"{line.tokens:,}"),
-        right(None if line.usd is None else money(line.usd)),
-        right(None if line.seconds is None else duration(line.seconds)),
+        *(Text(UNKNOWN if n is None else text(n), justify="right") for n, text in figures),
         Text(one_line(line.remark, 120)),
     )
-    sort = (
-        line.id, line.status, line.resolved, line.confidence, line.candidates, line.tokens,
-        line.usd, line.seconds, line.remark,
-    )  # fmt: skip
+    values = (value for value, _ in figures)
+    sort = (line.id, line.status, line.resolved, *values, line.remark)
     return Entry(line.id, cells, sort)

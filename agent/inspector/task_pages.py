@@ -179,8 +179,8 @@ def two_patches(one: tuple[str, Candidate], other: tuple[str, Candidate]) -> lis
     difference = interdiff(one[1].patch, other[1].patch)
     blocks: list[Block] = [Heading(f"From {ours} to {theirs}", 1)]
     if difference:
-        told = f"- is as {ours} leaves the file, + as {theirs} does; other lines are the same."
-        blocks += [Paragraph((told,)), Diff(clip(difference, SHOWN))]
+        legend = f"- is as {ours} leaves the file, + as {theirs} does; other lines are the same."
+        blocks += [Paragraph((legend,)), Diff(clip(difference, SHOWN))]
     else:
         blocks.append(Paragraph(("Both leave the same lines.",)))
     for name, candidate in (one, other):
@@ -240,8 +240,8 @@ def issue_page(task: OpenedTask) -> list[Block]:
             blocks += [Output(clip(message.content, SHOWN))]
     if record.image is not None:
         image = record.image
-        made = f", {image.made}, {image.toolchain}, tests: "
-        words: Words = (Code(image.reference), made, Code(image.test_command or "none"))
+        how = f", {image.made}, {image.toolchain}, tests: "
+        words: Words = (Code(image.reference), how, Code(image.test_command or "none"))
         blocks += [Heading("Environment"), Paragraph(words)]
     if record.places:
         blocks.append(Heading("Where a change was looked for"))

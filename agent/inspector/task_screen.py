@@ -257,7 +257,7 @@ class TaskScreen(TaskPanes):
             self.set_title()
 
     @property
-    def shown(self) -> list[Block]:
+    def current_page(self) -> list[Block]:
         """What the tab shows, whole, for copying and for the editor."""
         whole = self.steps.step_page(whole=True) if self.tab == "steps" else []
         return whole or list(self.page_of(self.tab).page)

@@ -36,7 +36,7 @@ def task_words(task: OpenedTask, *more: Piece) -> Words:
             parts.append(money(about.usage.usd))
     if result:
         parts += [money(result.cost_usd), duration(result.seconds)]
-    return dotted([*parts, *more])
+    return with_dots([*parts, *more])
 
 
 def episode_words(about: About, steps: int, *, model: bool = False) -> Words:
@@ -48,9 +48,9 @@ def episode_words(about: About, steps: int, *, model: bool = False) -> Words:
     parts.append(", ".join(filter(None, how)))
     no_end = "no end yet" if about.number is not None else ""
     parts.append(one_line(about.end, 200) or no_end)
-    return dotted([part for part in parts if part])
+    return with_dots([part for part in parts if part])
 
 
-def dotted(parts: list[Piece]) -> Words:
+def with_dots(parts: list[Piece]) -> Words:
     """Return parts with dots between them."""
     return tuple(piece for part in parts for piece in (" · ", part))[1:]

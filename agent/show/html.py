@@ -78,7 +78,7 @@ def _html(block: Block, above: int) -> Markup:
         case blocks.Paragraph(words):
             return _element("p", _inline(words))
         case blocks.Bullets(items):
-            return _element("ul", _joined(_element("li", _inline(item)) for item in items))
+            return _element("ul", _join(_element("li", _inline(item)) for item in items))
         case blocks.Table():
             return _table(block)
         case blocks.Diff() | blocks.Output():
@@ -96,15 +96,15 @@ def _element(tag: str, inside: str, kinds: str = "", attributes: str = "") -> Ma
     )
 
 
-def _joined(parts: Iterable[Markup]) -> Markup:
+def _join(parts: Iterable[Markup]) -> Markup:
     return Markup("").join(parts)
 
 
 def _table(table: blocks.Table) -> Markup:
     names = (_element("th", _inline((name,)), "", ' scope="col"') for name in table.columns)
-    head = _element("thead", _element("tr", _joined(names)))
-    lines = (_element("tr", _joined(_cells(line, table.kind))) for line in table.rows)
-    body = _element("tbody", _joined(lines))
+    head = _element("thead", _element("tr", _join(names)))
+    lines = (_element("tr", _join(_cells(line, table.kind))) for line in table.rows)
+    body = _element("tbody", _join(lines))
     return _element("div", _element("table", head + body, table.kind), f"wide {table.kind}".strip())
 
 
@@ -117,7 +117,7 @@ def _cells(line: tuple[Words, ...], kind: str) -> Iterable[Markup]:
 
 
 def _inline(words: Words) -> Markup:
-    return _joined(map(_piece, words))
+    return _join(map(_piece, words))
 
 
 def _piece(piece: blocks.Piece) -> Markup:

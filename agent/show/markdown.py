@@ -18,7 +18,7 @@ def markdown(page: Sequence[Block]) -> str:
 def _markdown(block: Block) -> str:
     match block:
         case blocks.Heading(text, level):
-            return f"{'#' * level} {_escaped(text)}"
+            return f"{'#' * level} {_escape(text)}"
         case blocks.Paragraph(words):
             return _inline(words).lstrip()
         case blocks.Bullets(items):
@@ -39,12 +39,12 @@ def _inline(words: Words, bar: str = "|") -> str:
     return "".join(
         _code(piece.text).replace("|", bar)
         if isinstance(piece, blocks.Code)
-        else _escaped(plain_words((piece,)))
+        else _escape(plain_words((piece,)))
         for piece in words
     )
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     # Underscores inside a word are no markup on GitHub, and test names are full of them.
     return re.sub(r"([\\`*\[\]<>|&#]|(?<!\w)_|_(?!\w))", r"\\\1", inline(text))
 

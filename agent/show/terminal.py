@@ -88,7 +88,7 @@ def rows(page: Sequence[Block], width: int, *, dark: bool = True) -> list[Row]:
             case blocks.Output(text, bad):
                 style = ("#ff8a80" if dark else "red") if bad else ""
                 for line in visible_lines(text):
-                    parts = enumerate(_folded(line, width))
+                    parts = enumerate(_fold_line(line, width))
                     found += [Row(Text(part, style), goes_on=at > 0) for at, part in parts]
             case blocks.Diff(text):
                 found += _diff(text, width, dark=dark)
@@ -152,7 +152,7 @@ def style_of(kinds: str) -> str:
     return " ".join(filter(None, (STYLES.get(kind, "") for kind in kinds.split())))
 
 
-def _folded(line: str, width: int) -> list[str]:
+def _fold_line(line: str, width: int) -> list[str]:
     """Return the parts of a line, cut behind a blank where one stands near the edge."""
     line = line.expandtabs(TAB)
     parts, at, plain = [], 0, line.isascii()
@@ -171,7 +171,7 @@ def _folded(line: str, width: int) -> list[str]:
 def _diff(patch: str, width: int, *, dark: bool) -> Iterator[Row]:
     lines = patch_lines(patch)
     places = list(_places(lines))
-    code = _highlighted_lines(lines, places) if dark and len(patch) <= HIGHLIGHTED else {}
+    code = _highlight(lines, places) if dark and len(patch) <= HIGHLIGHTED else {}
     styles = ON_DARK if dark else ON_ANY
     for number, (line, (path, sign)) in enumerate(zip(lines, places, strict=True)):
         text = Text(style=styles.get(sign, "" if sign else "bold"))
@@ -182,7 +182,7 @@ def _diff(patch: str, width: int, *, dark: bool) -> Iterator[Row]:
             text.append(line)
         text.expand_tabs(TAB)
         changed = line[1:] if sign in ("+", "-") else ""
-        parts = enumerate(_folded_text(text, width))
+        parts = enumerate(_fold_text(text, width))
         yield from (Row(part, path, changed, at > 0) for at, part in parts)
 
 
@@ -199,7 +199,7 @@ def _places(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield path, (line[:1] or " ") if in_hunk else ""
 
 
-def _folded_text(text: Text, width: int) -> list[Text]:
+def _fold_text(text: Text, width: int) -> list[Text]:
     if cell_len(text.plain) <= width:
         return [text]
     cuts, at = [], 0
@@ -209,7 +209,7 @@ def _folded_text(text: Text, width: int) -> list[Text]:
     return list(text.divide(cuts))
 
 
-def _highlighted_lines(lines: Sequence[str], places: Sequence[tuple[str, str]]) -> dict[int, Text]:
+def _highlight(lines: Sequence[str], places: Sequence[tuple[str, str]]) -> dict[int, Text]:
     """Return the code of a patch's hunks in colours, by the lines' numbers from 0."""
     found: dict[int, Text] = {}
     for (path, is_code), group in groupby(

@@ -61,15 +61,15 @@ def verdict_sheet(
         *_classes(matrix, verdict),
         *losers,
         *(_evidence(matrix, verdict, chosen) if chosen else ()),
-        *_listed("Left out of the patch", _left_out(candidates, chosen)),
-        *_listed("Look at before merging", _risks(verdict)),
-        *_listed("Remarks", _doubts(matrix, result)),
+        *_list("Left out of the patch", _left_out(candidates, chosen)),
+        *_list("Look at before merging", _risks(verdict)),
+        *_list("Remarks", _doubts(matrix, result)),
         *_confidence(verdict),
-        *_listed("Cost", _cost(image, result)),
+        *_list("Cost", _cost(image, result)),
     ]
 
 
-def _listed(title: str, items: Iterator[Words]) -> Iterator[Block]:
+def _list(title: str, items: Iterator[Words]) -> Iterator[Block]:
     bullets = tuple(items)
     if bullets:
         yield Heading(title)
@@ -159,7 +159,7 @@ def _evidence(matrix: Matrix, verdict: Verdict, chosen: Candidate) -> Iterator[B
     fixed = [check for check in failing if outcomes[check.id].result == "pass"]
     if fixed:
         yield Heading("Fails before, passes with the patch")
-        yield Table(("check", "from", "before", "why it counts"), tuple(map(_fixed, fixed)))
+        yield Table(("check", "from", "before", "why it counts"), tuple(map(_fixed_row, fixed)))
     unfixed = (check.id for check in failing if check.issue and check not in fixed)
     broken = next(
         (item.regressions for item in verdict.classes if chosen.id in item.candidates), ()
@@ -168,10 +168,10 @@ def _evidence(matrix: Matrix, verdict: Verdict, chosen: Candidate) -> Iterator[B
         ("Issue checks that still do not pass", unfixed),
         ("Regressions", broken),
     ):
-        yield from _listed(title, (_bullet(check, outcomes.get(check)) for check in checks))
+        yield from _list(title, (_bullet(check, outcomes.get(check)) for check in checks))
 
 
-def _fixed(check: Check) -> tuple[Words, ...]:
+def _fixed_row(check: Check) -> tuple[Words, ...]:
     reason: Words = ("it fails for the issue's reason: ", Code(check.reason))
     return (
         (Code(check.id),),

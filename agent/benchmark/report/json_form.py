@@ -115,15 +115,12 @@ def _by_k(
 def _selection(selection: Selection | None) -> dict[str, Any] | None:
     if selection is None:
         return None
-    return {
-        "instances": selection.vote.instances,
-        "vote": selection.vote.rate,
-        "vote_wilson_95": _interval(selection.vote),
-        "single_attempt": selection.single.rate,
-        "single_attempt_wilson_95": _interval(selection.single),
-        "oracle": selection.oracle.rate,
-        "oracle_wilson_95": _interval(selection.oracle),
-    }
+    values: dict[str, Any] = {"instances": selection.vote.instances}
+    names = ("vote", "single_attempt", "oracle")
+    shares = (selection.vote, selection.single, selection.oracle)
+    for name, share in zip(names, shares, strict=True):
+        values |= {name: share.rate, f"{name}_wilson_95": _interval(share)}
+    return values
 
 
 def _abstention(figures: Graded) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Graded:
     by_repository: dict[str, Share]
 
 
-def graded(run: RunRecord, environment: Environment) -> Graded:
+def graded_figures(run: RunRecord, environment: Environment) -> Graded:
     """Return the figures of an environment in which some instance was graded."""
     instances = [one for one in run.instances if environment in one.environments]
     votes = [one for one in instances if one.vote is not None and one.vote.resolved is not None]

@@ -9,7 +9,7 @@ from statistics import median
 from typing import get_args
 
 from agent.benchmark.report.instance_figures import Instance, RunRecord, total
-from agent.benchmark.report.resolved import Graded, by_repository, environments, graded
+from agent.benchmark.report.resolved import Graded, by_repository, environments, graded_figures
 from agent.records import Status, Usage
 from agent.trajectory.grades import Environment
 
@@ -82,7 +82,7 @@ def summarize(run: RunRecord, name: str) -> Summary:
         run=run,
         whole=part(run.instances),
         by_repository={key: part(those) for key, those in by_repository(run.instances).items()},
-        graded={key: graded(run, key) for key in environments(run)},
+        graded={key: graded_figures(run, key) for key in environments(run)},
         efforts={key: _efforts(run, key) for key in environments(run)},
     )
 

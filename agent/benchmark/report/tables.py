@@ -66,7 +66,7 @@ def _overview(summaries: Sequence[Summary]) -> list[Block]:
             ("  95 % interval", lambda one: interval(one.vote.wilson_95)),
             ("  could not be graded", lambda one: f"{one.ungraded:,}"),
         )
-        rows += [(name, *(known(one, text) for one in figures)) for name, text in graded]
+        rows += [(name, *(or_unknown(one, text) for one in figures)) for name, text in graded]
     if not environments:
         rows.append(("resolved", *("not graded" for _ in summaries)))
     rows += _whole(summaries, _SPENT)
@@ -93,14 +93,14 @@ _COUNTS: tuple[tuple[str, Callable[[Part], str]], ...] = (
 )
 _SPENT: tuple[tuple[str, Callable[[Part], str]], ...] = (
     ("cost", lambda part: money(part.spent.usage.usd)),
-    ("  median", lambda part: known(part.spent.median_usd, money)),
+    ("  median", lambda part: or_unknown(part.spent.median_usd, money)),
     ("tokens", lambda part: count(part.spent.tokens)),
-    ("  median", lambda part: known(part.spent.median_tokens, count)),
+    ("  median", lambda part: or_unknown(part.spent.median_tokens, count)),
     ("  prompt", lambda part: count(part.spent.usage.prompt)),
     ("  of these cached", lambda part: percent(part.spent.cached_share)),
     ("  completion", lambda part: count(part.spent.usage.completion)),
-    ("wall time", lambda part: known(part.spent.seconds, duration)),
-    ("  median", lambda part: known(part.spent.median_seconds, duration)),
+    ("wall time", lambda part: or_unknown(part.spent.seconds, duration)),
+    ("  median", lambda part: or_unknown(part.spent.median_seconds, duration)),
 )
 
 
@@ -177,7 +177,7 @@ def _by_repository(summaries: Sequence[Summary]) -> list[Block]:
         if not one.graded:
             parts = [one.by_repository.get(name) for name in names]
             columns[one.name] = [
-                known(part, lambda part: several(part.instances, "instance")) for part in parts
+                or_unknown(part, lambda part: several(part.instances, "instance")) for part in parts
             ]
         for environment, figures in one.graded.items():
             kind = f", {environment}" if len(one.graded) > 1 else ""
@@ -239,6 +239,6 @@ def count(number: float) -> str:
     return f"{number:g}"
 
 
-def known(value: T | None, text: Callable[[T], str]) -> str:
+def or_unknown(value: T | None, text: Callable[[T], str]) -> str:
     """Return the text of a value, or that it is not known."""
     return UNKNOWN if value is None else text(value)
