@@ -17,8 +17,9 @@ from agent.inspector.html_page import page as html_page
 from agent.inspector.opening import OpenedRun, RunShelf, open_path
 from agent.inspector.plain_text import json_text, lines
 from agent.inspector.search import find
-from agent.inspector.titles import line_about
-from agent.show.blocks import markdown
+from agent.inspector.titles import episode_words
+from agent.show.markdown import markdown
+from agent.show.terminal import text_of
 from agent.trajectory.attempt import latest_start
 from agent.trajectory.indexed_log import IndexedLog
 from agent.trajectory.reader import read_events
@@ -168,7 +169,7 @@ def test_a_damaged_log_is_told_in_front_and_beside_its_attempt(
     assert problem in markdown(task_pages.overview(task))
     assert [one.about.damaged for one in task.episodes] == [True, False, False, False, False]
     assert task.episodes[0].about.end.startswith("submitted")
-    assert "damaged" in line_about(task.episodes[0].about, 3).plain
+    assert "damaged" in text_of(episode_words(task.episodes[0].about, 3)).plain
 
 
 @pytest.mark.parametrize("line", [b"garbage", b'{"kind":"call","id":1}', b'{"kind":"novel"}',

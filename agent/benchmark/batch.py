@@ -19,6 +19,7 @@ from agent.benchmark.instances import Choice
 from agent.benchmark.interruption import Halt, StoppingWatch
 from agent.benchmark.models import Models, open_models
 from agent.benchmark.sample_predictions import complete, predict
+from agent.benchmark.stop_rule import StopRule
 from agent.config import Config
 from agent.errors import EngineError, Interrupted, ModelLost, ModelRefused, UserError, WorldError
 from agent.intake import dataset
@@ -81,6 +82,8 @@ def run_batch(
         with closing(engine.run(work.to_do(tasks), work)) as ends:
             try:
                 for ended in ends:
+                    work.rule.hear(ended)
+                    tally.model_is_away = work.rule.model_is_away
                     tally.end(ended)
             except Interrupted as signal:  # told to the threads before they are waited for
                 halt.set(signal)
@@ -100,12 +103,13 @@ class Work:
     halt: Halt
     tally: Tally
     disk: DiskSpace
+    rule: StopRule = field(default_factory=StopRule)
 
     def to_do(self, tasks: list[TaskFile]) -> Iterator[TaskFile]:
         """Yield what is left to do, one at a time, putting aside what is to be done again."""
         redo, grader = self.batch.redo, self.grader
         for task in tasks:
-            if self.halt.is_set or self.tally.out_of_money or self.tally.model_is_away:
+            if self.halt.is_set or self.rule.stops:
                 return
             folder = self.run.path / task.id
             known: Result | None = read_record(folder / "result.json", Result)

@@ -56,9 +56,9 @@ def batch(wanted: Batch, config: Config, output: Path | None, console: Console, 
             where = f"Everything is in {path}; repair-agent report {path}"
             for line in (tally.summary(), where):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if tally.failed:
+    if tally.counts["failed"]:
         return EXIT_WORLD
-    return EXIT_OUT_OF_MONEY if tally.out_of_money else 0
+    return EXIT_OUT_OF_MONEY if tally.counts["out of money"] else 0
 
 
 @dataclass(frozen=True)

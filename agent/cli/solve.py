@@ -13,8 +13,9 @@ from agent.intake.issue import TaskFile
 from agent.intake.repository_address import display_name, parse
 from agent.model.choice import open_model
 from agent.records import Result, Status
-from agent.show import verdict_sheet
 from agent.show.progress import progress
+from agent.show.terminal import Screen
+from agent.show.verdict_sheet import verdict_sheet
 from agent.solve import solve
 from agent.trajectory.reader import read_task
 from agent.trajectory.run_folder import RunFolder, TaskFolder, new_run_id, versions
@@ -67,7 +68,7 @@ def show(folder: TaskFolder, console: Console) -> None:
     """Print the verdict sheet of a finished task."""
     known, path = read_task(folder.path), folder.path
     if known.task and known.image and known.verdict and known.result:
-        sheet = verdict_sheet.screen(
+        sheet = verdict_sheet(
             task=known.task,
             image=known.image,
             candidates=known.candidates,
@@ -75,5 +76,5 @@ def show(folder: TaskFolder, console: Console) -> None:
             verdict=known.verdict,
             result=known.result,
         )
-        console.print(sheet)
+        console.print(Screen(sheet))
         console.print(f"Everything is in {path}; read it with: repair-agent inspect {path}")
