@@ -45,7 +45,7 @@ VIEWS = (
     View("runs-filtered", "runs", ("slash", *"exam")),
     View("tasks", "others"),
     View("tasks-sorted", "others", ("s", "s", "s", "S")),
-    View("why", "example", picture=True),
+    View("why", "example", size=(100, 41), picture=True),
     View("why-narrow", "example", size=NARROW),
     View("why-tiny", "example", size=TINY),
     View("steps", "example", ("2", "f"), picture=True),
