@@ -36,7 +36,7 @@ class Task:
     `source` is where the issue came from (URL, file, dataset row); `repository` is what the user
     named (path, git URL, `pypi:NAME==VERSION`), without credentials; `base_commit` is a full SHA;
     `created_at` bounds what the environment may contain; `notes` say how commit and comments
-    were chosen.
+    were chosen. `dataset` is the one of which the task is a row.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Task:
     created_at: datetime | None = None
     test_command: str | None = None
     notes: tuple[str, ...] = ()
+    dataset: str | None = None
 
     @property
     def text(self) -> str:
