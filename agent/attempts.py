@@ -20,7 +20,7 @@ from agent.task_run import TaskRun, open_conversation
 from agent.trajectory.events import RESUMABLE, End, Header
 from agent.trajectory.task_log import LogFile, attempt_name
 from tools.base import EndReason, SandboxLost
-from tools.sandbox.deadline import Bounded
+from tools.sandbox.delegation import Bounded
 from tools.sandbox.protocol import Sandbox
 
 COOLEST, WARMEST = 0.6, 1.0
@@ -87,7 +87,6 @@ def attempt(run: TaskRun, plan: Plan, number: int) -> Sequence[Candidate]:
         run.errors.append(f"attempt {number} was not made: the limit of {used_up} is used up")
         return []
     run.watch.attempt(number, len(attempt_numbers(run)))
-    run.budget.begin_attempt(len(attempt_numbers(run)) - number + 1)
     try:
         return _attempt_once(run, plan, number)
     except SandboxLost as lost:
@@ -103,7 +102,8 @@ def _attempt_once(run: TaskRun, plan: Plan, number: int) -> list[Candidate]:
         run.environment.sandboxes.open() as sandbox,
         ExitStack() as stack,
     ):
-        talk = open_conversation(run, name, sampling, log)
+        attempts_left = len(attempt_numbers(run)) - number + 1
+        talk = open_conversation(run, name, sampling, log, attempts_left)
         driver = _driver(run, plan, number, talk, sandbox, stack)
         log.append(_header(run, number, sampling, driver))
         try:
@@ -123,11 +123,11 @@ def _driver(
     run: TaskRun, plan: Plan, number: int, talk: Conversation, sandbox: Sandbox, stack: ExitStack
 ) -> Driver:
     """Return who drives attempt `number`; what that opens is closed with `stack`."""
-    task, image, budget = run.environment.task, run.environment.image, run.budget
-    sandbox = Bounded(sandbox, lambda: budget.seconds_left)
+    task, image = run.environment.task, run.environment.image
+    sandbox = Bounded(sandbox, lambda: talk.budget.seconds_left)
     if plan.agenda is not None:
         opened = stack.enter_context(run.environment.sandboxes.open())
-        trying = Bounded(opened, lambda: budget.seconds_left)
+        trying = Bounded(opened, lambda: talk.budget.seconds_left)
         checks = plan.reproduction.probes | plan.reproduction.tests
         bench = Bench(trying, image.test_command, checks)
         # Samples are independent: what one found out is no help to another.

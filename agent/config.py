@@ -32,10 +32,12 @@ KEYS = ("OPENAI_API_KEY", "GITHUB_TOKEN")
 Count = Annotated[int, Ge(1)]
 Amount = Annotated[float, Gt(0), Lt(inf)]
 Temperature = Annotated[float, Ge(0), Le(2)]
+Prices = dict[str, dict[str, float]]
+"""By model: US dollars per million tokens, as `input`, `output` and, where it differs, `cached`."""
 LIMITS = {Count: "at least 1", Amount: "a number above 0", Temperature: "0 to 2"}
-"""What a number must be that is out of its bounds."""
+"""The bounds, as the error says them."""
 OUT_OF_BOUNDS = ("greater_than_equal", "greater_than", "less_than_equal", "less_than")
-"""How pydantic calls that."""
+"""The types of pydantic's errors for them."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,7 @@ class Config:
     base_url: str | None = None  # an OpenAI-compatible endpoint
     api: Literal["auto", "chat", "responses", "text"] = "auto"  # how a hosted model is asked
     options: dict[str, Any] = field(default_factory=dict)  # added to every request, as they are
-    prices: dict[str, dict[str, float]] = field(default_factory=dict)  # by model: US dollars per
-    # million tokens, as `input`, `output` and, where it differs, `cached`
+    prices: Prices = field(default_factory=dict)  # where they are not known, or others hold
     window: Count | None = None  # tokens of a model's context, where its server does not tell
     reply_tokens: Count = 8192  # the longest reply
     request_seconds: Amount = 600.0  # of one request to a hosted model
@@ -71,8 +72,7 @@ class Config:
     index_url: str | None = None  # the package index of image builds
     ca_bundle: str | None = None  # certificates of image builds
     proxies: dict[str, str] = field(default_factory=dict)  # proxies of image builds
-    mirrors: list[str] = field(default_factory=list)  # folders of git repositories, looked into
-    # before the network for a commit; in a file: mirrors of the table [git]
+    mirrors: list[str] = field(default_factory=list)  # searched for a commit before the network
     github_api: str = "https://api.github.com"  # of owner/repo#N; GITHUB_TOKEN goes only there
     keys: dict[str, str] = field(default_factory=dict, repr=False)  # secrets, by variable name
     docker_host: str | None = None  # where the Docker engine answers
@@ -91,13 +91,15 @@ def read(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
     Raises UserError that names the source of a wrong value.
     """
     user_file = user_path()
+    ours = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    variables = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     sources = (
         ("the environment", _from_environment(environ)),
         (str(user_file), _from_file(user_file, None)),
         (str(folder / PROJECT_FILE), _from_file(folder / PROJECT_FILE, FROM_PROJECT)),
-        ("the environment", _from_variables(environ)),
+        ("the environment", variables),
         ("an option", {name: value for name, value in flags.items() if value is not None}),
     )
     for origin, found in sources:
@@ -149,14 +151,6 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
-def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(PREFIX) and value
-    }
-
-
 def _from_file(path: Path, allowed: Set[str] | None) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -170,7 +164,7 @@ def _from_file(path: Path, allowed: Set[str] | None) -> dict[str, Any]:
             f"{path} sets {', '.join(refused)}, which a file beside a repository may not set",
             f"put it in {user_path()}",
         )
-    section = table.pop("git", {})
+    section = table.pop("git", {})  # in a file, `mirrors` stands in a table of its own
     if not isinstance(section, dict) or set(section) - {"mirrors"}:
         raise UserError(f"{path}: the table [git] holds `mirrors` alone", "remove the rest")
     return table | section

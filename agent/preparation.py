@@ -11,7 +11,7 @@ from agent.planner.guided.planner import Agenda
 from agent.records import Location, Reproduction, Sampling
 from agent.reproduction.probes import probes
 from agent.reproduction.written_test import CONVERSATION as REPRODUCE
-from agent.reproduction.written_test import NOTHING_GIVEN, nearest, reproduce
+from agent.reproduction.written_test import EMPTY, reproduce, template_like
 from agent.task_run import TaskRun, open_conversation
 from agent.trajectory.events import RESUMABLE, Locations
 from agent.trajectory.task_log import SHARED
@@ -47,8 +47,8 @@ def make_reproduction(run: TaskRun, known: Survey) -> Reproduction:
             if guided:
                 sampling = replace(sampling, n=SAMPLES, temperature=TEMPERATURE)
             talk = open_conversation(run, REPRODUCE, sampling, log)
-            given = nearest(known.index, known.tests) if guided else NOTHING_GIVEN
-            written = reproduce(talk, sandbox, task, image, given)
+            template = template_like(known.index, known.tests) if guided else EMPTY
+            written = reproduce(talk, sandbox, task, image, template)
             reproduction = replace(written, probes=found)
             talk.stored.leave()
         log.append(reproduction)

@@ -24,8 +24,9 @@ from agent.selection.checks import gather
 from agent.selection.harvest import merge
 from agent.selection.matrix import verify
 from agent.selection.verdict import judge
+from agent.show.markdown import markdown
 from agent.show.progress import Watch
-from agent.show.verdict_sheet import sheet
+from agent.show.verdict_sheet import verdict_sheet
 from agent.task_run import TaskRun, begin
 from agent.trajectory.reader import patch_name
 from agent.trajectory.run_folder import TaskFolder
@@ -109,7 +110,7 @@ def conclude(
     )
     folder.write("matrix", matrix)
     folder.write("verdict", verdict)
-    text = sheet(
+    sheet = verdict_sheet(
         task=environment.task,
         image=environment.image,
         candidates=candidates,
@@ -117,6 +118,6 @@ def conclude(
         verdict=verdict,
         result=result,
     )
-    folder.write_text("verdict.md", text)
+    folder.write_text("verdict.md", markdown(sheet))
     folder.finish(result, patch)
     return result

@@ -16,7 +16,7 @@ from agent.model.protocol import Capabilities, Model
 from agent.model.run_budget import RunBudget
 from agent.records import Sampling, Usage
 from agent.show.progress import Watch
-from agent.trajectory.events import Event, Note, Outcome, Step
+from agent.trajectory.events import Action, Event, Note, Outcome, Step
 from agent.trajectory.reader import read_log
 from agent.trajectory.run_folder import TaskFolder
 from agent.trajectory.task_log import SHARED, LogFile, TaskLog
@@ -82,9 +82,8 @@ def begin(
         with log.open(SHARED) as shared:
             probe = Step("s0", "probe", (), {}, Sampling(), "", (), model.opening, 0.0)
             shared.append(probe)
-    budget = Budget(
-        limits(config, model), usage=log.usage, purse=run_budget, even=bool(config.samples)
-    )
+    even = bool(config.samples)
+    budget = Budget(limits(config, model), usage=log.usage, run_budget=run_budget, even=even)
     planner = planner_of(config, model.capabilities)
     return TaskRun(config, model, environment, folder, log, budget, watch, planner)
 
@@ -104,18 +103,28 @@ def limits(config: Config, model: Model) -> Limits:
     return Limits(config.max_steps, seconds, tokens, config.max_usd)
 
 
-def open_conversation(run: TaskRun, name: str, sampling: Sampling, log: LogFile) -> Conversation:
+def open_conversation(
+    run: TaskRun, name: str, sampling: Sampling, log: LogFile, attempts_left: int = 1
+) -> Conversation:
     """Return an empty conversation whose events are logged and shown as they happen.
 
-    What an earlier start of it was told is not asked for again.
+    What an earlier start of it was told is not asked for again. It has an equal share of what the
+    budget leaves to `attempts_left`, itself among them.
     """
 
+    sample: int | None = None
+
     def record(event: Event) -> None:
+        nonlocal sample
         log.append(event)
         if isinstance(event, Step):
-            run.watch.step(run.budget.steps, summary(event), run.budget.usage)
+            run.watch.step(allowance.steps, summary(event), run.budget.usage)
+        elif isinstance(event, Action):
+            sample = event.sample
         elif isinstance(event, Outcome) and run.planner == "guided":
-            run.watch.stage(event.text.partition("\n")[0])
+            name = "a change" if sample is None else f"sample {sample}"
+            first_line, _, _ = event.text.partition("\n")
+            run.watch.stage(f"{name}: {first_line}")
 
     able = run.model.capabilities
     reply = min(run.config.reply_tokens, able.output or run.config.reply_tokens)
@@ -123,7 +132,8 @@ def open_conversation(run: TaskRun, name: str, sampling: Sampling, log: LogFile)
     # Conversations of the shared log are told apart by the ids of their messages.
     prefix = "" if log.name != SHARED else f"{name}-"
     earlier = stored_replies(run, name, prefix, log)
-    return Conversation(name, run.model, run.budget, sampling, record, window, prefix, earlier)
+    allowance = run.budget.allowance(attempts_left, earlier.usage)
+    return Conversation(name, run.model, allowance, sampling, record, window, prefix, earlier)
 
 
 def stored_replies(run: TaskRun, name: str, prefix: str, log: LogFile) -> StoredReplies:
@@ -136,9 +146,7 @@ def stored_replies(run: TaskRun, name: str, prefix: str, log: LogFile) -> Stored
         run.errors.append(text)
         run.watch.stage(text)
 
-    found = StoredReplies(stored(run.log.events(log.name), prefix, run.model.name), note)
-    run.budget.expect(found.usage)
-    return found
+    return StoredReplies(stored(run.log.events(log.name), prefix, run.model.name), note)
 
 
 def summary(step: Step) -> str:

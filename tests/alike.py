@@ -40,7 +40,7 @@ def task_content(folder: Path) -> dict[str, Any]:
             found[name] = path.read_text()
     task = read_task(folder)
     found["shared"] = [line_of(event) for event in task.shared]
-    found |= {f"attempt {log.number}": list(map(line_of, log.events)) for log in task.logs}
+    found |= {f"attempt {one.number}": list(map(line_of, one.events)) for one in task.attempts}
     return {name: plain(json.loads(as_json(each))) for name, each in found.items()}
 
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.records import Call, Comment, Counts, Message, Result, Sampling, Task, Usage
-from agent.trajectory.events import End, Event, Header
-from agent.trajectory.run_folder import RunFolder, versions
-from tools.base import Observation, ToolCall
+from agent.records import Comment, Counts, Message, Result, Sampling, Task, Usage
+from agent.trajectory.events import End, Event, Header, Outcome, Step
+from agent.trajectory.run_folder import RunFolder, TaskFolder, versions
+from agent.trajectory.task_log import TaskLog
+from tools.base import ToolCall
 
 HEADER = Header(1, "free", "scripted:fix", 0, 0.0, "repair-agent/sympy:1", [{"name": "bash"}])
 PATCH = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n"
@@ -47,23 +48,30 @@ def opened(path: Path, **config: Any) -> RunFolder:
     return RunFolder.open(path, versions=versions("20.10"), config=config)
 
 
+def log_events(folder: TaskFolder, name: str, *events: Event) -> None:
+    """Append events to a file of a task's log."""
+    with TaskLog(folder.path).open(name) as log:
+        for event in events:
+            log.append(event)
+
+
 CALL = ToolCall("t1", "bash", '{"command": "ls"}')
 EVENTS: tuple[Event, ...] = (
     HEADER,
     Message("m0", "user", "repair this"),
-    Call(
-        "c1",
+    Step(
+        "s1",
         "attempt-1",
         ("m0",),
         {"m0": "[elided]"},
         Sampling(1, 0.2, 3),
         "d" * 64,
-        (Message("", "assistant", "I look", (CALL,), opaque={"reasoning": [{"id": 1}]}),),
+        (Message("m1", "assistant", "I look", (CALL,), opaque={"reasoning": [{"id": 1}]}),),
         Usage(100, 20, 5, 0.25),
         1.5,
     ),
-    Message("m1", "assistant", "I look", (CALL,)),
-    Observation("t1", "setup.py\nsympy\n", seconds=0.5),
-    Message("m2", "tool", "setup.py\nsympy\n", tool_call_id="t1"),
+    Outcome(
+        action="t1", message="m2", text="setup.py\nsympy\n", exit_code=0, changed=(), seconds=0.5
+    ),
     End("submitted", "", Usage(100, 20, 5, 0.25), 2.0),
 )

@@ -37,7 +37,8 @@ def compared(trajectory: Path, output: Path) -> list[str]:
             word = "equal" if ours.get(path) == theirs.get(path) else "DIFFERENT"
             lines.append(f"{word}: {path}")
     made = task.attempts[0]
-    head = f"{len(made.calls)} steps, ended: {made.end}"
+    ended = made.end.reason if made.end else "not at all"
+    head = f"{len(made.steps)} steps, ended: {ended}"
     return [head, *(lines or ["equal: neither patch changes a file"])]
 
 

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.records import Call, Counts, Result, Sampling, Status, Usage
+from agent.records import Counts, Result, Sampling, Status, Usage
 from agent.trajectory.durable_files import write_whole
 from agent.trajectory.encoding import encode
-from agent.trajectory.events import End, Header
+from agent.trajectory.events import End, Header, Step
 from agent.trajectory.grades import Environment, Grade, Grades
 from agent.trajectory.reader import Failure
 from agent.trajectory.run_folder import RunFolder, versions
+from agent.trajectory.task_log import attempt_name
+from tests.recorded import log_events
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -54,13 +56,14 @@ def make_run(
             task = run.task(one.id)
             _write_end(task.path, one)
             for number, warmth in (temperatures or {}).items():
-                with task.attempt_log(number) as log:
-                    log.append(Header(number, "free", "some-model", 0, warmth, "img", []))
-                    used = Usage(10, 5, 0, 0.125)
-                    log.append(
-                        Call("c0", f"attempt-{number}", (), {}, Sampling(), "", (), used, 0.5)
-                    )
-                    log.append(End("submitted", "", used, 1.0))
+                name, used = attempt_name(number), Usage(10, 5, 0, 0.125)
+                log_events(
+                    task,
+                    name,
+                    Header(number, "free", "some-model", 0, warmth, "img", []),
+                    Step("s1", name, (), {}, Sampling(), "", (), used, 0.5),
+                    End("submitted", "", used, 1.0),
+                )
             grades += _grades(one) if one.graded else ()
     if harness is not None:
         write_whole(folder / "grades.json", encode(Grades(harness, tuple(grades))))

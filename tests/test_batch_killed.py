@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agent.records import Call
+from agent.trajectory.events import Step
 from agent.trajectory.reader import read_events
 from tests.alike import run_content
 from tests.batches import LOCAL, make_batch, make_priced
@@ -90,11 +90,11 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield House(tmp_path, stub)
 
 
-def calls_of(output: Path) -> list[tuple[str, Call]]:
-    """Return all calls of all starts, each with its task."""
+def steps_of(output: Path) -> list[tuple[str, Step]]:
+    """Return all steps of all starts, each with its task."""
     logs = sorted(output.glob("*/*.jsonl"))
     return [(log.parent.name, one) for log in logs for one in read_events(log)
-            if isinstance(one, Call)]  # fmt: skip
+            if isinstance(one, Step)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("instances", "kills"), [
@@ -110,7 +110,7 @@ def test_a_batch_killed_at_random_moments_ends_as_if_undisturbed(
     before = len(house.server.requests)
     house.finish(whole)
     each = len(house.server.requests) - before
-    assert each == instances * (1 + SAMPLES * len(STEPS)) == len(calls_of(whole))
+    assert each == instances * (1 + SAMPLES * len(STEPS)) == len(steps_of(whole))
 
     before, chance = len(house.server.requests), Random(20261125)
     moments = sorted(chance.sample(range(1, each), kills))
@@ -119,7 +119,7 @@ def test_a_batch_killed_at_random_moments_ends_as_if_undisturbed(
     said = house.finish(output)
 
     asked = len(house.server.requests) - before
-    live = Counter((task, one.conversation, one.id) for task, one in calls_of(output)
+    live = Counter((task, one.conversation, one.id) for task, one in steps_of(output)
                    if not one.served)  # fmt: skip
     assert max(live.values()) == 1, "no reply that was stored is paid for again"
     assert sum(live.values()) == each

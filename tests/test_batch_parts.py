@@ -282,9 +282,8 @@ def test_a_grade_that_the_harness_could_not_give_is_asked_for_again(tmp_path: Pa
 def test_an_attempt_that_was_not_made_predicts_nothing(tmp_path: Path) -> None:
     with recorded.opened(tmp_path) as run:
         folder = run.task("owner__tool-1")
-        with folder.attempt_log(1) as log:
-            log.append(recorded.HEADER)
-        folder.finish(recorded.result(folder.id))
+        recorded.log_events(folder, "attempt-1", recorded.HEADER)
+        folder.finish(recorded.result(folder.id), "")
         complete(run)
         complete(run)
     assert [(one.instance, one.sample) for one in predictions(tmp_path)] == [

@@ -134,7 +134,7 @@ def test_the_size_is_what_the_server_or_the_name_tells(
 def test_llama_cpp_is_known_by_its_properties(stub: Stub, model: ServedModel) -> None:
     stub.pages = {"/props": (200, {"default_generation_settings": {"n_ctx": 4096}})}
     able = found(model).capabilities
-    assert (able.grammar, able.fill, able.context) == (True, True, 4096)
+    assert (able.grammar, able.context) == (True, 4096)
 
 
 def test_what_is_known_is_remembered_for_a_while(tmp_path: Path, model: ServedModel) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from agent.environment.as_of_date import Moment
-from agent.environment.dependencies import Way, gone, ways
+from agent.environment.dependencies import Way, admit_deleted, ways
 from agent.environment.project import Project
 from agent.environment.python_version import Declared
 
@@ -19,30 +19,32 @@ hint: `{name}` was filtered by `exclude-newer` to only include packages uploaded
 
 
 def test_a_package_that_was_uploaded_again_later_is_let_in() -> None:
-    later = gone(SAID.format(name="atomicwrites"), MOMENT)
+    later = admit_deleted(SAID.format(name="atomicwrites"), MOMENT)
     assert later is not None
     assert later.options == (
         "--exclude-newer 2019-11-01T00:00:00Z "
         "--exclude-newer-package atomicwrites=2022-07-09T18:31:40Z"
     )
     assert later.options in later.backend_options
-    assert gone(SAID.format(name="atomicwrites"), later) is None, "once is enough"
-    both = gone(SAID.format(name="other"), later)
+    assert admit_deleted(SAID.format(name="atomicwrites"), later) is None, "once is enough"
+    both = admit_deleted(SAID.format(name="other"), later)
     assert both is not None
     assert [name for name, _ in both.late] == ["atomicwrites", "other"]
 
 
 def test_one_that_was_let_in_too_little_is_let_in_further() -> None:
     said = SAID.replace("`exclude-newer`", "`exclude-newer-package`")
-    later = gone(said.format(name="atomicwrites"), Moment(datetime(2016, 1, 1, tzinfo=UTC)))
+    later = admit_deleted(
+        said.format(name="atomicwrites"), Moment(datetime(2016, 1, 1, tzinfo=UTC))
+    )
     assert later is not None
     assert later.options.count("atomicwrites") == 1
 
 
 def test_a_newer_version_than_the_date_is_never_let_in() -> None:
     newer = SAID.replace("there are no versions of {name}", "only {name}<1.0 is available")
-    assert gone(newer.format(name="atomicwrites"), MOMENT) is None
-    assert gone("error: some other thing", MOMENT) is None
+    assert admit_deleted(newer.format(name="atomicwrites"), MOMENT) is None
+    assert admit_deleted("error: some other thing", MOMENT) is None
 
 
 def project(*, extras: tuple[str, ...] = (), files: tuple[str, ...] = ()) -> Project:

@@ -38,52 +38,52 @@ BODY = {"model": "m", "messages": [], "temperature": 0.0, "seed": 1, "max_tokens
 def test_a_part_that_is_refused_goes_or_is_renamed(
     text: str, parameter: str, sent: dict[str, Any]
 ) -> None:
-    learnt = Dialect().after(400, text, parameter, BODY)
+    learnt = Dialect().learn(400, text, parameter, BODY)
     assert learnt is not None
-    assert learnt.spoken(BODY) == {"model": "m", "messages": [], **sent}
+    assert learnt.translate(BODY) == {"model": "m", "messages": [], **sent}
 
 
 def test_what_is_not_about_a_part_teaches_nothing() -> None:
-    assert Dialect().after(400, "the model is on fire", "", BODY) is None
-    assert Dialect().after(400, "messages: must not be empty", "messages", BODY) is None
+    assert Dialect().learn(400, "the model is on fire", "", BODY) is None
+    assert Dialect().learn(400, "messages: must not be empty", "messages", BODY) is None
 
 
 def test_a_limit_that_is_refused_under_both_names_is_not_left_out() -> None:
-    once = Dialect().after(400, "max_tokens: use max_completion_tokens", "max_tokens", BODY)
+    once = Dialect().learn(400, "max_tokens: use max_completion_tokens", "max_tokens", BODY)
     assert once is not None
     again = "max_completion_tokens is unknown, use max_tokens"
-    assert once.after(400, again, "", once.spoken(BODY)) is None
+    assert once.learn(400, again, "", once.translate(BODY)) is None
 
 
 def test_a_limit_that_is_too_large_is_lowered() -> None:
     body = {**BODY, "max_tokens": 9000}
     text = "max_tokens is too large: 9000. This model supports at most 4096 completion tokens"
-    learnt = Dialect().after(400, text, "max_tokens", body)
+    learnt = Dialect().learn(400, text, "max_tokens", body)
     assert learnt is not None
-    assert learnt.spoken(body)["max_tokens"] == 4096
-    assert learnt.spoken(BODY)["max_tokens"] == 9
+    assert learnt.translate(body)["max_tokens"] == 4096
+    assert learnt.translate(BODY)["max_tokens"] == 9
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 500])
 def test_only_a_wrong_request_teaches(status: int) -> None:
     text = "This request requires more credits, or fewer max_tokens"
-    assert Dialect().after(status, text, "", BODY) is None
+    assert Dialect().learn(status, text, "", BODY) is None
 
 
 def test_a_part_that_is_a_word_counts_only_where_it_is_quoted() -> None:
     body = {**BODY, "n": 2, "store": False, "stop": ["x"]}
-    assert Dialect().after(400, "stop sending n requests to the store", "", body) is None
-    learnt = Dialect().after(400, "unknown parameter 'store'", "", body)
+    assert Dialect().learn(400, "stop sending n requests to the store", "", body) is None
+    learnt = Dialect().learn(400, "unknown parameter 'store'", "", body)
     assert learnt is not None
-    assert "store" not in learnt.spoken(body)
+    assert "store" not in learnt.translate(body)
 
 
 def test_fields_that_a_server_does_not_take_back_are_left_out() -> None:
     message = {"role": "assistant", "content": "x", "reasoning_content": "y"}
     body = {"messages": [message]}
-    learnt = Dialect().after(400, "Unknown field reasoning_content", "", body)
+    learnt = Dialect().learn(400, "Unknown field reasoning_content", "", body)
     assert learnt is not None
-    assert learnt.spoken(body) == {"messages": [{"role": "assistant", "content": "x"}]}
+    assert learnt.translate(body) == {"messages": [{"role": "assistant", "content": "x"}]}
 
 
 def test_a_lesson_lasts() -> None:

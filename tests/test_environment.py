@@ -12,7 +12,7 @@ from time import monotonic
 import certifi
 import pytest
 
-from agent.environment.build import packed_folder
+from agent.environment.archives import pack_folder
 from agent.environment.build_network import BuildNetwork, Host
 from agent.environment.image_source import Preferences, local, prepare
 from agent.intake.repository import Source, fetch
@@ -276,7 +276,7 @@ def test_a_given_image_of_another_user_stays_that_users(
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     theirs = "repair-agent/test:theirs"
     with Builder(engine, python_image) as builder:
-        builder.put("/srv", packed_folder(source.folder, "work"))
+        builder.put("/srv", pack_folder(source.folder, "work"))
         code, said = builder.run("rm -rf /srv/work/.git && chown -R 1000:1000 /srv/work")
         assert code == 0, said
         builder.commit(
@@ -324,7 +324,7 @@ def test_a_rows_image_is_taken_as_swe_bench_makes_it(
     source = fetch(str(tmp_path / "tiny"), None, tmp_path / "one")
     row = "repair-agent/test:sweb.eval.x86_64.tiny"
     with Builder(engine, python_image) as builder:
-        builder.put("/", packed_folder(source.folder, "testbed"))
+        builder.put("/", pack_folder(source.folder, "testbed"))
         code, head = builder.run(OFFICIAL)
         assert code == 0, head
         builder.commit(row, labels={"repair-agent": "test"}, workdir="/testbed")
@@ -333,7 +333,7 @@ def test_a_rows_image_is_taken_as_swe_bench_makes_it(
         task(source),
         source,
         Host(engine, BuildNetwork(), print),
-        Preferences(graded=True, row_image=row),
+        Preferences(swebench=True, row_image=row),
     )
     images.append(image.reference)
     assert (image.made, image.commit) == ("pulled", head.strip())

@@ -8,9 +8,10 @@ from pathlib import Path
 from agent.inspector.opening import open_path
 from agent.inspector.plain_text import lines
 from agent.model.protocol import Request, digest
-from agent.records import Call, Message
 from agent.selection.harvest import merge
 from agent.selection.vote import vote
+from agent.trajectory.attempt import messages_of
+from agent.trajectory.events import Step
 from agent.trajectory.reader import RecordedTask, load_task
 
 PROJECT = Path(__file__).parent.parent
@@ -46,20 +47,20 @@ def test_its_verdict_follows_from_its_matrix() -> None:
 
 def test_every_request_can_be_rebuilt_from_it() -> None:
     task = recorded()
-    calls = 0
-    for events in (task.shared, *(log.events for log in task.logs)):
-        known = {event.id: event for event in events if isinstance(event, Message)}
-        for call in (event for event in events if isinstance(event, Call)):
-            sent = [known[one] for one in call.sent]
-            assert not call.elided
-            assert digest(Request(sent, [], call.sampling)) == call.digest
-            calls += 1
-    assert calls > 4
+    steps = 0
+    for events in (task.shared, *(attempt.events for attempt in task.attempts)):
+        known = {message.id: message for message in messages_of(events)}
+        for step in (event for event in events if isinstance(event, Step)):
+            sent = [known[one] for one in step.sent]
+            assert not step.elided
+            assert digest(Request(sent, [], step.sampling)) == step.digest
+            steps += 1
+    assert steps > 4
 
 
 def test_it_reads_well_and_names_no_machine() -> None:
     text = "\n".join(lines(open_path(EXAMPLE)))
-    assert "sample 1: holds" in text
+    assert "attempt 1 step 1 sample 1 gave: holds" in text
     everything = "".join(
         path.read_text(encoding="utf-8") for path in EXAMPLE.rglob("*") if path.is_file()
     )

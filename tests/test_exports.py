@@ -16,19 +16,22 @@ from pydantic import TypeAdapter
 
 from agent.errors import UserError
 from agent.model.scripted import replayed
-from agent.records import Call, Message, Usage
-from agent.trajectory.events import End, Event
+from agent.records import Message, Usage
+from agent.trajectory.attempt import Attempt, Turn
+from agent.trajectory.events import End, Event, Outcome, Step
 from agent.trajectory.exports.attempt import trajectory_of
 from agent.trajectory.exports.mini_swe_agent import mini_swe_agent_json
 from agent.trajectory.exports.openai_messages import openai_lines
-from agent.trajectory.formats.loader import Environment, Step, Trajectory, load
-from agent.trajectory.reader import Log, RecordedTask, load_task
+from agent.trajectory.formats.foreign import Answer, RecordedStep
+from agent.trajectory.formats.loader import Environment, Trajectory, load
+from agent.trajectory.reader import RecordedTask, load_task
 from tests.recorded import EVENTS, PATCH
 from tests.stub_server import Stub, fails, serving
 from tests.test_free import REVIEWED, Live
 from tests.test_solve import act
 from tests.test_stored_replies import Start
-from tools.base import Observation, ToolCall
+from tests.trajectories import failed, outcomes, reasoning, reply, seen, thought
+from tools.base import ToolCall
 
 DATA = Path(__file__).parent / "data"
 RECORDINGS = sorted(DATA.glob("*.traj*"))
@@ -73,14 +76,14 @@ def test_all_the_formats_own_fields_are_there() -> None:
     ]
     assert len(replies[1]) == 5, "it keeps a refused reply in the refusal"
     by_words = {one["content"]: one for one in replies[0]}
-    for reply in replies[1]:
-        same = by_words[reply["content"] or ""]
+    for told in replies[1]:
+        same = by_words[told["content"] or ""]
         assert [one["command"] for one in same["extra"]["actions"]] == [
-            one["command"] for one in reply["extra"]["actions"]
+            one["command"] for one in told["extra"]["actions"]
         ]
-        assert same["extra"]["cost"] == reply["extra"]["cost"]
+        assert same["extra"]["cost"] == told["extra"]["cost"]
         assert [json.loads(one["function"]["arguments"]) for one in same["tool_calls"]] == [
-            json.loads(one["function"]["arguments"]) for one in reply["tool_calls"]
+            json.loads(one["function"]["arguments"]) for one in told["tool_calls"]
         ]
 
 
@@ -96,14 +99,23 @@ SECONDS = st.floats(0.001, 1e5)
 
 
 @st.composite
-def steps(draw: st.DrawFn, number: int) -> Step:
+def turns(draw: st.DrawFn, number: int) -> Turn:
     names = [f"call-{number}.{place}" for place in range(1, draw(st.integers(0, 2)) + 1)]
     calls = [ToolCall(one, draw(st.sampled_from(["bash", "read"])), draw(ANY)) for one in names]
-    some = st.builds(Observation, st.sampled_from(["", *names]), ANY, st.booleans(), SECONDS)
-    seen = draw(st.lists(some, max_size=3))
-    statuses = tuple(draw(st.none() | st.integers(-1, 255)) for _ in seen)
+    some = st.builds(
+        Answer,
+        st.sampled_from(["", "of-no-call", *names]),
+        ANY,
+        st.none() | st.integers(-1, 255),
+        st.booleans(),
+        st.just(0.0) | SECONDS,
+    )
+    answers = tuple(draw(st.lists(some, max_size=4)))
     usage, seconds = draw(st.none() | USAGES), draw(st.none() | SECONDS)
-    return Step(draw(ANY), tuple(calls), tuple(seen), statuses, draw(ANY), usage, seconds)
+    step = RecordedStep(draw(ANY), tuple(calls), answers, draw(ANY), usage, seconds)
+    turn = step.turn(number)
+    assert sorted(seen(turn)) == sorted(one.text for one in answers), "no answer is lost"
+    return turn
 
 
 @st.composite
@@ -115,7 +127,7 @@ def trajectories(draw: st.DrawFn) -> Trajectory:
         agent=draw(st.sampled_from(["mini-swe-agent 1.15.0", "SWE-agent", "x y z"])),
         model=draw(ANY),
         opening=tuple(Message(f"m{at}", role, text) for at, (role, text) in enumerate(told)),  # type: ignore[arg-type]
-        steps=tuple(draw(steps(number)) for number in range(1, draw(st.integers(0, 3)) + 1)),
+        turns=tuple(draw(turns(number)) for number in range(1, draw(st.integers(0, 3)) + 1)),
         exit_status=draw(st.sampled_from(["Submitted", "submitted", "", "x"])),
         submission=draw(ANY),
         environment=Environment({"A": draw(ANY)}, draw(SECONDS), ("bash", draw(ANY))),
@@ -136,27 +148,35 @@ def test_an_attempt_of_ours_is_a_run_like_others(live: Live, tmp_path: Path) -> 
     live.says = [act("bash", command="exit 3"), act("read", path="no.py"), *REVIEWED]
     live.solve()
     task = live.recorded
-    (attempt,), (log,), patch = task.attempts, task.logs, task.candidates[0].patch
-    run = trajectory_of(log, task.id, patch, "0.1.0")
-    assert (run.agent, run.id, run.model) == ("repair-agent 0.1.0", task.id, attempt.model)
+    (attempt,), patch = task.attempts, task.candidates[0].patch
+    run = trajectory_of(attempt, task.id, patch, "0.1.0")
+    model = attempt.header.model
+    assert (run.agent, run.id, run.model) == ("repair-agent 0.1.0", task.id, model)
     assert (run.submitted, run.patch) == (True, patch)
     assert [one.role for one in run.opening] == ["system", "user"]
     replies = [one for one in attempt.messages if one.role == "assistant"]
-    assert [step.thought for step in run.steps] == [one.content for one in replies]
-    assert [[(c.name, c.arguments) for c in step.calls] for step in run.steps] == [
+    assert [thought(turn) for turn in run.turns] == [one.content for one in replies]
+    assert [[(c.name, c.arguments) for c in reply(turn).tool_calls] for turn in run.turns] == [
         [(c.name, c.arguments) for c in one.tool_calls] for one in replies
     ]
-    assert [step.reasoning for step in run.steps] == ["I think."] * len(replies)
-    assert [step.statuses for step in run.steps[:2]] == [(3,), (-1,)]
-    assert [step.failed for step in run.steps[:2]] == [(True,), (True,)]
-    assert [step.usage for step in run.steps] == [call.usage for call in attempt.calls]
+    assert [reasoning(turn) for turn in run.turns] == ["I think."] * len(replies)
+    assert [one.exit_code for turn in run.turns[:2] for one in outcomes(turn)] == [3, -1]
+    assert [failed(turn) for turn in run.turns[:2]] == [[True], [True]]
+    assert [turn.step.usage for turn in run.turns] == [step.usage for step in attempt.steps]
     assert run.usage == attempt.usage
     told = [one.content for one in attempt.messages if one.role == "tool"]
-    assert [o.text for s in run.steps for o in s.observations if o.call_id] == told
-    for step in run.steps[:-1]:
-        assert [seen.call_id for seen in step.observations][: len(step.calls)] == [
-            call.id for call in step.calls
+    assert [one.text for turn in run.turns for one in outcomes(turn)] == told
+    for turn in run.turns[:-1]:
+        assert [one.action for one in outcomes(turn)] == [one.id for one in reply(turn).tool_calls]
+    for ours, theirs in zip(attempt.turns, run.turns, strict=True):
+        assert [one.content for one in ours.messages] == [one.content for one in theirs.messages]
+        assert [one.role for one in ours.messages] == [one.role for one in theirs.messages]
+        assert [(act.action.name, act.action.arguments) for act in ours.acts] == [
+            (act.action.name, act.action.arguments) for act in theirs.acts
         ]
+        for one, other in zip(outcomes(ours), outcomes(theirs), strict=True):
+            assert other.failed == one.failed or one.tests, "counts of tests have no place there"
+        assert [one.seconds for one in outcomes(ours)] == [one.seconds for one in outcomes(theirs)]
     assert again(tmp_path, run) == run
     with pytest.raises(UserError, match=r"is a run of repair-agent 0\.1\.0"):
         replayed(run)
@@ -164,34 +184,62 @@ def test_an_attempt_of_ours_is_a_run_like_others(live: Live, tmp_path: Path) -> 
 
 def test_a_guided_attempt_tells_what_became_of_each_change(tmp_path: Path) -> None:
     task = load_task(EXAMPLE)
-    for log, attempt in zip(task.logs, task.attempts, strict=True):
-        run = trajectory_of(log, task.id, PATCH)
+    for attempt in task.attempts:
+        run = trajectory_of(attempt, task.id, PATCH)
         replies = [one for one in attempt.messages if one.role == "assistant"]
-        assert [step.thought for step in run.steps] == [one.content for one in replies]
-        outcomes = {one.call_id: one for one in log.observations}
-        for step, reply in zip(run.steps, replies, strict=True):
-            if reply.id in outcomes:
-                assert outcomes[reply.id].text in [seen.text for seen in step.observations]
-                assert step.failed[0] == outcomes[reply.id].error
-        assert sum((s.usage for s in run.steps if s.usage), Usage()) == attempt.usage
+        assert [thought(turn) for turn in run.turns] == [one.content for one in replies]
+        told = {one.action: one for one in attempt.events if isinstance(one, Outcome)}
+        assert set(told) <= {one.id for one in replies}
+        assert told
+        for turn, said in zip(run.turns, replies, strict=True):
+            if said.id in told:
+                assert told[said.id].text in seen(turn)
+        assert sum((turn.step.usage for turn in run.turns), Usage()) == attempt.usage
         assert again(tmp_path, run) == run
 
 
 def test_a_killed_command_and_an_attempt_that_was_cut() -> None:
-    killed = "output\n[killed after 60.0 s with everything it started; run less at once]"
     events = [
-        replace(one, text=killed)
-        if isinstance(one, Observation)
-        else replace(one, content=killed)
-        if isinstance(one, Message) and one.role == "tool"
+        replace(one, text="output", timed_out=True, exit_code=-9)
+        if isinstance(one, Outcome)
         else one
         for one in EVENTS
         if not isinstance(one, End)
     ]
-    run = trajectory_of(Log(1, tuple(events)), "x", "")
-    (step,) = run.steps
-    assert [(seen.error, seen.seconds) for seen in step.observations] == [(True, 0.5)]
+    run = trajectory_of(Attempt(1, tuple(events)), "x", "")
+    (turn,) = run.turns
+    assert [(one.timed_out, one.exit_code, one.seconds) for one in outcomes(turn)] == [
+        (True, -9, 0.5)
+    ]
+    assert failed(turn) == [True]
     assert (run.exit_status, run.submitted, run.patch) == ("interrupted", False, None)
+
+
+def test_the_same_work_is_the_same_turn_whoever_recorded_it() -> None:
+    (ours,) = Attempt(1, EVENTS).turns
+    said = reply(ours)
+    answers = [Answer(one.action, one.text, 0, seconds=one.seconds) for one in outcomes(ours)]
+    step = RecordedStep(said.content, said.tool_calls, tuple(answers), "", ours.step.usage, 1.5)
+    theirs = step.turn(1)
+    assert [act.action for act in theirs.acts] == [act.action for act in ours.acts]
+    assert [replace(one, message="") for one in outcomes(theirs)] == [
+        replace(one, message="", changed=None) for one in outcomes(ours)
+    ]
+    assert (theirs.step.usage, theirs.step.seconds) == (ours.step.usage, ours.step.seconds)
+
+
+def test_what_answers_no_call_is_heard_after_the_outcomes() -> None:
+    call = ToolCall("a", "bash", "{}")
+    answers = (
+        Answer("", "a remark"),
+        Answer("b", "of no call"),
+        Answer("a", "1"),
+        Answer("a", "2"),
+    )
+    turn = RecordedStep("so", (call,), answers).turn(1)
+    assert [one.text for one in outcomes(turn)] == ["1"]
+    assert [one.content for one in turn.heard] == ["a remark", "of no call", "2"]
+    assert [one.content for one in turn.messages] == ["so", "1", "a remark", "of no call", "2"]
 
 
 # OpenAI's messages
@@ -201,8 +249,8 @@ MESSAGES = TypeAdapter(list[ChatCompletionMessageParam])
 TOOLS = TypeAdapter(list[ChatCompletionToolUnionParam])
 
 
-def calls_of(events: Sequence[Event]) -> list[Call]:
-    return [one for one in events if isinstance(one, Call)]
+def steps_of(events: Sequence[Event]) -> list[Step]:
+    return [one for one in events if isinstance(one, Step)]
 
 
 def conversations(events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -227,15 +275,14 @@ def asked(live: Live) -> list[dict[str, Any]]:
 
 def test_a_free_attempt_is_one_line_with_all_that_was_sent(live: Live) -> None:
     live.solve()
-    (plain,) = conversations(live.recorded.logs[0].events)
+    (plain,) = conversations(live.recorded.attempts[0].events)
     last = asked(live)[-1]
     assert plain["messages"][:-1] == last["messages"]
     assert plain["tools"] == last["tools"]
-    reply = plain["messages"][-1]
-    assert (reply["role"], reply["reasoning_content"]) == ("assistant", "I think.")
-    assert [one["function"]["name"] for one in reply["tool_calls"]] == ["submit"]
-    shared = [one for one in live.recorded.shared if not isinstance(one, Observation)]
-    (written,) = conversations(shared)
+    last_said = plain["messages"][-1]
+    assert (last_said["role"], last_said["reasoning_content"]) == ("assistant", "I think.")
+    assert [one["function"]["name"] for one in last_said["tool_calls"]] == ["submit"]
+    (written,) = conversations(live.recorded.shared)
     assert "tools" not in written
 
 
@@ -245,9 +292,8 @@ def test_what_was_left_out_when_the_window_was_full_is_left_out(live: Live) -> N
     overflow = fails(400, "maximum context length is 6000 tokens", code="context_length_exceeded")
     live.solve([None, None, None, overflow])
     bodies = [body["messages"] for body in asked(live)]
-    calls = [call for call in live.recorded.attempts[0].calls if call.elided]
-    assert calls
-    lines = [plain["messages"] for plain in conversations(live.recorded.logs[0].events)]
+    assert [step for step in live.recorded.attempts[0].steps if step.elided]
+    lines = [plain["messages"] for plain in conversations(live.recorded.attempts[0].events)]
     assert 1 < len(lines) < len(bodies)
     assert all(line[:-1] in bodies for line in lines)
     told = [any(line[: len(body)] == body for line in lines) for body in bodies]
@@ -257,34 +303,34 @@ def test_what_was_left_out_when_the_window_was_full_is_left_out(live: Live) -> N
 def test_each_reply_to_a_narrow_question_is_a_line() -> None:
     start = Start([])
     start.work()
-    calls = calls_of(start.log)
-    several = [call for call in calls if len(call.replies) > 1]
+    steps = steps_of(start.log)
+    several = [step for step in steps if len(step.replies) > 1]
     last = [plain["messages"][-1]["content"] for plain in conversations(start.log)]
-    for reply in (reply for call in several for reply in call.replies):
-        assert reply.content in last
-    assert len(last) < sum(len(call.replies) for call in calls)
+    for one in (one for step in several for one in step.replies):
+        assert one.content in last
+    assert len(last) < sum(len(step.replies) for step in steps)
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_lines_of_the_example_hold_every_request(number: int) -> None:
     task: RecordedTask = load_task(EXAMPLE)
-    log, known = task.logs[number], {one.id: one for one in task.attempts[number].messages}
-    lines = [plain["messages"] for plain in conversations(log.events)]
+    attempt = task.attempts[number]
+    known = {one.id: one for one in attempt.messages}
+    lines = [plain["messages"] for plain in conversations(attempt.events)]
     said = [[message["content"] for message in line] for line in lines]
-    for call in task.attempts[number].calls:
-        sent = [known[one].content for one in call.sent]
-        for reply in call.replies:
-            whole = [*sent, reply.content]
+    for step in attempt.steps:
+        sent = [known[one].content for one in step.sent]
+        for answer in step.replies:
+            whole = [*sent, answer.content]
             assert any(line[: len(whole)] == whole for line in said)
-    replies = {(one.sent, x.content) for one in calls_of(task.shared) for x in one.replies}
+    replies = {(one.sent, x.content) for one in steps_of(task.shared) for x in one.replies}
     assert len(conversations(task.shared)) == len(replies) > 1
 
 
 def test_words_that_are_no_unicode_can_still_be_written() -> None:
-    reply = Message("", "assistant", "caf\udce9")
+    odd = Message("m1", "assistant", "caf\udce9")
     events = [
-        replace(one, replies=(reply,), elided={}) if isinstance(one, Call) else one
-        for one in EVENTS
+        replace(one, replies=(odd,), elided={}) if isinstance(one, Step) else one for one in EVENTS
     ]
     (line,) = openai_lines(events)
     assert json.loads(line.encode())["messages"][-1]["content"] == "caf\udce9"
@@ -292,5 +338,5 @@ def test_words_that_are_no_unicode_can_still_be_written() -> None:
 
 def test_a_request_whose_message_is_gone_is_named() -> None:
     events = [one for one in EVENTS if getattr(one, "id", "") != "m0"]
-    with pytest.raises(UserError, match="request c1 cannot be rebuilt: message m0 is not in"):
+    with pytest.raises(UserError, match="request s1 cannot be rebuilt: message m0 is not in"):
         list(openai_lines(events))

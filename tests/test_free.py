@@ -13,8 +13,9 @@ import pytest
 from agent.errors import ModelLost, UserError
 from agent.model.chat import Chat
 from agent.model.protocol import Request
-from agent.records import Call, Result
-from agent.trajectory.events import Header
+from agent.records import Result
+from agent.trajectory.attempt import Attempt
+from agent.trajectory.events import Outcome, Step
 from agent.trajectory.reader import RecordedTask, read_task
 from tests.samples import REPRODUCTION
 from tests.stub_server import (
@@ -29,6 +30,7 @@ from tests.stub_server import (
     serving,
 )
 from tests.test_solve import MEND, RIGHT, SUBMIT, Bench, act
+from tools.base import TestCounts
 
 WRITTEN = f"Here it is:\n```python\n{REPRODUCTION}```"
 REVIEWED = [*RIGHT, SUBMIT]
@@ -70,9 +72,10 @@ class Live:
         return read_task(self.bench.task)
 
     @property
-    def end(self) -> tuple[str | None, str]:
-        attempt = self.recorded.attempts[0]
-        return attempt.end, attempt.detail
+    def end(self) -> tuple[str, str]:
+        end = self.recorded.attempts[0].end
+        assert end is not None
+        return end.reason, end.detail
 
     def assert_paid(self, result: Result) -> None:
         stub = self.stub
@@ -82,6 +85,10 @@ class Live:
             stub.cached,
         )
         assert result.cost_usd == pytest.approx(stub.usd, abs=1e-9)
+
+
+def outcomes(attempt: Attempt) -> list[Outcome]:
+    return [event for event in attempt.events if isinstance(event, Outcome)]
 
 
 @pytest.fixture
@@ -157,10 +164,34 @@ def test_broken_arguments_and_unknown_tools_are_told_to_the_model(live: Live) ->
     result = live.solve()
 
     assert result.status == "verified"
-    seen = [one.text for one in live.recorded.logs[0].observations]
-    assert seen[0].startswith("The arguments of edit are wrong")
-    assert seen[1].startswith("There is no tool 'teleport'. The tools are: bash,")
+    seen = outcomes(live.recorded.attempts[0])
+    assert seen[0].text.startswith("The arguments of edit are wrong")
+    assert seen[1].text.startswith("There is no tool 'teleport'. The tools are: bash,")
+    assert [one.error for one in seen[:3]] == [True, True, False]
     live.assert_paid(result)
+
+
+def test_what_came_of_each_action_is_on_record(live: Live) -> None:
+    live.says = [act("bash", command="echo 1 > notes.txt; exit 3"), *REVIEWED]
+    live.solve()
+    (attempt,) = live.recorded.attempts
+    first, read, mend, tests, review, last = (act for turn in attempt.turns for act in turn.acts)
+    seen = first.outcome
+    assert seen is not None
+    assert (seen.exit_code, seen.changed, seen.failed) == (3, ("notes.txt",), True)
+    assert [one.outcome and one.outcome.changed for one in (read, mend, tests, review)] == [
+        (),
+        ("calc.py",),
+        (),
+        (),
+    ]
+    assert tests.outcome is not None
+    assert tests.outcome.tests == TestCounts(passed=1, failed=1)
+    assert (last.action.name, last.outcome) == ("submit", None), "it ended the attempt"
+    log = (live.bench.task / "attempt-1.jsonl").read_text()
+    assert log.count("notes.txt; exit 3") == 1, "a reply is written once"
+    assert all(log.count(json.dumps(one.text)) == 1 for one in outcomes(attempt))
+    assert '"error":false' not in log, "what has its default value is left out"
 
 
 def test_parallel_calls_are_all_answered(live: Live) -> None:
@@ -194,11 +225,11 @@ def test_a_conversation_that_overflows_is_sent_shorter(live: Live) -> None:
     result = live.solve([None, None, None, overflow])
 
     assert result.status == "verified"
-    calls = [call for call in live.recorded.attempts[0].calls if call.elided]
-    assert calls
+    steps = [step for step in live.recorded.attempts[0].steps if step.elided]
+    assert steps
     sent = json.dumps(live.stub.requests[-1][1])
     assert "left out" in sent
-    whole = [m for m in live.recorded.attempts[0].messages if m.id in calls[-1].elided]
+    whole = [m for m in live.recorded.attempts[0].messages if m.id in steps[-1].elided]
     assert all("2999" in message.content for message in whole)
 
 
@@ -236,7 +267,7 @@ def test_a_key_that_stops_working_keeps_the_work_and_the_run_goes_on_later(live:
         live.solve([None, None, None, revoked])
 
     task = live.recorded
-    assert [one.end for one in task.attempts] == ["model_lost"]
+    assert [one.end and one.end.reason for one in task.attempts] == ["model_lost"]
     assert "if values else 0.0" in task.candidates[0].patch
     assert task.failure is not None
     paid = live.stub.usd
@@ -251,25 +282,24 @@ def test_a_model_that_goes_in_circles_is_stopped(live: Live) -> None:
     live.says = [act("read", path="calc.py")]
     live.solve()
     assert live.end[0] == "stuck"
-    assert len(live.recorded.attempts[0].calls) == 5
+    assert len(live.recorded.attempts[0].steps) == 5
 
 
-def test_each_call_says_what_it_cost_and_can_be_rebuilt(live: Live) -> None:
+def test_each_step_says_what_it_cost_and_can_be_rebuilt(live: Live) -> None:
     result = live.solve()
     task = live.recorded
-    calls = [*task.attempts[0].calls, *(one for one in task.shared if isinstance(one, Call))]
-    assert sum(call.usage.usd or 0.0 for call in calls) == pytest.approx(result.cost_usd)
-    assert [call.conversation for call in calls if not call.replies] == ["probe"]
+    (attempt,) = task.attempts
+    steps = [*attempt.steps, *(one for one in task.shared if isinstance(one, Step))]
+    assert sum(step.usage.usd or 0.0 for step in steps) == pytest.approx(result.cost_usd)
+    assert [step.conversation for step in steps if not step.replies] == ["probe"]
     sent = [body for _, body in live.stub.requests if "ready" not in json.dumps(body)][1:]
-    header = task.logs[0].events[0]
-    assert isinstance(header, Header)
-    by_id = {message.id: message for message in task.attempts[0].messages}
-    for call, body in zip(task.attempts[0].calls, sent, strict=True):
+    by_id = {message.id: message for message in attempt.messages}
+    for step, body in zip(attempt.steps, sent, strict=True):
         asked = [
-            replace(by_id[one], content=call.elided.get(one, by_id[one].content))
-            for one in call.sent
+            replace(by_id[one], content=step.elided.get(one, by_id[one].content))
+            for one in step.sent
         ]
-        rebuilt = Chat().body(Request(asked, header.tools, call.sampling, call.max_tokens))
+        rebuilt = Chat().body(Request(asked, attempt.header.tools, step.sampling, step.max_tokens))
         assert {"model": "stub", **rebuilt} == body
 
 

@@ -17,8 +17,8 @@ from agent.config import Config
 from agent.environment.environment import as_task
 from agent.errors import NetworkError, UserError
 from agent.intake import github
-from agent.intake.github import Wanted, server_of
-from agent.intake.issue import IssueName, TaskFile
+from agent.intake.github import server_of
+from agent.intake.issue import IssueName, Options, TaskFile
 from agent.intake.repository import fetch
 from agent.trajectory.reader import read_task
 from tests.git_server import served
@@ -60,7 +60,7 @@ def hub(tmp_path: Path) -> Iterator[GitHub]:
 def read(hub: GitHub, number: int, *, keys: dict[str, str] | None = None, **more: Any) -> TaskFile:
     config = Config(github_api=hub.api, keys=keys or {})
     owner, name = PROJECT.split("/")
-    return github.read(IssueName(None, owner, name, number), config, Wanted(**more))
+    return github.read(IssueName(None, owner, name, number), config, Options(**more))
 
 
 def first(hub: GitHub) -> str:
@@ -117,9 +117,9 @@ def test_with_a_ref_comments_are_kept_up_to_its_commit(hub: GitHub, tmp_path: Pa
 
 
 def test_other_code_is_taken_at_the_same_commit(hub: GitHub) -> None:
-    copy = read(hub, CLOSED, repository=str(hub.folder))
+    copy = read(hub, CLOSED, repo=str(hub.folder))
     assert (copy.repository, copy.ref) == (str(hub.folder), first(hub))
-    release = read(hub, CLOSED, repository="pypi:six==1.16.0")
+    release = read(hub, CLOSED, repo="pypi:six==1.16.0")
     assert (release.repository, release.ref) == ("pypi:six==1.16.0", None)
     assert "in pypi:six==1.16.0 as it is" in release.notes[0]
 
@@ -138,7 +138,7 @@ def test_an_account_that_is_gone_has_a_name(hub: GitHub) -> None:
 def test_a_project_that_was_renamed_is_followed(hub: GitHub) -> None:
     owner, name = FORMER.split("/")
     config = Config(github_api=hub.api)
-    task = github.read(IssueName(None, owner, name, CLOSED), config, Wanted())
+    task = github.read(IssueName(None, owner, name, CLOSED), config, Options())
     assert (task.repository, task.ref, len(task.comments)) == (hub.clone_url, first(hub), 2)
 
 

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from agent.config import Config
+from agent.inspector.opening import open_task
+from agent.inspector.task_text import task_lines
 from agent.localization.index import Index
 from agent.model.protocol import Capabilities
 from agent.planner.guided.planner import MOST_UNPROVEN, Agenda, Sample, handed_in
 from agent.planner.guided.trial import Trial
 from agent.records import Location, Message, Result
-from agent.show.trajectory_text import plain
 from agent.task_run import planner_of
+from agent.trajectory.attempt import Attempt
+from agent.trajectory.events import Action, Note, Outcome
 from agent.trajectory.reader import RecordedTask, read_task
 from tests.samples import ISSUE, commit
 from tests.test_solve import NEW, OLD, WROTE, Bench
@@ -48,6 +51,22 @@ def solve(bench: Bench, script: dict[str, Any], **more: Any) -> tuple[Result, Re
     return result, read_task(bench.task)
 
 
+def ends(recorded: RecordedTask) -> list[str | None]:
+    return [one.end.reason if one.end else None for one in recorded.attempts]
+
+
+def rejected(attempt: Attempt) -> int:
+    assert attempt.end is not None
+    return attempt.end.rejected
+
+
+def tried(attempt: Attempt) -> list[tuple[Action, Outcome]]:
+    """Return the changes that were proposed, each with what came of it."""
+    acts = [act for turn in attempt.turns for act in turn.acts]
+    assert all(act.action.name == "change" for act in acts)
+    return [(act.action, act.outcome) for act in acts if act.outcome is not None]
+
+
 def test_a_change_that_holds_is_verified_by_the_issues_own_snippet(bench: Bench) -> None:
     result, recorded = solve(bench, {"attempt-1.1": [[USELESS, RIGHT, TWIN]]})
     assert result.status == "verified"
@@ -56,15 +75,15 @@ def test_a_change_that_holds_is_verified_by_the_issues_own_snippet(bench: Bench)
     assert (check.origin, check.author, check.base) == ("probe", None, "fail")
     assert recorded.reproduction is not None
     assert not recorded.reproduction.tests, "a small model is not asked for what is shown already"
-    assert [one.end for one in recorded.attempts] == ["submitted"]
-    assert recorded.attempts[0].planner == "guided"
-    assert [place.name for place in recorded.places] == ["mean"]
+    assert ends(recorded) == ["submitted"]
+    assert recorded.attempts[0].header.planner == "guided"
+    assert [location.name for location in recorded.locations] == ["mean"]
 
 
 def test_what_an_attempt_rejects_lowers_the_confidence(bench: Bench) -> None:
     _, recorded = solve(bench, {"attempt-1.1": [[USELESS, RIGHT, NO_SYNTAX]]})
     assert len(recorded.candidates) == 1
-    assert recorded.attempts[0].rejected == 2
+    assert rejected(recorded.attempts[0]) == 2
     assert recorded.verdict is not None
     assert recorded.verdict.confidence == pytest.approx(2 / (1 + 2 + 2))
     assert any("rejected 2 more" in one for one in recorded.verdict.sentences)
@@ -99,17 +118,19 @@ def test_when_nothing_holds_the_best_are_handed_in_and_are_not_verified(bench: B
     result, recorded = solve(bench, {"attempt-1.1": [[BREAKS, NO_SYNTAX, "no block"]]})
     assert result.status == "unverified"
     assert recorded.candidates[0].patch.count("return 0.0") == 1
-    seen = [one.text for log in recorded.logs for one in log.observations]
-    assert any("BROKEN" in text or "test_mean" in text for text in seen)
-    assert any("syntax" in text for text in seen)
-    assert any("no change that can be applied" in text for text in seen)
+    seen = {one.trial: one for attempt in recorded.attempts for _, one in tried(attempt)}
+    assert set(seen) == {"breaks", "problems", "unusable"}
+    assert "test_mean" in seen["breaks"].text
+    assert "syntax" in seen["problems"].text
+    assert seen["unusable"].text == "no change that can be applied"
+    assert all(one.failed for one in seen.values())
 
 
 def test_what_changes_only_white_space_or_comments_is_no_patch(bench: Bench) -> None:
     idle = [block(OLD, f"{OLD}  # mended"), block(OLD, OLD.replace("return ", "return  "))]
     result, recorded = solve(bench, {"attempt-1.1": [idle]})
     assert result.status == "no_patch"
-    assert recorded.attempts[0].rejected == 3
+    assert rejected(recorded.attempts[0]) == 3
 
 
 def test_no_change_at_all_is_no_patch(bench: Bench) -> None:
@@ -122,7 +143,7 @@ def test_once_a_change_held_unproven_ones_are_not_handed_in(bench: Bench) -> Non
     result, recorded = solve(bench, script)
     assert result.status == "verified"
     assert {one.attempt for one in recorded.candidates} == {1}
-    assert recorded.attempts[1].rejected > 0
+    assert rejected(recorded.attempts[1]) > 0
 
 
 def test_a_place_that_held_is_looked_at_again(bench: Bench) -> None:
@@ -144,7 +165,7 @@ def test_without_a_snippet_the_model_writes_the_test(bench: Bench, tmp_path: Pat
 
 def test_a_limit_ends_an_attempt_and_its_work_is_harvested(bench: Bench) -> None:
     result, recorded = solve(bench, {"attempt-1.1": [[USELESS], [RIGHT]]}, max_steps=1)
-    assert recorded.attempts[0].end == "steps"
+    assert ends(recorded) == ["steps"]
     assert result.candidates == 1
     assert result.status == "unverified"
 
@@ -158,7 +179,7 @@ def test_what_held_before_a_limit_is_known_to_the_next_attempt(bench: Bench) -> 
     commit(bench.project, "more")
     script = {"attempt-1.1": [[RIGHT]], "attempt-2.1": [[OTHER]]}
     _, recorded = solve(bench, script, max_steps=1)
-    assert [one.end for one in recorded.attempts] == ["steps", "steps"]
+    assert ends(recorded) == ["steps", "steps"]
     assert {(one.attempt, one.files) for one in recorded.candidates} == {
         (1, ("calc.py",)),
         (2, ("calc.py",)),
@@ -172,19 +193,39 @@ def test_a_place_too_long_for_the_window_is_passed_over(bench: Bench) -> None:
     commit(bench.project, "long")
     _, recorded = solve(bench, {"attempt-1.1": [RIGHT]}, window=1200)
     (attempt,) = recorded.attempts
-    assert attempt.end == "submitted", "the place is given up, not the attempt"
-    assert "do not fit" in "\n".join(plain(recorded))
+    assert ends(recorded) == ["submitted"], "the location is given up, not the attempt"
+    (note,) = [one for one in attempt.events if isinstance(one, Note)]
+    assert "do not fit" in note.text
+    assert any(note.text in line for line in task_lines(open_task(bench.task)))
 
 
 def test_the_log_tells_it_all(bench: Bench) -> None:
     solve(bench, {"attempt-1.1": [[USELESS, RIGHT]]})
-    text = "\n".join(plain(read_task(bench.task)))
-    for wanted in ("probe ", "place 1: calc.py:4-6 mean", "sample 2: holds", "planner guided"):
+    text = "\n".join(task_lines(open_task(bench.task)))
+    for wanted in ("probe ", "location 1: calc.py:4-6 mean", "holds", "planner guided"):
         assert wanted in text, wanted
 
 
+def test_each_change_is_on_record_with_what_came_of_it(bench: Bench) -> None:
+    idle = block(OLD, f"{OLD}  # mended")
+    _, recorded = solve(bench, {"attempt-1.1": [[USELESS, "no block", idle], [RIGHT]]})
+    (attempt,) = recorded.attempts
+    (useless, fails), (none, unusable), (_, unchanged), *more = tried(attempt)
+    replies = [reply for step in attempt.steps for reply in step.replies]
+    assert [one.id for one in replies][:2] == [useless.id, none.id]
+    assert (useless.name, useless.arguments, useless.sample, useless.root) == ("change", "", 1, 1)
+    assert (useless.location, none.location) == (recorded.locations[0],) * 2
+    assert (fails.trial, fails.failed, fails.message) == ("fails", True, None)
+    assert "ZeroDivisionError" in fails.text
+    assert fails.seconds > 0
+    assert (none.sample, unusable.trial, unusable.changed) == (None, "unusable", ())
+    assert (unchanged.trial, unchanged.changed) == ("unchanged", ())
+    right = next(action for action, outcome in more if outcome.trial == "holds")
+    assert (right.root, fails.changed) == (1, ("calc.py",)), "a refinement of the first sample"
+
+
 def sample(number: int, passes: bool, wrongs: int = 1) -> Sample:
-    trial = Trial() if passes else Trial(tuple("x" * wrongs))
+    trial = Trial("holds") if passes else Trial("fails", failing=tuple("x" * wrongs))
     return Sample(number, "p", str(number), trial, number, Message("m", "assistant", ""))
 
 
@@ -193,12 +234,13 @@ def test_a_recorded_run_can_be_played_again(bench: Bench) -> None:
     again = bench.solve({}, model=f"scripted:{bench.task}", attempts=2)
     played = read_task(bench.task)
     assert again.status == first.status == "verified"
-    assert [one.planner for one in played.attempts] == ["guided", "guided"]
+    assert [one.header.planner for one in played.attempts] == ["guided", "guided"]
     patches = [[one.patch for one in task.candidates] for task in (recorded, played)]
     assert patches[0] == patches[1] != []
     bench.solve({}, model=f"scripted:{bench.task}", attempts=2, seed=99)
-    (end, _) = (one.detail for one in read_task(bench.task).attempts)
-    assert "no reply to this" in end, "without a grammar the seed tells questions apart"
+    (end, _) = (one.end for one in read_task(bench.task).attempts)
+    assert end is not None
+    assert "no reply to this" in end.detail, "without a grammar the seed tells questions apart"
 
 
 def test_what_is_handed_in() -> None:
@@ -210,7 +252,7 @@ def test_what_is_handed_in() -> None:
     assert [one.number for one in handed_in(failed)] == [8, 9, 7]
     assert len(handed_in([sample(n, False) for n in range(9)])) == MOST_UNPROVEN
     assert handed_in([]) == []
-    broken = replace(failed[0], trial=Trial(("x", "problems")))
+    broken = replace(failed[0], trial=Trial("problems"))
     assert handed_in([broken]) == [], "what does not compile is no patch"
 
 
@@ -232,7 +274,8 @@ def test_what_is_not_changed_stays_byte_for_byte(bench: Bench) -> None:
     _, recorded = solve(bench, {"attempt-1.1": [[RIGHT]]})
     index = Index({"calc.py": file.read_bytes().decode("utf-8", "replace")})
     assert "\ufffd" in index.sources["calc.py"]
-    assert recorded.logs[0].observations[0].text == "sample 1: holds"
+    ((action, outcome), *_) = tried(recorded.attempts[0])
+    assert (action.sample, outcome.trial) == (1, "holds")
     assert "\ufffd" not in recorded.candidates[0].patch
 
 

@@ -14,15 +14,16 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Input, Static, TabbedContent
 
 from agent.inspector import dialogs
-from agent.inspector.app import Inspector, shown
+from agent.inspector.app import Inspector, run_to_end
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, Search
 from agent.inspector.matrix_tables import CandidateTable
 from agent.inspector.opening import OpenedRun, open_path
 from agent.inspector.run_screens import RunsScreen, TasksScreen
+from agent.inspector.step_list import StepList
 from agent.inspector.task_panes import PANES
 from agent.inspector.task_screen import TaskScreen
-from agent.inspector.widgets import Page, StepList
+from agent.inspector.widgets import Page
 from tests.screens import EXAMPLE, OTHERS, opened
 
 TASK = "sympy-14774-c10de226"
@@ -137,7 +138,7 @@ async def test_what_the_model_saw_before_a_wrong_edit_is_five_keys_away() -> Non
     async with app.run_test() as pilot:
         await press(pilot, "3")
         table = one(app, "candidates", CandidateTable)
-        while table.candidate is None or table.candidate.id != "3.4":
+        while table.record is None or table.record.id != "3.4":
             await press(pilot, "j")
         await press(pilot, "l", "enter")
         assert page_text(app, "step-page").startswith("# attempt 3 step 2")
@@ -486,7 +487,7 @@ async def test_what_ends_it_is_raised_and_no_traceback_is_shown(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(RuntimeError, match="unforeseen"):
-        await asyncio.to_thread(shown, Failing(open_path(EXAMPLE)), headless=True)
+        await asyncio.to_thread(run_to_end, Failing(open_path(EXAMPLE)), headless=True)
     told = "".join(capfd.readouterr())
     assert "Traceback" not in told
     assert "unforeseen" not in told

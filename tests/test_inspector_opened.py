@@ -11,17 +11,18 @@ import pytest
 from agent.errors import UserError
 from agent.inspector import step_pages, task_pages
 from agent.inspector.costs import costs_page
-from agent.inspector.episode import WRITING, gist, writer_of
+from agent.inspector.episode import WRITING, LoggedEpisode, gist, writer_of
 from agent.inspector.exports import trajectory
 from agent.inspector.html_page import page as html_page
-from agent.inspector.logged import LoggedEpisode
 from agent.inspector.opening import OpenedRun, RunShelf, open_path
 from agent.inspector.plain_text import json_text, lines
 from agent.inspector.search import find
-from agent.inspector.titles import line_about
-from agent.records import Call
-from agent.show.blocks import markdown
-from agent.trajectory.reader import read_log
+from agent.inspector.titles import episode_words
+from agent.show.markdown import markdown
+from agent.show.terminal import text_of
+from agent.trajectory.attempt import latest_start
+from agent.trajectory.indexed_log import IndexedLog
+from agent.trajectory.reader import read_events
 from tests.screens import EXAMPLE, OTHERS
 
 TASK = "sympy-14774-c10de226"
@@ -40,17 +41,21 @@ def opened_run(path: Path) -> OpenedRun:
     return found
 
 
+def episode_of(path: Path) -> LoggedEpisode:
+    return LoggedEpisode(IndexedLog(path), "attempt 1")
+
+
 def test_steps_are_those_of_the_log() -> None:
-    episode = LoggedEpisode(EXAMPLE / TASK / "attempt-1.jsonl", "attempt 1")
-    log = read_log(EXAMPLE / TASK / "attempt-1.jsonl")
-    assert log is not None
-    calls = [event for event in log.events if isinstance(event, Call)]
-    assert len(episode) == len(calls) == 3
-    for number, call in enumerate(calls, 1):
+    episode = episode_of(EXAMPLE / TASK / "attempt-1.jsonl")
+    attempt = latest_start(read_events(EXAMPLE / TASK / "attempt-1.jsonl"))
+    assert attempt is not None
+    assert len(episode) == len(attempt.steps) == 3
+    for number, turn in enumerate(attempt.turns, 1):
+        assert episode.log.turn(number) == turn
         step = episode.step(number)
-        assert step.usage == call.usage
-        assert [act.text for act in step.acts] == [reply.content for reply in call.replies]
-        assert [one.id for one in episode.sent(number)] == list(call.sent)
+        assert step.usage == turn.step.usage
+        assert [act.text for act in step.acts] == [reply.content for reply in turn.step.replies]
+        assert [one.id for one in episode.sent(number)] == list(turn.step.sent)
     assert [episode.step(number).failed for number in (1, 2, 3)] == [False, True, True]
     assert [episode.step(number).edits for number in (1, 2, 3)] == [True, False, True]
     assert episode.about.end.startswith("submitted, 4 changes")
@@ -60,7 +65,7 @@ def test_a_start_again_hides_what_was_before(run: Path) -> None:
     log = run / TASK / "attempt-1.jsonl"
     whole = log.read_bytes()
     log.write_bytes(whole.split(b"\n")[0] + b"\n" + whole.split(b"\n")[1] + b"\n" + whole)
-    episode = LoggedEpisode(log, "attempt 1")
+    episode = episode_of(log)
     assert (len(episode), episode.about.restarts) == (3, 1)
     assert episode.sent(1)[0].content.startswith("This issue was reported")
 
@@ -69,7 +74,7 @@ def test_a_cut_line_counts_once_it_is_whole(run: Path) -> None:
     log = run / TASK / "attempt-1.jsonl"
     whole = log.read_bytes()
     log.write_bytes(whole[: len(whole) // 2])
-    episode = LoggedEpisode(log, "attempt 1")
+    episode = episode_of(log)
     before = len(episode)
     assert before < 3
     assert not episode.refresh()
@@ -164,7 +169,7 @@ def test_a_damaged_log_is_told_in_front_and_beside_its_attempt(
     assert problem in markdown(task_pages.overview(task))
     assert [one.about.damaged for one in task.episodes] == [True, False, False, False, False]
     assert task.episodes[0].about.end.startswith("submitted")
-    assert "damaged" in line_about(task.episodes[0].about, 3).plain
+    assert "damaged" in text_of(episode_words(task.episodes[0].about, 3)).plain
 
 
 @pytest.mark.parametrize("line", [b"garbage", b'{"kind":"call","id":1}', b'{"kind":"novel"}',
@@ -255,7 +260,7 @@ def test_another_agents_file_is_written_in_each_form(path: Path) -> None:
     (task,) = json.loads("\n".join(json_text(found)))["tasks"]
     (recorded,) = task["trajectories"]
     assert (task["id"], recorded["path"]) == (identity, str(path))
-    assert len(recorded["steps"]) >= len(episode) > 0
+    assert len(recorded["turns"]) == len(episode) > 0
     assert f"task {identity}" in lines(found)
     assert html_page(found).count('<details class="step') == len(episode)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from agent.inspector.html_page import page, refuse_foreign
+from agent.inspector.html_page import PAGE, page
 from agent.inspector.opening import OpenedRun, open_path
 from agent.trajectory.reader import load_run
 from tests.screens import EXAMPLE, OTHERS
@@ -102,10 +102,10 @@ def test_what_others_wrote_is_no_markup(tmp_path: Path) -> None:
 def test_a_file_of_somebody_elses_is_not_overwritten(tmp_path: Path) -> None:
     mine, other = tmp_path / "a.html", tmp_path / "b.html"
     mine.write_text(page(open_path(OTHERS)))
-    refuse_foreign(mine)
+    PAGE.refuse_foreign(mine)
     other.write_text("<html>precious</html>")
     with pytest.raises(UserError):
-        refuse_foreign(other)
+        PAGE.refuse_foreign(other)
     done = run(tmp_path, "inspect", str(OTHERS), "--html", "b.html")
     assert (done.returncode, other.read_text()) == (2, "<html>precious</html>")
     assert run(tmp_path, "inspect", str(OTHERS), "--html", "c.html").returncode == 0

@@ -6,6 +6,7 @@ import difflib
 import subprocess
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -87,3 +88,44 @@ def test_it_turns_what_one_makes_into_what_the_other_makes(
             check=True,
         )  # fmt: skip
     assert file.read_text().splitlines() == theirs
+
+
+SHELL = "diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n"
+EMPTY = "diff --git a/e.py b/e.py\nnew file mode 100644\nindex 0000000..e69de29\n"
+MOVED = "diff --git a/b.py b/c.py\nsimilarity index 100%\nrename from b.py\nrename to c.py\n"
+
+
+def binary(content: bytes) -> str:
+    encoded = "LcmZQzWMT#Y01f~L" if content == b"0" else "LcmZQzWMT#Y01f~M"
+    return (
+        f"diff --git a/x.bin b/x.bin\nindex 1111111..{content.hex() * 7} 100644\n"
+        f"GIT binary patch\nliteral 4\n{encoded}\n\nliteral 0\nHcmV?d00001\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        (SHELL, "", "- new mode 100755\n+ as before"),
+        ("", SHELL, "- as before\n+ new mode 100755"),
+        (EMPTY, "", "- new file mode 100644\n+ as before"),
+        (MOVED, "", "- rename from b.py\n+ as before"),
+        (binary(b"0"), "", "- binary content 303030303030"),
+        (binary(b"0"), binary(b"1"), "\n+ binary content 313131"),
+    ],
+)  # fmt: skip
+def test_a_mode_a_name_or_binary_content_alone_is_told(one: str, other: str, told: str) -> None:
+    same = "diff --git a/a.py b/a.py\n" + patch(BEFORE, with_line(9, "both"))
+    found = interdiff(one + same, other + same)
+    assert told in found
+    assert found.startswith("--- a/")
+    assert "@@" not in found
+    assert interdiff(one, one) == interdiff(other, other) == ""
+
+
+def test_a_mode_is_told_beside_lines() -> None:
+    ours = "diff --git a/a.py b/a.py\nold mode 100644\nnew mode 100755\n"
+    ours += patch(BEFORE, with_line(9, "ours"))
+    theirs = "diff --git a/a.py b/a.py\n" + patch(BEFORE, with_line(9, "theirs"))
+    found = interdiff(ours, theirs).splitlines()
+    assert found[2:5] == ["- new mode 100755", "+ as before", "@@ -6,7 +6,7 @@"]

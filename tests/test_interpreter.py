@@ -69,15 +69,13 @@ def test_uv_gives_what_nothing_else_has(tmp_path: Path) -> None:
                 Path(sys.base_prefix) / part, f"python/{part}",
                 filter=lambda one: None if "/site-packages" in one.name else one,
             )  # fmt: skip
-    found = interpreter.downloaded(OWN, tmp_path / "in", offered(tmp_path, f"file://{archive}"))
+    found = interpreter.download(OWN, tmp_path / "in", offered(tmp_path, f"file://{archive}"))
     assert found is not None
     assert found.version == platform.python_version()
     assert found.prefix.is_relative_to(tmp_path / "in")
-    assert interpreter.downloaded("3.5", tmp_path / "in", offered(tmp_path, "file:///x")) is None
+    assert interpreter.download("3.5", tmp_path / "in", offered(tmp_path, "file:///x")) is None
     with pytest.raises(NetworkError, match=f"uv cannot download Python {OWN}"):
-        interpreter.downloaded(
-            OWN, tmp_path / "no", offered(tmp_path, "http://127.0.0.1:9/x.tar.gz")
-        )
+        interpreter.download(OWN, tmp_path / "no", offered(tmp_path, "http://127.0.0.1:9/x.tar.gz"))
 
 
 @pytest.mark.long
@@ -90,9 +88,9 @@ def test_this_python_runs_in_a_base_image(
     kept = tmp_path / ".pyenv" / "versions"
     kept.mkdir(parents=True)
     (kept / "own").symlink_to(sys.base_prefix)
-    (found,) = [interpreter.ask(path) for path in kept.glob(f"own/bin/python{OWN}")]
+    (found,) = [interpreter.examine(path) for path in kept.glob(f"own/bin/python{OWN}")]
     assert found is not None
-    reference = base_image.hosted(Host(engine, network, print), found)
+    reference = base_image.with_interpreter(Host(engine, network, print), found)
     assert reference is not None
     with Builder(engine, reference) as builder:
         program = f"python{OWN} -c 'import sys, sysconfig; print(sys.prefix, sys.version_info[:2])'"

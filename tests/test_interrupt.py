@@ -51,7 +51,7 @@ def started(folder: Path, image: str) -> subprocess.Popen[str]:
 
 def _steps(folder: Path) -> int:
     logs = list(folder.glob("out/*/attempt-1.jsonl"))
-    return logs[0].read_text().count('"kind":"call"') if logs else 0
+    return logs[0].read_text().count('"kind":"step"') if logs else 0
 
 
 def wait(ready: Callable[[], bool], seconds: float, process: subprocess.Popen[str]) -> None:
@@ -83,7 +83,7 @@ def test_a_signal_saves_the_work_so_far_and_leaves_no_container(
     assert containers_of(engine, process) == []
     task = next(path for path in (tmp_path / "out").iterdir() if path.is_dir())
     recorded = read_task(task)
-    assert [attempt.end for attempt in recorded.attempts] == ["interrupted"]
+    assert [one.end and one.end.reason for one in recorded.attempts] == ["interrupted"]
     assert recorded.result is None
     assert "max(1, len(values))" in (task / "candidate-1.1.patch").read_text()
 
@@ -102,7 +102,7 @@ def test_after_sigkill_the_run_reads_and_nothing_is_left_after_clean(
     task = next(path for path in (tmp_path / "out").iterdir() if path.is_dir())
     recorded = read_task(task)
     assert recorded.attempts[0].end is None
-    assert len(recorded.attempts[0].calls) >= 1
+    assert len(recorded.attempts[0].steps) >= 1
     shown = subprocess.run(
         [PROGRAM, "inspect", "--plain", task], capture_output=True, text=True, check=True
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +19,7 @@ from tools.base import SandboxLost
 from tools.sandbox import launcher
 from tools.sandbox.launcher import Launcher
 from tools.sandbox.local import LocalSandbox
+from tools.sandbox.wire import SocketWire
 
 NAMES = st.text(
     st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=40
@@ -221,36 +222,14 @@ def test_a_launcher_that_dies_is_noticed_at_once(tmp_path: Path) -> None:
         assert time.monotonic() - started < 30  # the command's own end is 60 s away
 
 
-class Silence:
-    """A wire on which nobody answers."""
-
-    def __init__(self) -> None:
-        self.closed = threading.Event()
-
-    def send(self, data: bytes) -> None:
-        """Lose it."""
-
-    def receive(self, timeout: float) -> bytes:
-        if self.closed.wait(timeout):
-            return b""
-        raise TimeoutError
-
-    def why_gone(self) -> str:
-        return "nobody was there"
-
-    def hang_up(self) -> None:
-        """Nobody hears it."""
-
-    def close(self) -> None:
-        self.closed.set()
-
-
 def test_a_launcher_that_says_nothing_is_given_up() -> None:
-    wire = Silence()
+    ours, theirs = socket.socketpair()
 
-    with pytest.raises(SandboxLost, match="stopped answering"):
-        Launcher(wire, hello_seconds=0.1)
-    assert wire.closed.is_set()
+    with theirs:
+        with pytest.raises(SandboxLost, match="stopped answering"):
+            Launcher(SocketWire(ours, lambda: "nobody was there"), hello_seconds=0.1)
+        assert theirs.recv(1) == b"", "the wire is given back"
+    assert ours.fileno() == -1
 
 
 @settings(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from agent.localization.likely_lines import QUOTED, docstrings, explanatory_lines, likely_starts, weights
+from agent.localization.likely_lines import (
+    QUOTED,
+    docstrings,
+    explanatory_lines,
+    likely_starts,
+    weights,
+)
 
 CODE = '''def total(values):
     """Return the sum of values.

@@ -1,4 +1,4 @@
-"""The embedded model behind the protocol: samples, grammar, filling in, counting, and a task."""
+"""The embedded model behind the protocol: samples, grammar, counting, and a task."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from agent.config import Config
+from agent.model import llama_server
 from agent.model.choice import open_model
 from agent.model.embedded.model_file import shelf
-from agent.model.llama_server import LlamaModel
-from agent.model.protocol import Counter, Filler, Request
+from agent.model.endpoint import ServedModel
+from agent.model.protocol import Request
 from agent.planner.free import toolbox
 from agent.records import Message, Sampling
 from tests.samples import PYTHON_PATH
@@ -23,10 +24,10 @@ STEPS = 2
 
 
 @pytest.fixture(scope="module")
-def model(model_path: Path) -> Iterator[LlamaModel]:
+def model(model_path: Path) -> Iterator[ServedModel]:
     assert model_path.parent == shelf()
     with open_model(Config(), print) as opened:
-        assert isinstance(opened, LlamaModel)
+        assert isinstance(opened, ServedModel)
         yield opened
 
 
@@ -35,7 +36,7 @@ def says(words: str) -> list[Message]:
 
 
 class TestEmbedded:
-    def test_several_samples_share_one_prompt_and_all_are_counted(self, model: LlamaModel) -> None:
+    def test_several_samples_share_one_prompt_and_all_are_counted(self, model: ServedModel) -> None:
         request = Request(says("Name a colour."), (), Sampling(1, 0.9, seed=1), max_tokens=4)
         one = model.reply(request)
         four = model.reply(replace(request, sampling=Sampling(4, 0.9, seed=1)))
@@ -45,26 +46,16 @@ class TestEmbedded:
         assert four.usage.completion > one.usage.completion
         assert four.usage.usd is None
 
-    def test_a_grammar_is_held_to(self, model: LlamaModel) -> None:
+    def test_a_grammar_is_held_to(self, model: ServedModel) -> None:
         grammar = 'root ::= "maroon" | "teal"'
         replies = model.reply(Request(says("Say hello."), (), Sampling(grammar=grammar), 8))
         assert replies.messages[0].content in ("maroon", "teal")
 
-    def test_code_is_filled_in_between_two_texts_and_goes_on_after_one(
-        self, model: LlamaModel
-    ) -> None:
-        filler: Filler = model
-        middle = filler.fill("def add(a, b):\n    return ", "\n\nprint(add(1, 2))\n", max_tokens=6)
-        after = model.fill("1, 2, 3, 4, 5, 6,", "", n=2, max_tokens=4)
-        assert middle.messages[0].content.startswith("a + b")
-        assert [reply.content.startswith(" 7, ") for reply in after.messages] == [True, True]
-
-    def test_tokens_are_counted_as_the_model_sees_them(self, model: LlamaModel) -> None:
-        counter: Counter = model
-        assert counter.count("hello world, how") == 4
+    def test_tokens_are_counted_as_the_model_sees_them(self, model: ServedModel) -> None:
+        assert llama_server.count(model.connection, "hello world, how") == 4
         assert model.capabilities.context == 16_384
 
-    def test_it_writes_a_call_that_can_be_read(self, model: LlamaModel, tmp_path: Path) -> None:
+    def test_it_writes_a_call_that_can_be_read(self, model: ServedModel, tmp_path: Path) -> None:
         tools = toolbox(LocalSandbox(tmp_path, path=PYTHON_PATH), "pytest").schemas()
         chosen = [tool for tool in tools if tool["function"]["name"] in ("bash", "read")]
         words = "Show the file setup.py. Use the tool read."

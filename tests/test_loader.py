@@ -6,8 +6,20 @@ from typing import Any
 import pytest
 
 from agent.errors import UserError
-from agent.trajectory.formats.loader import Step, Trajectory, load
-from tests.trajectories import REAL, SUBMIT, answer, block, file_of, said
+from agent.trajectory.formats.loader import Trajectory, load
+from tests.trajectories import (
+    REAL,
+    SUBMIT,
+    answer,
+    block,
+    commands,
+    file_of,
+    outcomes,
+    reply,
+    said,
+    seen,
+    thought,
+)
 
 
 def write(folder: Path, content: object, name: str = "run.traj.json") -> Path:
@@ -20,28 +32,24 @@ def read(folder: Path, *messages: dict[str, Any], version: str = "", **info: Any
     return load(write(folder, file_of(*messages, version=version, **info)))
 
 
-def commands(step: Step) -> list[str]:
-    assert all(call.name == "bash" for call in step.calls)
-    return [json.loads(call.arguments)["command"] for call in step.calls]
-
-
 def test_a_real_recording_is_read_whole() -> None:
     run = load(REAL)
     assert (run.id, run.agent) == ("sympy__sympy-13480", "mini-swe-agent 1.15.0")
     assert run.model == "google/gemini-3-pro-preview"
     assert run.usd == pytest.approx(0.1253208)
     assert [message.role for message in run.opening] == ["system", "user"]
-    assert len(run.steps) == 22
+    assert len(run.turns) == 22
     assert run.submitted
     assert run.environment.timeout == 60
-    first, last = run.steps[0], run.steps[-1]
-    assert first.thought.startswith("THOUGHT: I will start by listing the files")
-    assert "```" not in first.thought
+    first, last = run.turns[0], run.turns[-1]
+    assert thought(first).startswith("THOUGHT: I will start by listing the files")
+    assert "```" not in thought(first)
     assert commands(first) == ["ls -F"]
-    assert first.observations[0].call_id == first.calls[0].id
-    assert first.observations[0].text.startswith("<returncode>0</returncode>")
+    assert outcomes(first)[0].action == reply(first).tool_calls[0].id
+    assert outcomes(first)[0].text.startswith("<returncode>0</returncode>")
+    assert outcomes(first)[0].exit_code == 0
     assert commands(last) == [SUBMIT]
-    assert last.observations[0].text == run.submission
+    assert outcomes(last)[0].text == run.submission
     assert run.submission.startswith("diff --git a/sympy/functions/elementary/hyperbolic.py")
 
 
@@ -54,21 +62,21 @@ def test_a_reply_that_has_not_one_command_ran_nothing(tmp_path: Path) -> None:
     two = f"{block('echo 1')}\n{block('echo 2')}"
     refusal = "Please always provide EXACTLY ONE action"
     run = read(tmp_path, said("hm"), answer(refusal), said(two), answer(refusal))
-    assert [step.calls for step in run.steps] == [(), ()]
-    assert [step.thought for step in run.steps] == ["hm", two]
-    assert run.steps[0].observations[0].text == refusal
-    assert run.steps[0].observations[0].call_id == ""
+    assert [reply(turn).tool_calls for turn in run.turns] == [(), ()]
+    assert [thought(turn) for turn in run.turns] == ["hm", two]
+    assert [turn.acts for turn in run.turns] == [(), ()]
+    assert [[one.content for one in turn.heard] for turn in run.turns] == [[refusal], [refusal]]
 
 
 def test_a_command_is_a_block_of_the_mark_that_its_format_has(tmp_path: Path) -> None:
     old, new = block(" ls "), block("ls", "mswea_bash_command")
     for version, good, bad in (("", old, new), (".1", new, old)):
         run = read(tmp_path, said(good), said(bad), version=version)
-        assert [commands(step) for step in run.steps] == [["ls"], []]
-        assert run.steps[0].thought == "THOUGHT: so."
+        assert [commands(turn) for turn in run.turns] == [["ls"], []]
+        assert thought(run.turns[0]) == "THOUGHT: so."
     config = {"agent": {"action_regex": "<do>(.*?)</do>"}}
     run = read(tmp_path, said("so <do>ls</do>"), said(old), config=config)
-    assert [commands(step) for step in run.steps] == [["ls"], []]
+    assert [commands(turn) for turn in run.turns] == [["ls"], []]
 
 
 def test_commands_that_a_person_rejected_did_not_run(tmp_path: Path) -> None:
@@ -79,8 +87,8 @@ def test_commands_that_a_person_rejected_did_not_run(tmp_path: Path) -> None:
         answer("No.", interrupt_type="UserRejection"),
         version=".1",
     )
-    assert old.steps[0].calls == new.steps[0].calls == ()
-    assert old.steps[0].thought == block("ls")
+    assert reply(old.turns[0]).tool_calls == reply(new.turns[0]).tool_calls == ()
+    assert thought(old.turns[0]) == block("ls")
 
 
 def test_native_calls_of_the_newer_format(tmp_path: Path) -> None:
@@ -96,16 +104,16 @@ def test_native_calls_of_the_newer_format(tmp_path: Path) -> None:
         said("diff", "exit", exit_status="Submitted", submission="diff"),
         version=".1",
     )
-    first, second = run.steps
+    first, second = run.turns
     assert commands(first) == ["ls", "pwd"]
-    assert [(seen.text, seen.error) for seen in first.observations] == [("x", False), ("/", True)]
-    assert [seen.call_id for seen in first.observations] == [call.id for call in first.calls]
+    assert [(one.text, one.timed_out) for one in outcomes(first)] == [("x", False), ("/", True)]
+    assert [one.action for one in outcomes(first)] == [call.id for call in reply(first).tool_calls]
     assert commands(second) == [SUBMIT]
-    assert [seen.call_id for seen in second.observations] == [second.calls[0].id]
+    assert [one.action for one in outcomes(second)] == [reply(second).tool_calls[0].id]
 
 
 def test_replies_of_the_responses_api(tmp_path: Path) -> None:
-    reply = {
+    answered = {
         "object": "response",
         "output": [
             {"type": "reasoning", "summary": []},
@@ -114,10 +122,10 @@ def test_replies_of_the_responses_api(tmp_path: Path) -> None:
         ],
         "extra": {"actions": [{"command": "ls"}]},
     }
-    seen = {"type": "function_call_output", "call_id": "a", "output": "README"}
-    (step,) = read(tmp_path, reply, seen, version=".1").steps
-    assert (step.thought, commands(step)) == ("I look.", ["ls"])
-    assert step.observations[0].text == "README"
+    printed = {"type": "function_call_output", "call_id": "a", "output": "README"}
+    (turn,) = read(tmp_path, answered, printed, version=".1").turns
+    assert (thought(turn), commands(turn)) == ("I look.", ["ls"])
+    assert seen(turn) == ["README"]
 
 
 def test_a_refused_reply_is_taken_from_its_refusal(tmp_path: Path) -> None:
@@ -125,8 +133,8 @@ def test_a_refused_reply_is_taken_from_its_refusal(tmp_path: Path) -> None:
     response = {"choices": [{"message": {"content": "No call."}}]}
     native = answer("Format error", interrupt_type="FormatError", response=response)
     run = read(tmp_path, plain, native, said("so", actions=[{"command": "ls"}]), version=".1")
-    assert [step.thought for step in run.steps] == ["I think.", "No call.", "so"]
-    assert [commands(step) for step in run.steps] == [[], [], ["ls"]]
+    assert [thought(turn) for turn in run.turns] == ["I think.", "No call.", "so"]
+    assert [commands(turn) for turn in run.turns] == [[], [], ["ls"]]
     assert len(run.opening) == 2
 
 
@@ -140,11 +148,11 @@ def test_a_killed_command_and_an_end_at_a_limit(tmp_path: Path) -> None:
         exit_status="LimitsExceeded",
         submission=None,
     )
-    (step,) = run.steps
-    assert [(seen.call_id, seen.error) for seen in step.observations] == [
-        (step.calls[0].id, True),
-        ("", False),
+    (turn,) = run.turns
+    assert [(act.action.id, act.outcome and act.outcome.timed_out) for act in turn.acts] == [
+        (reply(turn).tool_calls[0].id, True)
     ]
+    assert [(one.role, one.content) for one in turn.heard] == [("user", "")]
     assert (run.submitted, run.exit_status, run.submission) == (False, "LimitsExceeded", "")
 
 

@@ -49,7 +49,12 @@ def talk(says: list[str], **able: bool) -> tuple[Conversation, list[Event]]:
     model.capabilities = Capabilities(**able)
     return (
         Conversation(
-            "localize", model, Budget(Limits()), Sampling(), heard.append, Window(None, 99)
+            "localize",
+            model,
+            Budget(Limits()).allowance(),
+            Sampling(),
+            heard.append,
+            Window(None, 99),
         ),
         heard,
     )
@@ -94,11 +99,11 @@ def test_a_pick_of_nothing_leaves_the_order() -> None:
 def test_a_limit_leaves_the_order() -> None:
     index, given = found()
     conversation, _ = talk(["x"])
-    conversation.budget = Budget(Limits(steps=0))
+    conversation.budget = Budget(Limits(steps=0)).allowance()
     assert pick_locations(conversation, index, given, ISSUE) == given
 
 
-def test_votes_and_ranks_are_fused_order() -> None:
+def test_votes_and_ranks_are_fused() -> None:
     assert fused_order({}, 3) == [0, 1, 2]
     assert fused_order({1: 4}, 3) == [1, 0, 2]
     assert fused_order({2: 1, 0: 3}, 3) == [0, 2, 1]

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,34 +19,128 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import UserError
-from agent.records import Call, Message, Sampling, Usage
-from agent.trajectory.durable_files import EventLog
-from agent.trajectory.encoding import as_json, event_of, line_of
-from agent.trajectory.events import Event
+from agent.records import (
+    Candidate,
+    Dropped,
+    Location,
+    Message,
+    Reproduction,
+    Sampling,
+    Usage,
+)
+from agent.trajectory.encoding import KINDS, as_json, event_of, line_of
+from agent.trajectory.events import (
+    Action,
+    End,
+    Event,
+    Header,
+    Locations,
+    Note,
+    Outcome,
+    Step,
+)
 from agent.trajectory.reader import read_events
+from agent.trajectory.task_log import LogFile, TaskLog
 from tests.recorded import EVENTS, HEADER
-from tools.base import Observation
+from tools.base import TestCounts, ToolCall
 
 whole_text = st.text(st.characters()).filter(
     lambda text: text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass") == text
 )
-events = st.one_of(
-    st.builds(
-        Message,
-        id=whole_text,
-        content=whole_text,
-        opaque=st.dictionaries(st.text(), st.recursive(st.none() | st.text(), st.lists)),
-    ),
-    st.builds(Observation, call_id=whole_text, text=whole_text, seconds=st.floats(0, 1e6)),
-    st.builds(
-        Call,
-        elided=st.dictionaries(whole_text, whole_text),
-        usage=st.builds(Usage, usd=st.none() | st.floats(0, 1e6)),
-        sampling=st.builds(Sampling, temperature=st.floats(0, 2)),
-        replies=st.tuples(st.builds(Message, content=whole_text, opaque=st.just({}))),
-        seconds=st.floats(0, 1e6),
-    ),
+floats = st.floats(0, 1e6)
+texts = st.lists(whole_text, max_size=3).map(tuple)
+mapping = st.dictionaries(whole_text, whole_text, max_size=3)
+messages = st.builds(
+    Message,
+    id=whole_text,
+    content=whole_text,
+    tool_calls=st.lists(
+        st.builds(ToolCall, id=whole_text, name=whole_text, arguments=whole_text), max_size=2
+    ).map(tuple),
+    tool_call_id=st.none() | whole_text,
+    opaque=st.dictionaries(st.text(), st.recursive(st.none() | st.text(), st.lists), max_size=3),
+    finish=st.sampled_from([None, "length", "refusal"]),
 )
+usages = st.builds(Usage, usd=st.none() | floats)
+locations = st.builds(Location, path=whole_text, name=whole_text, signature=whole_text)
+EVERY_KIND: dict[type[Event], st.SearchStrategy[Event]] = {
+    Header: st.builds(
+        Header,
+        planner=whole_text,
+        model=whole_text,
+        temperature=st.floats(0, 2),
+        image=whole_text,
+        tools=st.lists(st.dictionaries(st.text(), st.text()), max_size=2),
+    ),
+    Message: messages,
+    Step: st.builds(
+        Step,
+        id=whole_text,
+        conversation=whole_text,
+        sent=texts,
+        elided=mapping,
+        digest=whole_text,
+        usage=usages,
+        sampling=st.builds(
+            Sampling,
+            temperature=st.floats(0, 2),
+            seed=st.none() | st.integers(0, 9),
+            grammar=st.none() | whole_text,
+        ),
+        replies=st.lists(messages, max_size=2).map(tuple),
+        seconds=floats,
+        max_tokens=st.none() | st.integers(1, 9),
+        served=st.booleans(),
+    ),
+    Action: st.builds(
+        Action,
+        id=whole_text,
+        name=whole_text,
+        arguments=whole_text,
+        sample=st.none() | st.integers(1, 9),
+        root=st.none() | st.integers(1, 9),
+        location=st.none() | locations,
+    ),
+    Outcome: st.builds(
+        Outcome,
+        action=whole_text,
+        message=st.none() | whole_text,
+        text=whole_text,
+        error=st.booleans(),
+        exit_code=st.none() | st.integers(-1, 255),
+        timed_out=st.booleans(),
+        tests=st.none() | st.builds(TestCounts, passed=st.integers(0, 9), failed=st.integers(0, 9)),
+        changed=st.none() | texts,
+        seconds=floats,
+        trial=st.sampled_from([None, "holds", "fails", "unusable"]),
+    ),
+    Note: st.builds(Note, conversation=whole_text, text=whole_text),
+    Locations: st.builds(Locations, locations=st.lists(locations, max_size=3).map(tuple)),
+    Reproduction: st.builds(Reproduction, tests=mapping, remark=whole_text, probes=mapping),
+    Candidate: st.builds(
+        Candidate,
+        id=whole_text,
+        root=whole_text,
+        patch=st.just(""),  # it has a file of its own
+        files=texts,
+        dropped=st.lists(st.builds(Dropped, whole_text, whole_text), max_size=2).map(tuple),
+        key=whole_text,
+        tests=mapping,
+        merged=texts,
+    ),
+    End: st.builds(End, detail=whole_text, usage=usages, seconds=floats),
+}
+events = st.sampled_from(sorted(KINDS.items())).flatmap(lambda kind: EVERY_KIND[kind[1]])
+
+
+@contextmanager
+def open_log(path: Path) -> Iterator[LogFile]:
+    with TaskLog(path.parent).open(path.stem) as log:
+        yield log
+
+
+def outcome(action: str, text: str) -> Outcome:
+    return Outcome(action=action, text=text)
 
 
 @given(events)
@@ -52,6 +149,22 @@ def test_any_event_is_one_line_and_reads_back_equal(event: Event) -> None:
     assert line.count(b"\n") == 1
     line.decode("utf-8")
     assert event_of(line, "line") == event
+
+
+def test_a_line_leaves_out_what_says_nothing_and_a_patch() -> None:
+    reply = Message("m1", "assistant", "")
+    step = Step("s1", "attempt-1", (), {}, Sampling(), "d", (reply,), Usage(9), 0.5)
+    line = line_of(step)
+    assert "served" not in line
+    assert "max_tokens" not in line
+    assert (line["usage"], line["sampling"]) == ({"prompt": 9}, {})
+    assert line["replies"] == [{"id": "m1", "role": "assistant", "content": ""}]
+    assert line_of(outcome("t1", "seen")) == {"kind": "outcome", "action": "t1", "text": "seen"}
+    known = replace(outcome("t1", ""), exit_code=0, changed=(), tests=TestCounts())
+    assert line_of(known) == {
+        "kind": "outcome", "action": "t1", "text": "", "exit_code": 0, "changed": [], "tests": {},
+    }  # fmt: skip
+    assert "patch" not in line_of(Candidate("1.1", 1, "1.1", "diff", ("a.py",)))
 
 
 @given(st.data())
@@ -65,7 +178,7 @@ def test_a_log_that_was_cut_anywhere_reads_and_goes_on(
     ends = [sum(map(len, lines[: count + 1])) for count in range(len(lines))]
     before = EVENTS[: sum(end <= cut for end in ends)]
     assert read_events(path) == before
-    with EventLog(path) as log:
+    with open_log(path) as log:
         log.append(EVENTS[-1])
     assert read_events(path) == (*before, EVENTS[-1])
 
@@ -83,11 +196,11 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 APPENDING = """
 import sys
 from pathlib import Path
-from agent.trajectory.durable_files import EventLog
-from tools.base import Observation
-with EventLog(Path(sys.argv[1])) as log:
+from agent.trajectory.events import Note
+from agent.trajectory.task_log import TaskLog
+with TaskLog(Path(sys.argv[1])).open("attempt-1") as log:
     for number in range(10**9):
-        log.append(Observation(str(number), "x" * 300_000))
+        log.append(Note(str(number), "x" * 300_000))
 """
 
 
@@ -95,7 +208,7 @@ def test_a_killed_process_loses_at_most_the_line_it_was_writing(tmp_path: Path) 
     path = tmp_path / "attempt-1.jsonl"
     for _ in range(3):
         path.unlink(missing_ok=True)
-        process = subprocess.Popen([sys.executable, "-c", APPENDING, str(path)])
+        process = subprocess.Popen([sys.executable, "-c", APPENDING, str(tmp_path)])
         deadline = time.monotonic() + 30
         while (
             not path.exists() or path.stat().st_size < 3_000_000
@@ -105,7 +218,7 @@ def test_a_killed_process_loses_at_most_the_line_it_was_writing(tmp_path: Path) 
         process.wait()
         read = read_events(path)
         assert len(read) * 300_000 > 2_700_000
-        assert [event.call_id for event in read if isinstance(event, Observation)] == [
+        assert [event.conversation for event in read if isinstance(event, Note)] == [
             str(number) for number in range(len(read))
         ]
 
@@ -122,13 +235,13 @@ def test_a_signal_never_leaves_half_a_line(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGALRM, interrupt)
     appended = 0
     try:
-        with EventLog(path) as log:
+        with open_log(path) as log:
             for delay in range(1, 40):
                 try:
                     armed = True
                     signal.setitimer(signal.ITIMER_REAL, delay / 10_000)
                     for _ in range(50):
-                        log.append(Observation("call", "x" * 100_000))
+                        log.append(outcome("call", "x" * 100_000))
                         appended += 1
                     armed = False
                 except KeyboardInterrupt:
@@ -142,18 +255,18 @@ def test_a_signal_never_leaves_half_a_line(tmp_path: Path) -> None:
 
 def test_threads_may_share_a_log(tmp_path: Path) -> None:
     path = tmp_path / "shared.jsonl"
-    with EventLog(path) as log:
+    with open_log(path) as log:
 
         def work(name: str) -> None:
             for number in range(100):
-                log.append(Observation(f"{name}{number}", "x" * 5000))
+                log.append(outcome(f"{name}{number}", "x" * 5000))
 
         threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    ids = [event.call_id for event in read_events(path) if isinstance(event, Observation)]
+    ids = [event.action for event in read_events(path) if isinstance(event, Outcome)]
     assert len(ids) == len(set(ids)) == 400
 
 
@@ -162,23 +275,26 @@ import resource, sys
 from pathlib import Path
 from agent.records import Message
 from agent.trajectory.run_folder import RunFolder
-from tools.base import Observation, WorldError
+from agent.trajectory.task_log import TaskLog
+from agent.trajectory.events import Note
+from tools.base import WorldError
 run = RunFolder.open(Path(sys.argv[1]), versions={}, config={})
 task = run.task("t-1")
 task.write("task", Message("small", "user", ""))
-log = task.attempt_log(1)
-log.append(Observation("first", "x"))
+opened = TaskLog(task.path).open("attempt-1")
+log = opened.__enter__()
+log.append(Note("first", "x"))
 resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 for fill in (
     lambda: task.write("task", Message("big", "user", "x" * 20_000)),
-    lambda: log.append(Observation("second", "x" * 20_000)),
+    lambda: log.append(Note("second", "x" * 20_000)),
     lambda: task.write_text("candidate-1.1.patch", "x" * 20_000),
 ):
     try:
         fill()
     except WorldError as error:
         print(error.message)
-log.append(Observation("third", "x"))
+log.append(Note("third", "x"))
 """
 
 
@@ -195,4 +311,4 @@ def test_no_room_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["attempt-1.jsonl", "task.json"]
     assert json.loads((folder / "task.json").read_text())["id"] == "small"
     read = read_events(folder / "attempt-1.jsonl")
-    assert [one.call_id for one in read if isinstance(one, Observation)] == ["first", "third"]
+    assert [one.conversation for one in read if isinstance(one, Note)] == ["first", "third"]

@@ -7,19 +7,20 @@ import pytest
 from agent.model.budget import Budget, Limits
 from agent.planner.loop_guard import MOST_SILENT_REPLIES, REPEATED, STUCK, Advice
 from agent.records import Message, Usage
-from tools.base import EpisodeOver, Observation, ToolCall
+from agent.trajectory.events import Outcome
+from tools.base import EpisodeOver, ToolCall
 
 
 def advice(limits: Limits | None = None) -> Advice:
-    return Advice(Budget(limits or Limits()), "call a tool")
+    return Advice(Budget(limits or Limits()).allowance(), "call a tool")
 
 
 def act(arguments: str = "{}") -> Message:
     return Message("m", "assistant", "", (ToolCall("c", "bash", arguments),))
 
 
-def seen(text: str = "fine", *, error: bool = False) -> list[Observation]:
-    return [Observation("c", text, error)]
+def seen(text: str = "fine", *, error: bool = False) -> list[Outcome]:
+    return [Outcome(action="c", text=text, error=error)]
 
 
 def test_a_step_like_any_other_needs_no_words() -> None:
@@ -79,13 +80,12 @@ def test_a_second_refusal_ends_with_its_words() -> None:
 
 def test_the_end_of_a_budget_is_told_once_for_each_attempt() -> None:
     say = advice(Limits(steps=10, tokens=1000))
-    say.budget.begin_attempt(1)
     heard = []
     for number in range(10):
         say.budget.charge(Usage())
         heard.append(say(act(str(number)), seen()))
     assert [index for index, words in enumerate(heard) if words] == [8]
     assert "steps" in heard[8]
-    say.budget.begin_attempt(1)
+    say.budget = say.budget.budget.allowance()
     say.budget.charge(Usage(900, 0))
     assert "tokens" in say(act("again"), seen())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from agent.model.embedded.model_file import EMBEDDED, digest, find, named, remember
+from agent.model.embedded.model_file import EMBEDDED, digest, find, model_path, remember
 from tests.model_source import made_up
 
 DATA, SMALL = made_up()
@@ -64,19 +64,19 @@ def test_a_digest_of_a_stretch(tmp_path: Path) -> None:
 
 def test_any_other_model_is_named_by_its_path(tmp_path: Path) -> None:
     path = put(tmp_path)
-    assert named(f"local:{path}", tmp_path) == path
+    assert model_path(f"local:{path}", tmp_path) == path
     path.write_bytes(b"PK\x03\x04")
     with pytest.raises(UserError, match="is no GGUF file"):
-        named(f"local:{path}", tmp_path)
+        model_path(f"local:{path}", tmp_path)
     with pytest.raises(UserError, match=r"cannot read the model none\.gguf: No such file"):
-        named("local:none.gguf", tmp_path)
+        model_path("local:none.gguf", tmp_path)
     with pytest.raises(UserError, match=r"'gpt-9' is no local model"):
-        named("gpt-9", tmp_path)
+        model_path("gpt-9", tmp_path)
     with pytest.raises(UserError, match=r"Is a directory"):
-        named(f"local:{tmp_path}", tmp_path)
+        model_path(f"local:{tmp_path}", tmp_path)
 
 
 def test_the_embedded_model_says_how_it_is_fetched(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"1\.1 GB") as caught:
-        named("local", tmp_path)
+        model_path("local", tmp_path)
     assert "repair-agent model pull" in caught.value.hint

@@ -52,7 +52,7 @@ def compared(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def sentences(tree: ast.Module) -> Iterator[str]:
-    """Yield what the program says: strings with several words that are no docstrings or patterns."""
+    """Yield what the program says: strings that are no docstrings and no patterns."""
     patterns = {text for _, text in compared(tree)}
     docstrings = {
         id(node.value)
@@ -61,13 +61,11 @@ def sentences(tree: ast.Module) -> Iterator[str]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            whole = "".join(
-                part.value if isinstance(part, ast.Constant) else "…" for part in node.values
-            )
-            yield whole
+            parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield "".join(map(str, parts))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in docstrings and node.value not in patterns:
-                yield node.value
+            known = id(node) in docstrings or node.value in patterns
+            yield from () if known else (node.value,)
 
 
 def phrases(pattern: str) -> set[str]:

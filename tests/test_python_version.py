@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.environment.python_version import RELEASED, Declared, candidates, cutoff, declared
+from agent.environment.python_version import RELEASED, Declared, candidates, cutoff, read_declared
 from tools.base import UserError
 
 
@@ -33,13 +33,13 @@ def at(year: int, month: int = 7) -> datetime:
 def test_requirements_are_read_without_running_anything(
     files: dict[str, str], requires: str
 ) -> None:
-    assert declared(files).requires == requires
+    assert read_declared(files).requires == requires
 
 
 def test_classifiers_are_read_from_any_file() -> None:
     versions = ("3.10", "3.6")
     text = "\n".join(f"    'Programming Language :: Python :: {number}'," for number in versions)
-    assert declared({"setup.py": text}).tested == ("3.6", "3.10")
+    assert read_declared({"setup.py": text}).tested == ("3.6", "3.10")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_classifiers_are_read_from_any_file() -> None:
 def test_versions_are_read_from_what_runs_the_tests(
     name: str, text: str, tested: tuple[str, ...]
 ) -> None:
-    assert declared({name: text}).tested == tested
+    assert read_declared({name: text}).tested == tested
 
 
 def test_newest_supported_then_newer_then_older() -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.samples import CALC, PYTEST, commit, make_project, sandbox_of
 from tools.edit import Arguments, Edit
 from tools.junit import CaseReport
-from tools.quick_tests import MOST_LINES, QuickTests, told
+from tools.quick_tests import MOST_LINES, QuickTests, summary
 from tools.sandbox.protocol import Sandbox
 
 
@@ -83,6 +83,6 @@ def test_other_files_than_code_have_no_tests(sandbox: Sandbox) -> None:
 
 def test_what_is_told_is_short() -> None:
     reports = [CaseReport(f"t.py::test_{n}", "fail", 0.1, "x" * 1000, "") for n in range(100)]
-    lines = told(["t.py"], reports, {}).splitlines()
+    lines = summary(["t.py"], reports, {}).splitlines()
     assert len(lines) <= MOST_LINES + 1
     assert all(len(line) <= 300 for line in lines)

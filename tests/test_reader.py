@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,17 @@ from agent.records import (
     CheckResult,
     Dropped,
     Image,
+    Location,
     Matrix,
+    Message,
     Reproduction,
     Usage,
     Verdict,
 )
-from agent.trajectory.events import Header
+from agent.trajectory.attempt import Act, Turn
+from agent.trajectory.events import Action, Header, Locations, Outcome, Step
 from agent.trajectory.reader import RecordedTask, load_run, load_task
-from tests.recorded import EVENTS, PATCH, TASK, opened, result
+from tests.recorded import CALL, EVENTS, PATCH, TASK, log_events, opened, result
 
 
 def test_all_that_is_written_reads_back_equal(tmp_path: Path) -> None:
@@ -37,64 +41,66 @@ def test_all_that_is_written_reads_back_equal(tmp_path: Path) -> None:
     )
     verdict = Verdict("verified", "1.1", (), 0.5, 0.0, (), ("It passes.",))
     written = Reproduction({"test_r.py": "def test_r(): ..."}, "")
+    picked = Locations((Location("x.py", "f", 1, 3, "def f()"), Location("y.py", "", 7, 9)))
     with opened(tmp_path / "run") as run:
         folder = run.task(TASK.id)
-        for name, record in (("task", TASK), ("image", image), ("reproduction", written)):
-            folder.write(name, record)
-        with folder.shared_log() as shared:
-            shared.append(EVENTS[2])
-        with folder.attempt_log(1) as log:
-            for event in EVENTS:
-                log.append(event)
-        folder.write_candidates([candidate])
+        folder.remember(TASK, image)
+        log_events(folder, "shared", EVENTS[2], written, picked)
+        log_events(folder, "attempt-1", *EVENTS[:-1], candidate, EVENTS[-1])
+        folder.write_patch(candidate)
         folder.write("matrix", matrix)
         folder.write("verdict", verdict)
-        folder.finish(result(patch="candidate-1.1.patch"))
+        folder.finish(result(patch="candidate-1.1.patch"), PATCH)
 
     read = load_task(tmp_path / "run")
     assert (read.id, read.task, read.image, read.reproduction) == (TASK.id, TASK, image, written)
     assert (read.candidates, read.matrix, read.verdict) == ((candidate,), matrix, verdict)
     assert read.result == result(patch="candidate-1.1.patch")
     assert read.failure is None
-    assert read.shared == (EVENTS[2],)
-    assert read.logs[0].events == EVENTS
-    assert read.logs[0].observations == (EVENTS[4],)
+    assert read.locations == picked.locations
+    assert read.shared == (EVENTS[2], written, picked)
     attempt = read.attempts[0]
-    assert (attempt.number, attempt.planner, attempt.end) == (1, "free", "submitted")
-    assert attempt.messages == (EVENTS[1], EVENTS[3], EVENTS[5])
-    assert attempt.calls == (EVENTS[2],)
-    assert (attempt.usage, attempt.seconds) == (Usage(100, 20, 5, 0.25), 2.0)
+    bare = replace(candidate, patch="")  # the patch is a file of its own
+    assert attempt.events == (*EVENTS[:-1], bare, EVENTS[-1])
+    assert (attempt.number, attempt.header, attempt.end) == (1, EVENTS[0], EVENTS[-1])
+    step, outcome = EVENTS[2:4]
+    assert isinstance(step, Step)
+    assert isinstance(outcome, Outcome)
+    answer = Message("m2", "tool", outcome.text, tool_call_id="t1")
+    assert attempt.messages == (EVENTS[1], *step.replies, answer)
+    assert attempt.steps == (step,)
+    act = Act(Action("t1", "bash", CALL.arguments), outcome)
+    assert attempt.turns == (Turn(1, step, (act,)),)
+    assert attempt.candidates == (bare,)
+    assert attempt.usage == Usage(100, 20, 5, 0.25)
     assert (read.folder / "candidate-1.1.patch").read_text() == PATCH
 
 
 def test_an_unfinished_task_reads_with_what_it_has(tmp_path: Path) -> None:
-    with opened(tmp_path / "run") as run, run.task("t-1").attempt_log(1) as log:
-        for event in EVENTS[:5]:
-            log.append(event)
+    with opened(tmp_path / "run") as run:
+        log_events(run.task("t-1"), "attempt-1", *EVENTS[:4])
         read = load_task(tmp_path / "run" / "t-1")
     assert (read.task, read.image, read.matrix, read.verdict, read.result) == (None,) * 5
     assert read.candidates == ()
     attempt = read.attempts[0]
     assert attempt.end is None
-    assert (attempt.usage, attempt.seconds) == (Usage(100, 20, 5, 0.25), 2.0)
+    assert (attempt.usage, len(attempt.turns)) == (Usage(100, 20, 5, 0.25), 1)
 
 
 def test_an_attempt_that_was_started_again_reads_as_its_last_start(tmp_path: Path) -> None:
     with opened(tmp_path / "run") as run:
         for events in (EVENTS[:3], EVENTS):
-            with run.task("t-1").attempt_log(1) as log:
-                for event in events:
-                    log.append(event)
+            log_events(run.task("t-1"), "attempt-1", *events)
         read = load_task(tmp_path / "run")
-    assert read.logs[0].events == EVENTS
-    assert read.logs[0].restarts == 1
+    assert read.attempts[0].events == EVENTS
+    assert read.attempts[0].restarts == 1
 
 
 def test_attempts_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     with opened(tmp_path / "run") as run:
         for number in (10, 9, 1):
-            with run.task("t-1").attempt_log(number) as log:
-                log.append(Header(number, "free", "m", 0, 0.0, "i", []))
+            header = Header(number, "free", "m", 0, 0.0, "i", [])
+            log_events(run.task("t-1"), f"attempt-{number}", header)
     assert [one.number for one in load_task(tmp_path / "run").attempts] == [1, 9, 10]
 
 
@@ -106,7 +112,7 @@ def test_a_run_a_task_or_a_folder_of_runs_can_be_named(tmp_path: Path) -> None:
     for name in ("zebra", "aardvark"):  # the later one sorts first by name
         with opened(tmp_path / name) as run:
             for task_id in (f"{name}-1", f"{name}-2"):
-                run.task(task_id).finish(result(task_id))
+                run.task(task_id).finish(result(task_id), "")
     assert ids(load_run(tmp_path).tasks()) == ["aardvark-1", "aardvark-2"]
     assert ids(load_run(tmp_path / "zebra").tasks()) == ["zebra-1", "zebra-2"]
     one = load_run(tmp_path / "zebra" / "zebra-2")
@@ -121,7 +127,7 @@ def test_what_cannot_be_loaded_is_said(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="has no task yet"):
             load_task(run.path)
         for task_id in ("t-1", "t-2"):
-            run.task(task_id).finish(result(task_id))
+            run.task(task_id).finish(result(task_id), "")
         with pytest.raises(UserError, match="has several tasks: t-1, t-2"):
             load_task(run.path)
     (tmp_path / "empty").mkdir()

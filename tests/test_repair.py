@@ -52,7 +52,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
 def talk(script: str, name: str) -> Conversation:
     model = scripted.load(DATA / "scripts" / f"{script}.json")
     return Conversation(
-        name, model, Budget(Limits()), Sampling(), lambda event: None, Window(None, 8192)
+        name,
+        model,
+        Budget(Limits()).allowance(),
+        Sampling(),
+        lambda event: None,
+        Window(None, 8192),
     )
 
 

@@ -72,7 +72,10 @@ def test_a_url_keeps_its_credentials_to_itself(project: Path, tmp_path: Path) ->
     source = fetch(project.as_uri(), None, tmp_path / "work" / "one")
     assert source.shown == project.as_uri()
     assert source.name == "project"
-    assert repository_address.shown(repository_address.parse(url)) == f"file://localhost{project}"
+    assert (
+        repository_address.display_name(repository_address.parse(url))
+        == f"file://localhost{project}"
+    )
 
 
 @pytest.mark.parametrize(

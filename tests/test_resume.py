@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from agent.records import Call, Usage
+from agent.records import Usage
+from agent.trajectory.events import Note, Step
 from agent.trajectory.reader import read_events, read_task
 from tests.alike import task_content
 from tests.batches import make_priced
@@ -22,7 +23,6 @@ from tests.stub_server import Stub, serving
 from tests.test_cli import PROGRAM
 from tests.test_interrupt import wait
 from tests.test_solve import MEND, SUBMIT, act
-from tools.base import Observation
 
 STEPS = [
     act("read", path="calc.py"),
@@ -71,10 +71,10 @@ class House:
         result: dict[str, Any] = json.loads(said)
         return result
 
-    def killed(self, output: Path, log: str, calls: int) -> None:
-        """Kill a run once so many calls stand in a log."""
+    def killed(self, output: Path, log: str, steps: int) -> None:
+        """Kill a run once so many steps stand in a log."""
         process = self.start(output)
-        wait(lambda: count(output, log) >= calls, 60, process)
+        wait(lambda: count(output, log) >= steps, 60, process)
         process.kill()
         process.communicate()
 
@@ -85,16 +85,16 @@ class House:
 
 def count(output: Path, log: str) -> int:
     found = list(output.glob(f"*/{log}.jsonl"))
-    return found[0].read_bytes().count(b'"kind":"call"') if found else 0
+    return found[0].read_bytes().count(b'"kind":"step"') if found else 0
 
 
 def task_of(output: Path) -> Path:
     return next(path for path in output.iterdir() if path.is_dir())
 
 
-def calls_of(output: Path) -> list[Call]:
+def steps_of(output: Path) -> list[Step]:
     logs = sorted(task_of(output).glob("*.jsonl"))
-    return [one for log in logs for one in read_events(log) if isinstance(one, Call)]
+    return [one for log in logs for one in read_events(log) if isinstance(one, Step)]
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ class Undisturbed:
 
     output: Path
     result: dict[str, Any]
-    calls: int
+    steps: int
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +123,10 @@ def undisturbed(house: House) -> Undisturbed:
     house.finish(house.output())  # what the model can do is remembered from here on
     output = house.output()
     result = house.finish(output)
-    calls = len(calls_of(output))
-    assert (result["status"], calls) == ("verified", 1 + 2 * len(STEPS))
+    steps = len(steps_of(output))
+    assert (result["status"], steps) == ("verified", 1 + 2 * len(STEPS))
     assert result["cost_usd"] > 0
-    return Undisturbed(output, result, calls)
+    return Undisturbed(output, result, steps)
 
 
 def content(output: Path) -> dict[str, Any]:
@@ -148,17 +148,17 @@ def test_no_stored_reply_is_asked_for_again(
     house: House, undisturbed: Undisturbed, moment: str
 ) -> None:
     output, before = house.output(), len(house.server.requests)
-    for log, calls in MOMENTS[moment]:
-        house.killed(output, log, calls)
+    for log, steps in MOMENTS[moment]:
+        house.killed(output, log, steps)
     result = house.finish(output)
-    made = calls_of(output)
-    live = [call for call in made if not call.served]
+    made = steps_of(output)
+    live = [step for step in made if not step.served]
     twice = {key: n for key, n in Counter((c.conversation, c.id) for c in live).items() if n > 1}
     assert not twice
-    assert len(live) == undisturbed.calls
+    assert len(live) == undisturbed.steps
     asked = len(house.server.requests) - before
     assert len(live) <= asked <= len(live) + len(MOMENTS[moment]), "one may be under way at a kill"
-    assert any(call.served for call in made)
+    assert any(step.served for step in made)
     alike(result, undisturbed, output)
 
 
@@ -170,25 +170,25 @@ def alike(result: dict[str, Any], undisturbed: Undisturbed, output: Path) -> Non
     assert ours.keys() == theirs.keys()
     for name, text in ours.items():
         assert text == theirs[name], name
-    spent = sum((c.usage for c in calls_of(output) if not c.served), Usage())
+    spent = sum((c.usage for c in steps_of(output) if not c.served), Usage())
     assert (spent.prompt, spent.completion) == (
         result["tokens"]["prompt"], result["tokens"]["completion"],
     )  # fmt: skip
 
 
-def test_a_reply_whose_message_was_not_written_is_given_again(
+def test_a_reply_of_which_nothing_came_yet_is_given_again(
     house: House, undisturbed: Undisturbed
 ) -> None:
     output = house.output()
     house.killed(output, "attempt-1", 3)
     log = task_of(output) / "attempt-1.jsonl"
     lines = log.read_bytes().splitlines(keepends=True)
-    last = max(at for at, line in enumerate(lines) if line.startswith(b'{"kind":"call"'))
-    log.write_bytes(b"".join(lines[: last + 1]) + b'{"kind":"mess')
+    last = max(at for at, line in enumerate(lines) if line.startswith(b'{"kind":"step"'))
+    log.write_bytes(b"".join(lines[: last + 1]) + b'{"kind":"outc')
     stored = count(output, "attempt-1")
     result = house.finish(output)
-    made = [call for call in calls_of(output) if call.conversation == "attempt-1"]
-    assert [call.served for call in made[stored:]] == [
+    made = [step for step in steps_of(output) if step.conversation == "attempt-1"]
+    assert [step.served for step in made[stored:]] == [
         number < stored for number in range(len(STEPS))
     ]
     alike(result, undisturbed, output)
@@ -207,7 +207,7 @@ def test_a_run_that_was_killed_while_a_request_was_under_way(
     house.server.faults[:] = [None] * 5 + [kill]
     process.communicate(timeout=60)
     result = house.finish(output)
-    assert len(house.server.requests) - asked == undisturbed.calls + 1
+    assert len(house.server.requests) - asked == undisturbed.steps + 1
     alike(result, undisturbed, output)
 
 
@@ -215,22 +215,22 @@ def test_a_divergence_is_on_record_with_what_it_costs(house: House) -> None:
     output = house.output()
     house.killed(output, "attempt-1", 5)
     log = task_of(output) / "attempt-1.jsonl"
-    stored = [call for call in calls_of(output) if call.conversation == "attempt-1"]
+    stored = [step for step in steps_of(output) if step.conversation == "attempt-1"]
     text = log.read_text()
     assert text.count("Return the mean.") >= 1
     log.write_text(text.replace("Return the mean.", "Return a mean."))  # as if read differently
     result = house.finish(output)
     (error,) = result["errors"]
-    lost = sum((call.usage for call in stored[1:]), Usage())
-    assert error.startswith("attempt-1 at c2: ")
+    lost = sum((step.usage for step in stored[1:]), Usage())
+    assert error.startswith("attempt-1 at s2: ")
     assert (
         f"{len(stored) - 1} stored requests ({lost.prompt + lost.completion:,} tokens, $" in error
     )
-    events = read_task(task_of(output)).logs[0].events
-    assert error in [one.text for one in events if isinstance(one, Observation)]
-    live = [call for call in calls_of(output) if not call.served]
-    assert result["tokens"]["prompt"] == sum(call.usage.prompt for call in live)
-    assert len([call for call in live if call.conversation == "attempt-1"]) == (
+    events = read_task(task_of(output)).attempts[0].events
+    assert error in [one.text for one in events if isinstance(one, Note)]
+    live = [step for step in steps_of(output) if not step.served]
+    assert result["tokens"]["prompt"] == sum(step.usage.prompt for step in live)
+    assert len([step for step in live if step.conversation == "attempt-1"]) == (
         len(stored) + len(STEPS) - 1
     )
 
@@ -240,8 +240,8 @@ def test_what_another_model_said_is_not_given_again(house: House) -> None:
     house.server.models = ("stub", "other")
     house.killed(output, "attempt-1", 3)
     house.finish(output, "-m", "other")
-    made = [call for call in calls_of(output) if call.conversation == "attempt-1"]
-    assert not any(call.served for call in made)
+    made = [step for step in steps_of(output) if step.conversation == "attempt-1"]
+    assert not any(step.served for step in made)
 
 
 def test_steps_are_counted_when_they_are_given_again(house: House) -> None:
@@ -249,5 +249,5 @@ def test_steps_are_counted_when_they_are_given_again(house: House) -> None:
     house.killed(output, "attempt-1", 3)
     result = house.finish(output, "--max-steps", "4")
     attempts = read_task(task_of(output)).attempts
-    assert [(one.end, len(one.calls)) for one in attempts] == [("steps", 4)] * 2
+    assert [(one.end and one.end.reason, len(one.steps)) for one in attempts] == [("steps", 4)] * 2
     assert result["errors"] == []

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from agent.inspector.rows import rows
 from agent.show.blocks import Output
+from agent.show.terminal import rows
 
 
 def folded(text: str, width: int) -> list[str]:

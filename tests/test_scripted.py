@@ -182,6 +182,13 @@ def test_a_replayed_run_ends_in_the_recorded_patch(tmp_path: Path) -> None:
     assert left.files == ("calc.py",)
     assert "-    return sum(values) / len(values)\n" in left.patch
     assert "+    return sum(values) / len(values) if values else 0.0\n" in left.patch
-    assert (task.attempts[0].end, len(task.attempts[0].calls)) == ("submitted", 6)
-    assert "0.0" in task.logs[0].observations[2].text
-    assert task.logs[0].observations[3].text.startswith("COMPLETE_TASK")
+    (attempt,) = task.attempts
+    assert attempt.end is not None
+    assert (attempt.end.reason, len(attempt.steps)) == ("submitted", 6)
+    acts = [act for turn in attempt.turns for act in turn.acts if act.outcome is not None]
+    assert [act.action.name for act in acts] == ["bash"] * 4
+    seen = [act.outcome for act in acts if act.outcome is not None]
+    assert "0.0" in seen[2].text
+    assert seen[3].text.startswith("COMPLETE_TASK")
+    assert [one.changed for one in seen] == [(), ("try.py",), ("calc.py",), ("try.py",)]
+    assert [one.exit_code for one in seen] == [0, 0, 0, 0]

@@ -6,11 +6,11 @@ import pytest
 
 from agent.reproduction.snippet_names import (
     free_names,
-    head,
     imports_of,
+    lines_giving,
     main_package,
     module,
-    nearest_head,
+    nearest_lines,
 )
 
 TESTS = """from __future__ import annotations
@@ -43,7 +43,7 @@ def test_free_names(code: str, names: list[str]) -> None:
 
 
 def test_a_head_gives_names_and_what_these_need() -> None:
-    lines, given = head(TESTS, ["x", "thing", "missing", "HUGE"])
+    lines, given = lines_giving(["x", "thing", "missing", "HUGE"], TESTS)
     assert lines.split("\n") == [
         "from pack import Symbol",
         "from pack.far import thing",
@@ -53,10 +53,10 @@ def test_a_head_gives_names_and_what_these_need() -> None:
 
 
 def test_a_whole_head_and_a_broken_file() -> None:
-    lines, given = head(TESTS)
+    lines, given = lines_giving(None, TESTS)
     assert "area" in given
     assert "def test_one" not in lines
-    assert head("def (") == ("", set())
+    assert lines_giving(None, "def (") == ("", set())
 
 
 def test_the_file_that_gives_most_is_taken_and_the_nearer_of_equals() -> None:
@@ -66,9 +66,9 @@ def test_the_file_that_gives_most_is_taken_and_the_nearer_of_equals() -> None:
         "tests/test_c.py": "import a\nimport b",
         "tests/data.py": "import a\nimport b\nimport c",
     }
-    path, lines, missing = nearest_head(sources, list(sources), ["a", "b", "c"])
+    path, lines, missing = nearest_lines(sources, list(sources), ["a", "b", "c"])
     assert (path, lines, missing) == ("tests/test_b.py", "import a\nimport b", ["c"])
-    assert nearest_head(sources, [], ["a"]) == ("", "", ["a"])
+    assert nearest_lines(sources, [], ["a"]) == ("", "", ["a"])
 
 
 def test_lines_that_may_import() -> None:

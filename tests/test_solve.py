@@ -13,6 +13,7 @@ from agent.config import Config
 from agent.errors import SandboxLost, UserError
 from agent.intake.issue import TaskFile, read
 from agent.records import Result
+from agent.trajectory.attempt import Attempt
 from agent.trajectory.reader import read_task
 from tests.samples import CALC, ISSUE, PYTEST, PYTHON_PATH, REPRODUCTION, commit, make_project
 
@@ -60,6 +61,11 @@ class Bench:
         return next(path for path in self.output.iterdir() if path.is_dir())
 
 
+def why(attempt: Attempt) -> str | None:
+    """Return why an attempt ended."""
+    return attempt.end.reason if attempt.end is not None else None
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
@@ -86,7 +92,7 @@ def test_a_right_patch_is_verified_and_everything_is_on_disk(bench: Bench) -> No
     assert set(prediction) == {"instance_id", "model_name_or_path", "model_patch"}
     assert prediction["model_patch"] == Path(result.patch).read_text()
     recorded = read_task(bench.task)
-    assert [attempt.end for attempt in recorded.attempts] == ["submitted"]
+    assert [why(attempt) for attempt in recorded.attempts] == ["submitted"]
     assert recorded.matrix is not None
     known_bad = [check for check in recorded.matrix.checks if check.base == "fail"]
     assert {check.issue for check in known_bad} == {True, False}
@@ -141,13 +147,13 @@ def test_an_attempt_that_reaches_its_limit_is_harvested(bench: Bench) -> None:
     more = [act("bash", command="true")] * 10
     result = bench.solve({**WROTE, "attempt-1": [MEND, *more]}, max_steps=3)
     assert result.status == "verified"
-    assert read_task(bench.task).attempts[0].end == "steps"
+    assert why(read_task(bench.task).attempts[0]) == "steps"
 
 
 def test_replies_without_a_call_are_nudged_and_then_end_the_attempt(bench: Bench) -> None:
     result = bench.solve({**WROTE, "attempt-1": [MEND, "hm", "hm", "hm", "hm"]})
     attempt = read_task(bench.task).attempts[0]
-    assert attempt.end == "format"
+    assert why(attempt) == "format"
     assert sum("called no tool" in message.content for message in attempt.messages) == 2
     assert result.status == "verified"
 
@@ -204,7 +210,7 @@ def test_a_resumed_task_keeps_its_finished_attempts(bench: Bench) -> None:
     again = bench.solve(script, bench.output)
     assert again.status == first.status == "verified"
     assert (bench.task / "attempt-1.jsonl").read_bytes() == log
-    assert read_task(bench.task).attempts[1].end == "submitted"
+    assert why(read_task(bench.task).attempts[1]) == "submitted"
     assert len((bench.output / "predictions.jsonl").read_text().splitlines()) == 1
 
 

@@ -15,13 +15,11 @@ from typing import Any
 import pytest
 
 from agent.errors import NetworkError, UserError, WorldError
-from agent.records import (
-    Candidate,
-)
+from agent.records import Candidate
 from agent.trajectory.reader import load_task
 from agent.trajectory.run_folder import RunFolder, new_run_id, versions
 from agent.trajectory.run_info import read_info
-from tests.recorded import PATCH, opened, result
+from tests.recorded import HEADER, PATCH, log_events, opened, result
 
 
 def everything_in(folder: Path) -> dict[str, bytes]:
@@ -44,7 +42,7 @@ def test_a_run_is_made_with_its_parents_and_taken_up_again(tmp_path: Path) -> No
     with opened(path, seed=2):
         info = read_info(path)
     assert info is not None
-    assert (info.format, info.id, info.started) == (1, "one", started)
+    assert (info.format, info.id, info.started) == (2, "one", started)
     assert info.versions["docker"] == "20.10"
     assert info.versions["python"] == ".".join(map(str, sys.version_info[:3]))
     assert info.config == {"seed": 1}
@@ -57,7 +55,7 @@ def test_a_made_but_empty_folder_is_taken(tmp_path: Path) -> None:
 
 
 def foreign() -> Iterator[Any]:
-    newer = json.dumps({"format": 2, "novelty": []}).encode()
+    newer = json.dumps({"format": 3, "novelty": []}).encode()
     yield pytest.param({"run": b"x"}, "run", "is a file, not a run folder", id="a file")
     yield pytest.param({"f": b"x"}, "f/run", "f is a file, so", id="below a file")
     yield pytest.param({"run/notes.txt": b"x"}, "run", "not empty", id="a folder of others")
@@ -112,9 +110,9 @@ def test_a_finished_task_has_a_prediction_and_no_failure(tmp_path: Path) -> None
         assert failure is not None
         assert (failure.error, failure.message) == ("NetworkError", "the registry is away")
         assert (failure.hint, failure.trace) == ("try later", "")
-        folder.write_candidates([Candidate("1.1", 1, "1.1", PATCH, ("x.py",))])
-        folder.finish(result("o__r-1", str(folder.path / "candidate-1.1.patch")))
-        run.task("o__r-2").finish(result("o__r-2"))
+        folder.write_patch(Candidate("1.1", 1, "1.1", PATCH, ("x.py",)))
+        folder.finish(result("o__r-1", str(folder.path / "candidate-1.1.patch")), PATCH)
+        run.task("o__r-2").finish(result("o__r-2"), "")
         assert run.task("o__r-1").finished == result(
             "o__r-1", str(folder.path / "candidate-1.1.patch")
         )
@@ -141,13 +139,13 @@ def test_a_bug_is_recorded_with_its_trace(tmp_path: Path) -> None:
 
 def test_a_prediction_whose_task_was_killed_is_made_again(tmp_path: Path) -> None:
     with opened(tmp_path) as run:
-        run.task("o__r-1").finish(result("o__r-1"))
+        run.task("o__r-1").finish(result("o__r-1"), "")
         run.task("o__r-2")
         run.predict("o__r-2", "scripted", "killed before the result was written")
         with (tmp_path / "predictions.jsonl").open("ab") as file:
             file.write(b'{"instance_id":"o__')
     with opened(tmp_path) as run:
-        run.task("o__r-2").finish(result("o__r-2"))
+        run.task("o__r-2").finish(result("o__r-2"), "")
     text = (tmp_path / "predictions.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     assert [(line["instance_id"], line["model_patch"]) for line in lines] == [
@@ -179,7 +177,7 @@ def test_a_task_id_that_is_no_folder_name_is_refused(tmp_path: Path, task_id: st
 @pytest.mark.parametrize("task_id", ["sympy__sympy-14774", "Fehler in ü-1a2b3c4d", "x" * 200])
 def test_odd_but_good_task_ids_are_kept(tmp_path: Path, task_id: str) -> None:
     with opened(tmp_path) as run:
-        run.task(task_id).finish(result(task_id))
+        run.task(task_id).finish(result(task_id), "")
     assert load_task(tmp_path).id == task_id
 
 
@@ -187,10 +185,12 @@ def test_bytes_of_a_patch_come_back(tmp_path: Path) -> None:
     patch = b"+caf\xe9 \xff\n".decode("utf-8", "surrogateescape")
     with opened(tmp_path) as run:
         folder = run.task("t-1")
-        folder.write_candidates([Candidate("1.1", 1, "1.1", patch, ("x",))])
+        candidate = Candidate("1.1", 1, "1.1", patch, ("x",))
+        log_events(folder, "attempt-1", HEADER, candidate)
+        folder.write_patch(candidate)
         assert (folder.path / "candidate-1.1.patch").read_bytes() == b"+caf\xe9 \xff\n"
         folder.write_text("checks/test_a.py", "s = '\ud800'")
-        folder.finish(result("t-1"))
+        folder.finish(result("t-1"), "")
     assert load_task(tmp_path).candidates[0].patch == patch
 
 
@@ -214,13 +214,13 @@ def test_what_is_put_aside_is_numbered_on_and_predicts_nothing(tmp_path: Path) -
     with opened(tmp_path) as run:
         for place in (1, 2):
             for task in ("o__r-1", "o__r-2"):
-                run.task(task).finish(result(task))
+                run.task(task).finish(result(task), "")
                 run.predict(task, "scripted", "a patch", sample=3)
             run.put_aside("o__r-1")
             if place == 1:
                 shutil.rmtree(tmp_path / "o__r-2")
         shutil.rmtree(tmp_path / ".redone" / "o__r-1~1")
-        run.task("o__r-1").finish(result("o__r-1"))
+        run.task("o__r-1").finish(result("o__r-1"), "")
         run.put_aside("o__r-1")
         assert [path.name for path in sorted((tmp_path / ".redone").iterdir())] == [
             "o__r-1~2", "o__r-1~3",
@@ -232,7 +232,7 @@ def test_what_is_put_aside_is_numbered_on_and_predicts_nothing(tmp_path: Path) -
 
 def test_grading_leaves_the_record_of_the_run_as_it_is(tmp_path: Path) -> None:
     with opened(tmp_path, model="mine", samples=2) as run:
-        run.task("o__r-1").finish(result("o__r-1"))
+        run.task("o__r-1").finish(result("o__r-1"), "")
     before = (tmp_path / "run.json").read_bytes()
     RunFolder.open(tmp_path, versions=versions(None), config=None).close()
     assert (tmp_path / "run.json").read_bytes() == before
@@ -250,7 +250,7 @@ def test_another_dataset_or_setting_would_be_another_run(tmp_path: Path) -> None
     with pytest.raises(UserError, match="holds work on lite, not on verified"):
         again("verified", model="theirs")
     with opened(tmp_path, model="theirs") as run:
-        run.task("o__r-1").finish(result("o__r-1"))
+        run.task("o__r-1").finish(result("o__r-1"), "")
         before = (tmp_path / "run.json").read_bytes()
     with pytest.raises(UserError, match="worked on with model theirs, not mine"):
         again("lite", model="mine")

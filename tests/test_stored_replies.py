@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from agent.conversation.context_window import Window
-from agent.conversation.conversation import Conversation, Question
+from agent.conversation.conversation import Conversation
 from agent.conversation.stored_replies import StoredReplies, stored
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities, Replies, Request, digest, estimate
-from agent.records import Call, Message, Sampling, Usage
-from agent.trajectory.events import Event, Header
-from agent.trajectory.reader import last_starts
-from tools.base import EpisodeOver, ToolCall
+from agent.records import Message, Sampling, Usage
+from agent.trajectory.attempt import latest_shared, messages_of, spent_on
+from agent.trajectory.events import Event, Header, Note, Step
+from tools.base import EpisodeOver, ToolCall, ToolResult
 
 ROUNDS = 8
 LONG = "a line of output, and another, and so on\n" * 40
@@ -54,77 +54,75 @@ class Start:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        calls = [one for one in self.log if isinstance(one, Call) and not one.served]
-        paid = sum((call.usage for call in calls), Usage())
-        self.budget = Budget(self.limits, usage=paid)
+        paid = spent_on(self.log)
         found = StoredReplies(stored(tuple(self.log), "", "counting"), self.notes.append)
-        self.budget.expect(found.usage)
+        self.budget = Budget(self.limits, usage=paid).allowance(stored=found.usage)
         self.talk = Conversation(
             "attempt-1", self.model, self.budget, Sampling(), self.log.append,
             Window(3000, 200), "", found,
         )  # fmt: skip
 
     def work(self, seen: str = LONG) -> list[Message]:
-        """Drive to the end; each observation has a time in it, as real ones have."""
+        """Drive to the end; each outcome has a time in it, as real ones have."""
         self.log.append(Header(1, "free", "counting", 0, 0.0, "i", []))
-        self.talk.add(Message("", "user", "repair this"))
+        self.talk.add("user", "repair this")
         for number in range(ROUNDS):
             reply = self.talk.ask()
             text = f"{number} {seen} in {0.01 * len(self.log):.2f}s at {id(reply):#x}"
-            self.talk.add(Message("", "tool", text, tool_call_id=reply.tool_calls[0].id))
+            self.talk.observe(reply.tool_calls[0].id, ToolResult(text=text))
             if number % 4 == 3:
-                more = Question(self.talk.messages[-2:], Sampling(n=3), f"attempt-1.{number}")
-                self.talk.sample(more)
+                last = self.talk.messages[-2:]
+                self.talk.sample(last, Sampling(n=3), name=f"attempt-1.{number}")
         return self.talk.messages
 
 
-def calls(events: Sequence[Event], *, served: bool) -> list[Call]:
-    return [one for one in events if isinstance(one, Call) and one.served is served]
+def steps(events: Sequence[Event], *, served: bool) -> list[Step]:
+    return [one for one in events if isinstance(one, Step) and one.served is served]
 
 
 def paid(events: Sequence[Event]) -> Usage:
-    return sum((call.usage for call in calls(events, served=False)), Usage())
+    return sum((step.usage for step in steps(events, served=False)), Usage())
 
 
 @pytest.fixture(scope="module")
 def whole() -> list[Event]:
     start = Start([])
     start.work()
-    assert any(one.elided for one in calls(start.log, served=False)), "the window was filled"
+    assert any(one.elided for one in steps(start.log, served=False)), "the window was filled"
     return start.log
 
 
 def test_cut_after_any_event_it_asks_only_for_what_it_was_not_told(whole: list[Event]) -> None:
-    asked = len(calls(whole, served=False))
+    asked = len(steps(whole, served=False))
     for cut in range(len(whole) + 1):
         log = whole[:cut]
-        stored_now = len(calls(log, served=False))
+        stored_now = len(steps(log, served=False))
         start = Start(log)
         messages = start.work()
         assert len(start.model.requests) == asked - stored_now
-        assert len(calls(log, served=True)) == stored_now
+        assert len(steps(log, served=True)) == stored_now
         assert (start.notes, start.talk.stored.usage) == ([], Usage())
         assert [one.content.partition("\n")[0] for one in messages] == [
-            one.content.partition("\n")[0] for one in whole if isinstance(one, Message)
+            one.content.partition("\n")[0] for one in messages_of(whole)
         ]
         again = log[cut:]
-        assert [(one.id, one.sent, one.usage) for one in again if isinstance(one, Call)] == [
-            (one.id, one.sent, one.usage) for one in whole if isinstance(one, Call)
+        assert [(one.id, one.sent, one.usage) for one in again if isinstance(one, Step)] == [
+            (one.id, one.sent, one.usage) for one in whole if isinstance(one, Step)
         ]
-        assert paid(log).usd == pytest.approx(start.budget.usage.usd)
+        assert paid(log).usd == pytest.approx(start.budget.budget.usage.usd)
         assert paid(log).usd == pytest.approx(paid(whole).usd)
         assert start.talk.used.prompt == paid(whole).prompt
 
 
 def test_cut_twice_it_still_asks_for_nothing_twice(whole: list[Event]) -> None:
-    asked = len(calls(whole, served=False))
+    asked = len(steps(whole, served=False))
     for first, second in ((20, 6), (20, 15), (20, 25), (30, 40), (12, 1)):
         log = whole[:first]
         Start(log).work()
         log = log[: first + second]
         start = Start(log)
         start.work()
-        assert len(calls(log, served=False)) == asked
+        assert len(steps(log, served=False)) == asked
         assert start.notes == []
 
 
@@ -132,29 +130,29 @@ def test_a_request_can_be_rebuilt_from_what_is_given_again(whole: list[Event]) -
     log = list(whole)
     Start(log).work()
     again = log[len(whole) :]
-    known = {one.id: one for one in again if isinstance(one, Message)}
-    for call in calls(again, served=True):
+    known = {one.id: one for one in messages_of(again)}
+    for step in steps(again, served=True):
         sent = [
-            replace(known[one], content=call.elided.get(one, known[one].content))
-            for one in call.sent
+            replace(known[one], content=step.elided.get(one, known[one].content))
+            for one in step.sent
         ]
-        assert digest(Request(sent, [], call.sampling)) == call.digest
+        assert digest(Request(sent, [], step.sampling)) == step.digest
 
 
 def test_from_the_first_difference_on_a_conversation_is_live(whole: list[Event]) -> None:
     log = list(whole)
     start = Start(log)
     start.work(seen=LONG.replace("another", "one more"))
-    before = calls(whole, served=False)
-    assert [call.id for call in calls(log, served=True)] == ["c1"]
-    main = [call for call in before if call.conversation == "attempt-1"]
-    lost = sum((call.usage for call in main[1:]), Usage())
-    expected = "attempt-1 at c2: message m2 (tool) reads differently than before: the model is "
+    before = steps(whole, served=False)
+    assert [step.id for step in steps(log, served=True)] == ["s1"]
+    main = [step for step in before if step.conversation == "attempt-1"]
+    lost = sum((step.usage for step in main[1:]), Usage())
+    expected = "attempt-1 at s2: message m2 (tool) reads differently than before: the model is "
     expected += f"asked anew; {len(main) - 1} stored requests ({lost.prompt + lost.completion:,}"
     assert start.notes[0].startswith(expected)
     assert len(start.notes) == 3, "each conversation is lost once"
     assert paid(log).prompt > paid(whole).prompt
-    assert start.budget.usage.prompt == paid(log).prompt
+    assert start.budget.budget.usage.prompt == paid(log).prompt
 
 
 def test_what_is_not_asked_for_again_is_told(whole: list[Event]) -> None:
@@ -166,11 +164,14 @@ def test_what_is_not_asked_for_again_is_told(whole: list[Event]) -> None:
 
 def test_other_tools_parameters_and_models_get_no_stored_reply(whole: list[Event]) -> None:
     found = stored(whole, "", "counting")["attempt-1"][0]
-    assert found.difference(found.sent, [], found.call.sampling) == ""
+    asked = Request(found.sent, [], found.step.sampling)
+    assert found.difference(asked) == ""
     tools = [{"type": "function", "function": {"name": "bash"}}]
-    assert "other tools" in found.difference(found.sent, tools, found.call.sampling)
-    assert "parameters" in found.difference(found.sent, [], Sampling(temperature=0.7))
-    assert "number of messages" in found.difference((*found.sent, found.sent[0]), [], Sampling())
+    assert "other tools" in found.difference(replace(asked, tools=tools))
+    warmer = replace(asked, sampling=Sampling(temperature=0.7))
+    assert "parameters" in found.difference(warmer)
+    more = replace(asked, messages=(*found.sent, found.sent[0]))
+    assert "number of messages" in found.difference(more)
     assert stored(whole, "", "another") == {}
 
 
@@ -189,17 +190,19 @@ def test_limits_of_money_do_not_hold_what_is_paid_and_steps_do(whole: list[Event
 def test_it_is_warned_of_a_limit_where_it_was_warned_before(whole: list[Event]) -> None:
     spent = paid(whole)
     budget = Budget(Limits(tokens=2 * (spent.prompt + spent.completion)), usage=spent + spent)
-    assert "tokens" in budget.nearly_spent()
-    budget.begin_attempt(1)
-    budget.expect(spent)
-    assert budget.nearly_spent() == ""
+    assert "tokens" in budget.allowance().nearly_spent()
+    again = budget.allowance(stored=spent)
+    assert again.nearly_spent() == ""
+    again.give_again(spent, 1.0)
+    assert "tokens" in again.nearly_spent()
 
 
 def test_a_given_reply_takes_the_time_that_it_took() -> None:
     budget = Budget(Limits(seconds=100.0), clock=lambda: 5.0)
-    budget.give_again(Usage(1, 1), 99.0)
-    assert (budget.seconds, budget.steps, budget.usage) == (99.0, 1, Usage())
-    assert budget.seconds_left == pytest.approx(1.0)
+    attempt = budget.allowance()
+    attempt.give_again(Usage(1, 1), 99.0)
+    assert (budget.seconds, attempt.steps, budget.usage) == (99.0, 1, Usage())
+    assert attempt.seconds_left == pytest.approx(1.0)
 
 
 def test_a_shared_log_reads_as_the_last_start_of_each_conversation() -> None:
@@ -212,4 +215,11 @@ def test_a_shared_log_reads_as_the_last_start_of_each_conversation() -> None:
         said("localize-m0", "c"),
     )
     log += (said("reproduce-m0", "d"), said("localize-m1", "e"))
-    assert [one.content for one in last_starts(log) if isinstance(one, Message)] == ["c", "d", "e"]
+    assert [one.content for one in messages_of(latest_shared(log))] == ["c", "d", "e"]
+
+
+def test_a_conversation_that_began_again_keeps_what_belongs_to_no_start() -> None:
+    probe = Step("s0", "probe", (), {}, Sampling(), "", (), Usage(3, 1), 0.0)
+    log: list[Event] = [probe, Message("reproduce-m0", "user", "a"), Note("reproduce", "b")]
+    assert latest_shared([*log, Message("reproduce-m0", "user", "c")])[0] == probe
+    assert spent_on([*log, replace(probe, served=True)]) == Usage(3, 1)

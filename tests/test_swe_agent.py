@@ -17,7 +17,8 @@ from agent.errors import UserError
 from agent.model import scripted
 from agent.records import Usage
 from agent.trajectory.formats.loader import Trajectory, is_trajectory, load
-from tests.trajectories import REAL, file_of
+from tests.trajectories import REAL, failed, file_of, outcomes, reasoning, reply, seen, thought
+from tests.trajectories import commands as commands_of
 
 DATA = Path(__file__).parent / "data"
 NEW = DATA / "6e44b9__sweagenttestrepo-1c2844.traj.gz"
@@ -35,7 +36,7 @@ def did(action: str = "ls", observation: Any = "calc.py", **more: Any) -> dict[s
 
 
 def commands(run: Trajectory) -> list[str]:
-    return [json.loads(call.arguments)["command"] for step in run.steps for call in step.calls]
+    return [command for turn in run.turns for command in commands_of(turn)]
 
 
 def test_a_run_of_1x_is_read_whole() -> None:
@@ -49,12 +50,12 @@ def test_a_run_of_1x_is_read_whole() -> None:
     assert "missing_colon.py" in run.opening[1].content
     assert commands(run)[0] == "find_file missing_colon.py"
     assert commands(run)[-1] == "submit"
-    assert [len(step.observations) for step in run.steps] == [1] * 5
-    assert run.steps[1].observations[0].text.endswith("print(division(123, 15))\n10:")
-    assert run.steps[1].observations[0].text.count("\n") == 10
-    assert not any("\r" in seen.text for step in run.steps for seen in step.observations)
-    assert run.steps[3].observations[0].text == "8.2"
-    assert run.steps[3].observations[0].seconds == pytest.approx(0.2926, abs=1e-4)
+    assert [len(seen(turn)) for turn in run.turns] == [1] * 5
+    assert outcomes(run.turns[1])[0].text.endswith("print(division(123, 15))\n10:")
+    assert outcomes(run.turns[1])[0].text.count("\n") == 10
+    assert not any("\r" in text for turn in run.turns for text in seen(turn))
+    assert outcomes(run.turns[3])[0].text == "8.2"
+    assert outcomes(run.turns[3])[0].seconds == pytest.approx(0.2926, abs=1e-4)
     assert run.submitted
     assert run.usage == Usage(7141, 243, 0, run.usd)
     assert run.usd == pytest.approx(0.01952)
@@ -71,29 +72,30 @@ def test_a_patch_that_came_through_a_terminal_can_be_applied() -> None:
 
 def test_a_run_of_0x_is_read_whole() -> None:
     run = load(OLD)
-    assert (run.id, run.model, len(run.steps)) == ("pydicom__pydicom-1458", "unknown", 12)
+    assert (run.id, run.model, len(run.turns)) == ("pydicom__pydicom-1458", "unknown", 12)
     assert [message.role for message in run.opening] == ["system", "user", "user"]
     assert run.opening[1].content.startswith("Here is a demonstration")
-    assert run.steps[0].thought.startswith("First, I'll create a new Python script")
-    assert "```" not in run.steps[0].thought
-    assert "unmatched ']'" in run.steps[5].observations[0].text
-    assert run.steps[10].observations[0].text == ""
+    assert thought(run.turns[0]).startswith("First, I'll create a new Python script")
+    assert "```" not in thought(run.turns[0])
+    assert "unmatched ']'" in outcomes(run.turns[5])[0].text
+    assert outcomes(run.turns[10])[0].text == ""
     assert run.patch is not None
     assert run.patch.startswith("diff --git a/pydicom/pixel_data_handlers/numpy_handler.py")
     assert run.usage == Usage(122612, 1369, 0, 1.26719)
 
 
-def test_what_is_unknown_is_not_zero(tmp_path: Path) -> None:
+def test_what_is_unknown_is_told_apart_from_what_cost_nothing(tmp_path: Path) -> None:
     stats = {"instance_cost": 0, "tokens_sent": 0, "tokens_received": 0, "api_calls": 0}
     run = read(tmp_path, {"trajectory": [did()], "history": [], "info": {"model_stats": stats}})
     assert (run.usd, run.usage, run.resolved, run.exit_status) == (None, None, None, "")
-    assert run.steps[0].seconds is None
+    assert (run.turns[0].step.seconds, run.turns[0].step.usage) == (0.0, Usage())
+    assert outcomes(run.turns[0])[0].exit_code is None
 
 
 def test_carriage_returns_of_a_file_stay(tmp_path: Path) -> None:
     steps = [did("cat dos", "a\r\r\nb\r\r\n"), did("cat mixed", "a\r\nb\n")]
     run = read(tmp_path, {"trajectory": steps})
-    assert [step.observations[0].text for step in run.steps] == ["a\r\nb\r\n", "a\r\nb\n"]
+    assert [outcomes(turn)[0].text for turn in run.turns] == ["a\r\nb\r\n", "a\r\nb\n"]
 
 
 def test_killed_commands_and_refused_replies(tmp_path: Path) -> None:
@@ -108,9 +110,9 @@ def test_killed_commands_and_refused_replies(tmp_path: Path) -> None:
     ]
     info = {"exit_status": "submitted (exit_cost)", "resolved": True, "submission": "the flag"}
     run = read(tmp_path, {"trajectory": steps, "info": info})
-    assert [any(step.failed) for step in run.steps] == [True, True, False, False, False]
-    assert (run.steps[3].thought, run.steps[3].calls) == ("No command here.", ())
-    assert [seen.text for seen in run.steps[4].observations] == [""]
+    assert [any(failed(turn)) for turn in run.turns] == [True, True, False, False, False]
+    assert (thought(run.turns[3]), reply(run.turns[3]).tool_calls) == ("No command here.", ())
+    assert seen(run.turns[4]) == [""]
     assert (run.submitted, run.resolved, run.patch) == (False, True, None)
 
 
@@ -125,7 +127,8 @@ def test_configuration_as_text_thinking_and_query(tmp_path: Path) -> None:
         ("system", "Be brief."),
         ("user", "Repair it."),
     ]
-    assert read(tmp_path, {"trajectory": steps, "history": told}).steps[0].reasoning == "Hm."
+    run = read(tmp_path, {"trajectory": steps, "history": told})
+    assert reasoning(run.turns[0]) == "Hm."
 
 
 def test_of_several_attempts_the_chosen_or_the_last_is_read(tmp_path: Path) -> None:
@@ -136,10 +139,10 @@ def test_of_several_attempts_the_chosen_or_the_last_is_read(tmp_path: Path) -> N
 
 def test_what_a_file_holds_counts_more_than_its_name(tmp_path: Path) -> None:
     mini = gzip.decompress(REAL.read_bytes())
-    assert read(tmp_path, mini, "sympy__sympy-13480.traj").steps == load(REAL).steps
+    assert read(tmp_path, mini, "sympy__sympy-13480.traj").turns == load(REAL).turns
     swe = gzip.decompress(NEW.read_bytes())
     assert read(tmp_path, swe, "6e44b9__sweagenttestrepo-1c2844.traj") == load(NEW)
-    assert read(tmp_path, swe, "run.traj.json").steps == load(NEW).steps
+    assert read(tmp_path, swe, "run.traj.json").turns == load(NEW).turns
     for name in ("a.traj", "a.traj.gz", "a.traj.json", "a.traj.json.gz"):
         assert is_trajectory(Path(name))
     for name in ("a.json", "a.jsonl", "traj", "preds.json"):
@@ -178,7 +181,7 @@ def test_a_file_that_is_none_is_the_users_to_mend(
 def test_bytes_that_are_no_text_can_be_read(tmp_path: Path) -> None:
     raw = json.dumps({"trajectory": [did("cat x", "A")]}).encode()
     run = read(tmp_path, raw.replace(b'"A"', b'"caf\xe9 \xff"'))
-    assert run.steps[0].observations[0].text == "caf\udce9 \udcff"
+    assert outcomes(run.turns[0])[0].text == "caf\udce9 \udcff"
     mini = json.dumps(file_of({"role": "user", "content": "B"})).encode()
     run = read(tmp_path, mini.replace(b'"B"', b'"\xff"'), "x.traj.json")
     assert run.opening[2].content == "\udcff"
@@ -234,5 +237,6 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused(
         run = read(tmp_path_factory.mktemp("any"), plain)
     except UserError:
         return
-    assert all(len(step.failed) == len(step.observations) for step in run.steps)
+    assert [turn.number for turn in run.turns] == list(range(1, len(run.turns) + 1))
+    assert all(failed(turn) is not None and len(turn.step.replies) == 1 for turn in run.turns)
     assert run.usage is None or isinstance(run.usage.prompt, int)

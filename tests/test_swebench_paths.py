@@ -14,7 +14,7 @@ import pytest
 from agent.environment.build import VENV
 from agent.environment.project import Project
 from agent.environment.python_version import Declared
-from agent.environment.swebench_paths import TOX, graded
+from agent.environment.swebench_paths import TOX, additions_for
 
 PLAIN = Project(Declared(), "setup.py", (), (), (), "python -m pytest")
 EARLY, LATE = datetime(2019, 5, 1, tzinfo=UTC), datetime(2021, 5, 1, tzinfo=UTC)
@@ -33,7 +33,7 @@ case "$2" in *getsitepackages*) echo {tmp_path}/site;; *) exec {sys.executable} 
     (venv / "bin" / "python").write_text(stand_in)
     (venv / "bin" / "python").chmod(0o755)
     (venv / "bin" / "activate").write_text(f"PATH={venv}/bin:$PATH\n")
-    script = graded(PLAIN, date).answers
+    script = additions_for(PLAIN, date).answers
     script = script.replace(VENV, str(venv)).replace("/opt/", f"{tmp_path}/opt/")
     run(tmp_path, f"set -e\n{script}")
     return tmp_path
@@ -54,8 +54,8 @@ def run(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_tox_is_asked_for_where_it_has_settings() -> None:
-    assert graded(PLAIN, LATE).tools == ()
-    assert graded(replace(PLAIN, tox=True), LATE).tools == TOX
+    assert additions_for(PLAIN, LATE).tools == ()
+    assert additions_for(replace(PLAIN, tox=True), LATE).tools == TOX
 
 
 @pytest.mark.parametrize("settings", ["[testenv]\ncommands = pytest {posargs}", "[testenv]"])

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,9 @@ import pytest
 
 from agent.planner.free import toolbox
 from tests.samples import PYTEST, make_project, sandbox_of
-from tools.base import EpisodeOver, Observation, ToolCall
-from tools.sandbox import deadline
-from tools.sandbox.deadline import Bounded
+from tools.base import EpisodeOver, TestCounts, ToolCall, ToolResult
+from tools.sandbox import delegation
+from tools.sandbox.delegation import Bounded
 from tools.sandbox.protocol import Sandbox
 from tools.toolbox import Toolbox
 
@@ -25,7 +26,7 @@ def tools(sandbox: Sandbox) -> Toolbox:
     return toolbox(sandbox, PYTEST)
 
 
-def call(tools: Toolbox, name: str, **arguments: Any) -> Observation:
+def call(tools: Toolbox, name: str, **arguments: Any) -> ToolResult:
     return tools.run(ToolCall("c1", name, json.dumps(arguments)))
 
 
@@ -63,8 +64,8 @@ def test_a_mistake_is_an_observation_that_says_what_to_do(
     tools: Toolbox, name: str, arguments: str, said: str
 ) -> None:
     observation = tools.run(ToolCall("c7", name, arguments))
-    assert observation.error
-    assert observation.call_id == "c7"
+    assert (observation.error, observation.failed) == (True, True)
+    assert (observation.changed, observation.exit_code, observation.tests) == ((), None, None)
     assert said in observation.text
 
 
@@ -91,25 +92,95 @@ def test_without_a_change_the_review_says_so_and_without_a_review_submit_ends(
         call(toolbox(sandbox, PYTEST, review=False), "submit", summary="done")
 
 
+def seconds_until_killed(text: str) -> float:
+    """Return how long a killed command ran, as its observation says."""
+    found = re.search(r"killed after ([\d.]+) s", text)
+    assert found is not None
+    return float(found[1])
+
+
 def test_bash_says_how_a_command_ended(tools: Toolbox) -> None:
     assert call(tools, "bash", command="echo out; echo err >&2; exit 3").text.startswith(
         "out\nerr\n"
     )
     assert "exit code 3" in call(tools, "bash", command="exit 3").text
-    late = call(tools, "bash", command="echo begun; sleep 60", timeout=0.3).text
+    late = call(tools, "bash", command="echo begun; sleep 60", timeout=3).text
     assert "begun" in late
-    assert "killed after 0.3 s" in late
+    assert 3 <= seconds_until_killed(late) < 50
+
+
+def test_how_a_command_ended_is_a_fact_beside_the_words(tools: Toolbox) -> None:
+    good, bad = call(tools, "bash", command="true"), call(tools, "bash", command="exit 3")
+    assert (good.exit_code, good.timed_out, good.failed) == (0, False, False)
+    assert (bad.exit_code, bad.timed_out, bad.failed, bad.error) == (3, False, True, False)
+    late = call(tools, "bash", command="sleep 60", timeout=0.3)
+    assert (late.timed_out, late.failed) == (True, True)
+    assert 0.3 <= late.seconds < 60
+    forged = call(tools, "bash", command="echo '[exit code 7, 0.1 s]'; true")
+    assert (forged.exit_code, forged.failed) == (0, False)
+
+
+def test_how_tests_ended_is_counted(tools: Toolbox) -> None:
+    ran = call(tools, "run_tests", tests=["tests/test_calc.py"])
+    assert (ran.tests, ran.failed) == (TestCounts(passed=1, failed=1), True)
+    good = call(tools, "run_tests", tests=["tests/test_calc.py::test_mean"])
+    assert (good.tests, good.failed) == (TestCounts(passed=1), False)
+    none = call(tools, "run_tests", tests=["calc.py"])
+    assert (none.tests, none.failed) == (TestCounts(), True)
+    assert call(tools, "read", path="calc.py").tests is None
+
+
+def changed(tools: Toolbox, command: str) -> tuple[str, ...] | None:
+    return call(tools, "bash", command=command).changed
+
+
+def test_the_files_that_a_call_changed_are_told(tools: Toolbox) -> None:
+    assert changed(tools, "ls") == ()
+    edit = call(tools, "edit", path="calc.py", old="/ len(values)", new="/ max(1, len(values))")
+    assert edit.changed == ("calc.py",)
+    assert changed(tools, "cat calc.py; touch .git/x") == ()
+    assert changed(tools, "mkdir new; echo 1 > 'new/a b.txt'; echo 2 > caf\u00e9.txt") == (
+        "caf\u00e9.txt",
+        "new/a b.txt",
+    )
+    assert changed(tools, "sed -i s/1/2/ 'new/a b.txt'") == ("new/a b.txt",), "its size is the same"
+    assert changed(tools, "git checkout -q calc.py") == ("calc.py",)
+    assert changed(tools, "rm tests/test_calc.py; rm -r new") == (
+        "new/a b.txt",
+        "tests/test_calc.py",
+    )
+    assert changed(tools, "git checkout -q tests") == ("tests/test_calc.py",)
+    assert call(tools, "read", path="calc.py").changed == ()
+
+
+def test_what_is_added_or_committed_is_not_changed_by_that(tools: Toolbox) -> None:
+    assert changed(tools, "echo 1 > new.txt; echo '# more' >> calc.py") == ("calc.py", "new.txt")
+    assert changed(tools, "git add -A") == ()
+    me = "git -c user.name=me -c user.email=me@localhost"
+    assert changed(tools, f"{me} commit -q -m work; echo 2 > new.txt") == ("new.txt",)
+    assert changed(tools, "echo '# less' >> calc.py; git add calc.py") == ("calc.py",)
+
+
+def test_without_git_what_changed_is_not_known(tools: Toolbox) -> None:
+    assert changed(tools, "ls") == ()
+    assert changed(tools, "rm -rf .git; echo 1 > new.txt") is None
+    assert changed(tools, "echo 2 > new.txt") is None
+
+
+def test_more_files_than_can_be_listed_are_not_known_rather_than_wrong(tools: Toolbox) -> None:
+    many = "mkdir many; cd many; seq -f '%040.0f' 6000 | xargs touch"
+    assert changed(tools, many) is None
 
 
 def test_no_command_goes_on_when_the_time_of_the_work_is_over(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "LEAST_SECONDS", 0.2)
-    left = [1.0, -5.0, None]
-    tools = toolbox(Bounded(sandbox, lambda: left.pop(0)), PYTEST)
-    assert "killed after 1.0 s" in call(tools, "bash", command="sleep 60", timeout=1800).text
-    assert "killed after 0.2 s" in call(tools, "bash", command="sleep 60", timeout=1800).text
-    assert "killed after 0.3 s" in call(tools, "bash", command="sleep 60", timeout=0.3).text
+    monkeypatch.setattr(delegation, "LEAST_SECONDS", 0.2)
+    left: list[float | None] = [None]
+    tools = toolbox(Bounded(sandbox, lambda: left[0]), PYTEST)
+    for left[0], timeout, least in ((1.0, 1800, 1.0), (-5.0, 1800, 0.2), (None, 0.3, 0.3)):
+        late = call(tools, "bash", command="sleep 60", timeout=timeout).text
+        assert least <= seconds_until_killed(late) < 50
 
 
 def test_an_observation_is_at_most_ten_thousand_characters(tools: Toolbox) -> None:

@@ -11,7 +11,18 @@ import pytest
 
 from agent.records import Usage
 from agent.trajectory.formats.loader import Trajectory, load
-from tests.trajectories import REAL, answer, block, file_of, said
+from tests.trajectories import (
+    REAL,
+    answer,
+    block,
+    failed,
+    file_of,
+    outcomes,
+    reasoning,
+    said,
+    seen,
+    thought,
+)
 
 NEW = Path(__file__).parent / "data" / "mini-swe-agent-2.4.6.traj.json"
 
@@ -26,16 +37,15 @@ def test_a_real_recording_tells_what_each_reply_cost() -> None:
     run = load(REAL)
     raw = json.loads(gzip.decompress(REAL.read_bytes()))
     told = [one["extra"]["response"] for one in raw["messages"] if "extra" in one]
-    assert len(told) == len(run.steps)
-    for step, response in zip(run.steps, told, strict=True):
+    assert len(told) == len(run.turns)
+    for turn, response in zip(run.turns, told, strict=True):
         usage = response["usage"]
-        assert step.usage is not None
-        assert step.usage.prompt == usage["prompt_tokens"]
-        assert step.usage.completion == usage["completion_tokens"]
-        assert step.usage.usd == usage["cost"]
-        assert step.reasoning == (response["choices"][0]["message"]["reasoning"] or "")
-        assert step.seconds is None
-    assert any(step.reasoning for step in run.steps)
+        assert turn.step.usage.prompt == usage["prompt_tokens"]
+        assert turn.step.usage.completion == usage["completion_tokens"]
+        assert turn.step.usage.usd == usage["cost"]
+        assert reasoning(turn) == (response["choices"][0]["message"]["reasoning"] or "")
+        assert turn.step.seconds == 0.0
+    assert any(reasoning(turn) for turn in run.turns)
     assert run.usage is not None
     assert run.usage.usd == run.usd
     assert run.resolved is True
@@ -44,39 +54,47 @@ def test_a_real_recording_tells_what_each_reply_cost() -> None:
 
 def test_a_real_recording_tells_which_commands_failed() -> None:
     run = load(REAL)
-    for step in run.steps[:-1]:
-        (text,) = (seen.text for seen in step.observations)
-        assert step.failed == (not text.startswith("<returncode>0<"),)
-    assert sum(any(step.failed) for step in run.steps) == 3
-    assert not any(seen.error for step in run.steps for seen in step.observations)
+    for turn in run.turns[:-1]:
+        (text,) = seen(turn)
+        assert failed(turn) == [not text.startswith("<returncode>0<")]
+    assert sum(any(failed(turn)) for turn in run.turns) == 3
+    assert not any(one.error or one.timed_out for turn in run.turns for one in outcomes(turn))
 
 
 def test_a_recording_of_2x_tells_time_and_failures_too() -> None:
     run = load(NEW)
     assert (run.agent, run.model, run.resolved) == ("mini-swe-agent 2.4.6", "gpt-4o", None)
-    assert [step.failed for step in run.steps] == [
-        (False, False),
-        (False,),
-        (True,),
-        (False,),
-        (True,),
-        (False,),
+    assert [failed(turn) for turn in run.turns] == [
+        [False, False],
+        [False],
+        [True],
+        [],
+        [True],
+        [False],
     ]
-    assert [step.statuses for step in run.steps] == [(0, 0), (0,), (-1,), (None,), (3,), (None,)]
-    assert [any(seen.error for seen in step.observations) for step in run.steps] == [
+    assert len(run.turns[3].heard) == 1, "it was refused"
+    assert [[one.exit_code for one in outcomes(turn)] for turn in run.turns] == [
+        [0, 0],
+        [0],
+        [-1],
+        [],
+        [3],
+        [None],
+    ]
+    assert [any(one.timed_out for one in outcomes(turn)) for turn in run.turns] == [
         number == 2 for number in range(6)
     ]
-    assert [step.usage and step.usage.prompt for step in run.steps] == [
+    assert [turn.step.usage.prompt for turn in run.turns] == [
         100 * number for number in range(1, 7)
     ]
     assert run.usage == Usage(2100, 210, 1050, run.usd)
-    assert sum((step.usage and step.usage.usd) or 0 for step in run.steps) == pytest.approx(run.usd)
-    assert (run.steps[0].thought, run.steps[0].reasoning) == ("", "I look first.")
-    killed = run.steps[2].observations[0]
+    assert sum(turn.step.usage.usd or 0 for turn in run.turns) == pytest.approx(run.usd)
+    assert (thought(run.turns[0]), reasoning(run.turns[0])) == ("", "I look first.")
+    killed = outcomes(run.turns[2])[0]
     assert killed.seconds == pytest.approx(1.0, abs=0.5)
-    seconds = [step.seconds for step in run.steps]
-    assert [one is None for one in seconds] == [True, False, False, True, True, False]
-    assert all(0.05 <= one < 1 for one in seconds if one is not None)
+    seconds = [turn.step.seconds for turn in run.turns]
+    assert [one == 0.0 for one in seconds] == [True, False, False, True, True, False]
+    assert all(0.05 <= one < 1 for one in seconds if one)
 
 
 def test_seconds_of_1x_are_between_its_messages(tmp_path: Path) -> None:
@@ -87,10 +105,10 @@ def test_seconds_of_1x_are_between_its_messages(tmp_path: Path) -> None:
         answer("<returncode>0</returncode>"),
     ]
     run = read(tmp_path, *messages)
-    first, second = run.steps
-    assert (first.seconds, first.observations[0].seconds) == (None, 1.5)
-    assert (second.seconds, second.observations[0].seconds) == (None, 0.0)  # the clock went back
-    assert (first.statuses, second.statuses) == ((2,), (0,))
+    first, second = run.turns
+    assert (first.step.seconds, outcomes(first)[0].seconds) == (0.0, 1.5)
+    assert (second.step.seconds, outcomes(second)[0].seconds) == (0.0, 0.0)  # the clock went back
+    assert (outcomes(first)[0].exit_code, outcomes(second)[0].exit_code) == (2, 0)
 
 
 def test_a_cost_that_the_agent_could_not_find_out_is_unknown(tmp_path: Path) -> None:
@@ -99,9 +117,9 @@ def test_a_cost_that_the_agent_could_not_find_out_is_unknown(tmp_path: Path) -> 
     ignored = {"model": {"cost_tracking": "ignore_errors"}}
     stats = {"instance_cost": 0.0}
     run = read(tmp_path, reply, version=".1", config=ignored, model_stats=stats)
-    assert (run.steps[0].usage, run.usd) == (Usage(5, 1), None)
+    assert (run.turns[0].step.usage, run.usd) == (Usage(5, 1), None)
     run = read(tmp_path, reply, version=".1", model_stats=stats)
-    assert (run.steps[0].usage, run.usd) == (Usage(5, 1, usd=0.0), 0.0)
+    assert (run.turns[0].step.usage, run.usd) == (Usage(5, 1, usd=0.0), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +127,8 @@ def test_a_cost_that_the_agent_could_not_find_out_is_unknown(tmp_path: Path) -> 
 )
 def test_counts_that_are_none_are_no_reason_to_refuse_a_file(tmp_path: Path, usage: Any) -> None:
     reply = said("", actions=[], response={"usage": usage})
-    (step,) = read(tmp_path, reply, version=".1").steps
-    assert step.usage in (None, Usage())
+    (turn,) = read(tmp_path, reply, version=".1").turns
+    assert turn.step.usage == Usage()
 
 
 def test_reasoning_of_the_responses_api_is_no_part_of_the_words(tmp_path: Path) -> None:
@@ -126,9 +144,9 @@ def test_reasoning_of_the_responses_api_is_no_part_of_the_words(tmp_path: Path) 
         "usage": usage,
         "extra": {"actions": [{"command": "ls"}], "cost": 0.5},
     }
-    (step,) = read(tmp_path, reply, version=".1").steps
-    assert (step.thought, step.reasoning) == ("I look.", "Brief.\nLong.")
-    assert step.usage == Usage(7, 3, 2, 0.5)
+    (turn,) = read(tmp_path, reply, version=".1").turns
+    assert (thought(turn), reasoning(turn)) == ("I look.", "Brief.\nLong.")
+    assert turn.step.usage == Usage(7, 3, 2, 0.5)
 
 
 def test_a_submission_that_is_no_diff_is_no_patch(tmp_path: Path) -> None:

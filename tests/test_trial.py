@@ -27,7 +27,7 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 def test_a_change_holds_that_passes_the_checks_and_breaks_nothing(sandbox: Sandbox) -> None:
     trial = Bench(sandbox, PYTEST, CHECKS).try_out("calc.py", RIGHT)
     assert trial.passes
-    assert trial.said == ""
+    assert (trial.result, trial.report) == ("holds", "")
 
 
 def test_a_change_that_leaves_a_check_failing_hears_why(sandbox: Sandbox) -> None:
@@ -35,25 +35,26 @@ def test_a_change_that_leaves_a_check_failing_hears_why(sandbox: Sandbox) -> Non
     assert "ZeroDivisionError" in failures(bench.reports())
     trial = bench.try_out("calc.py", CALC + "# more\n")
     assert trial.failing == ("tests/test_issue.py::test_mean_of_nothing",)
-    assert "ZeroDivisionError" in trial.said
-    assert not trial.passes
+    assert "ZeroDivisionError" in trial.report
+    assert (trial.result, trial.passes) == ("fails", False)
 
 
 def test_a_change_that_breaks_a_test_does_not_hold(sandbox: Sandbox) -> None:
     trial = Bench(sandbox, PYTEST, CHECKS).try_out("calc.py", BREAKS)
     assert (trial.failing, trial.broken) == ((), ("tests/test_calc.py::test_mean",))
-    assert "assert 0.0 == 2" in trial.said
-    assert trial.wrongs == (0, 1)
+    assert "assert 0.0 == 2" in trial.report
+    assert (trial.result, trial.wrongs) == ("breaks", (False, 0, 1))
 
 
 def test_a_test_that_failed_before_counts_against_nobody(sandbox: Sandbox) -> None:
-    assert Bench(sandbox, PYTEST, {}).try_out("calc.py", CALC + "# more\n").passes
+    trial = Bench(sandbox, PYTEST, {}).try_out("calc.py", CALC + "# more\n")
+    assert (trial.result, trial.passes) == ("holds", True)
 
 
 def test_a_change_that_nothing_can_run_with_does_not_hold(sandbox: Sandbox) -> None:
     trial = Bench(sandbox, PYTEST, CHECKS).try_out("calc.py", "raise SystemExit(3)\n")
-    assert not trial.passes
-    assert trial.said
+    assert (trial.result, trial.passes) == ("fails", False)
+    assert trial.report
 
 
 def test_the_same_change_is_tried_once(sandbox: Sandbox) -> None:
@@ -66,4 +67,5 @@ def test_the_same_change_is_tried_once(sandbox: Sandbox) -> None:
 def test_without_a_test_command_nothing_is_known(sandbox: Sandbox) -> None:
     bench = Bench(sandbox, None, {})
     assert bench.reports() == ()
-    assert bench.try_out("calc.py", BREAKS).passes
+    trial = bench.try_out("calc.py", BREAKS)
+    assert (trial.result, trial.passes) == ("untested", True)

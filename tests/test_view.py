@@ -20,9 +20,11 @@ from agent.records import (
     Risk,
     Verdict,
 )
-from agent.show import verdict_sheet as verdict_view
 from agent.show.figures import clock, duration, money
+from agent.show.markdown import markdown
+from agent.show.terminal import Screen
 from agent.show.terminal_safe import one_line, visible
+from agent.show.verdict_sheet import verdict_sheet
 from tests.judged import (
     ACSC,
     ASEC,
@@ -95,7 +97,7 @@ Two of three samples behave alike. No stable check regresses.
 
 
 def sheet(**changed: Any) -> str:
-    return verdict_view.sheet(**{**given_, **changed})
+    return markdown(verdict_sheet(**{**given_, **changed}))
 
 
 given_: dict[str, Any] = {
@@ -110,7 +112,7 @@ given_: dict[str, Any] = {
 
 def on_screen(width: int, **changed: Any) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=False, legacy_windows=False)
-    console.print(verdict_view.screen(**{**given_, **changed}))
+    console.print(Screen(verdict_sheet(**{**given_, **changed})))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

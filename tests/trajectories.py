@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+
+from agent.records import Message
+from agent.trajectory.attempt import Turn
+from agent.trajectory.events import Outcome
+from agent.trajectory.formats.foreign import reasoning_in
 
 REAL = Path(__file__).parent / "data" / "sympy-13480.traj.json.gz"
 SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT && git add -A && git diff --cached"
@@ -28,3 +34,35 @@ def file_of(*messages: dict[str, Any], version: str = "", **info: Any) -> dict[s
         "messages": [*OPENING, *messages],
         "trajectory_format": f"mini-swe-agent-1{version}",
     }
+
+
+def reply(turn: Turn) -> Message:
+    (only,) = turn.step.replies
+    return only
+
+
+def thought(turn: Turn) -> str:
+    return reply(turn).content
+
+
+def reasoning(turn: Turn) -> str:
+    return reasoning_in(reply(turn))
+
+
+def commands(turn: Turn) -> list[str]:
+    calls = reply(turn).tool_calls
+    assert all(call.name == "bash" for call in calls)
+    return [json.loads(call.arguments)["command"] for call in calls]
+
+
+def outcomes(turn: Turn) -> list[Outcome]:
+    return [act.outcome for act in turn.acts if act.outcome is not None]
+
+
+def seen(turn: Turn) -> list[str]:
+    """Return all that came back after a reply, outcomes first."""
+    return [*(one.text for one in outcomes(turn)), *(one.content for one in turn.heard)]
+
+
+def failed(turn: Turn) -> list[bool]:
+    return [one.failed for one in outcomes(turn)]

@@ -1,4 +1,4 @@
-"""How much of a long text a model or a person is shown: the head and the tail."""
+"""What is shown of a long text: its head and its tail."""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
-from tools.base import NetworkError, UserError, WorldError
+from tools.base import Explained, NetworkError, UserError, WorldError
 from tools.git_url import SCHEMES, is_url, redacted
 
 SECONDS = 1800.0
 STALLED_SECONDS = 60
+REF_HINT = "--ref takes a branch, a tag or a commit"
 
 FOREIGN = (  # what a caller's own git would make ours act on
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR",
@@ -73,7 +73,7 @@ OFFLINE = (
 
 
 class GitError(Exception):
-    """A git command that did not succeed; `text` is what it said, credentials removed."""
+    """A git command that did not succeed; `text` is what git printed, credentials removed."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -137,29 +137,26 @@ def _missing() -> WorldError:
 
 
 @contextmanager
-def told(source: str, ref: str | None = None) -> Iterator[None]:
+def translated(source: str, ref: str | None = None) -> Iterator[None]:
     """Turn GitError into whose error it is: the user's, the network's or the world's."""
     try:
         yield
     except GitError as failed:
-        _raise(failed, redacted(source), ref)
+        raise _translation(failed, redacted(source), ref) from failed
 
 
-def _raise(failed: GitError, source: str, ref: str | None) -> NoReturn:
+def _translation(failed: GitError, source: str, ref: str | None) -> Explained:
     if failed.says(("dubious ownership",)):
-        raise UserError(
-            f"{source} belongs to another user, and git will not read it",
-            f"allow it: git config --global --add safe.directory {source}",
-        ) from failed
+        hint = f"allow it: git config --global --add safe.directory {source}"
+        return UserError(f"{source} belongs to another user, and git will not read it", hint)
     if failed.says((*NO_SUCH_REF, *REFUSED_SHA)):
-        hint = "--ref takes a branch, a tag or a commit"
-        raise UserError(f"{source} has no ref {ref or 'HEAD'}", hint) from failed
+        return UserError(f"{source} has no ref {ref or 'HEAD'}", REF_HINT)
     if failed.says(NO_ACCESS):
         hint = "check the name; for a private repository set up git's own credentials for it"
-        raise UserError(f"cannot read {source}: {failed.line}", hint) from failed
+        return UserError(f"cannot read {source}: {failed.line}", hint)
     if failed.says(ABSENT):
-        raise UserError(f"there is no git repository at {source}", "check the name") from failed
+        return UserError(f"there is no git repository at {source}", "check the name")
     if failed.says(OFFLINE) and is_url(source):
         hint = "check the network and the URL, then run it again"
-        raise NetworkError(f"cannot reach {source}: {failed.line}", hint) from failed
-    raise WorldError(f"git failed on {source}: {failed.line}") from failed
+        return NetworkError(f"cannot reach {source}: {failed.line}", hint)
+    return WorldError(f"git failed on {source}: {failed.line}")

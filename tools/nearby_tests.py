@@ -1,4 +1,4 @@
-"""Which of a repository's files are tests, and which tests stand near a change."""
+"""Which of a repository's files are tests, and which tests are near a change."""
 
 from __future__ import annotations
 
@@ -27,21 +27,16 @@ def is_test(path: str, files: Collection[str]) -> bool:
     if is_collected(path) or posixpath.basename(path) == "conftest.py":
         return True
     parts = path.split("/")[:-1]
-    return any(
-        part in TEST_FOLDERS and _holds_tests("/".join(parts[: depth + 1]), files)
-        for depth, part in enumerate(parts)
-    )
+    depths = [depth for depth, part in enumerate(parts, 1) if part in TEST_FOLDERS]
+    folders = {"/".join(parts[:depth]) for depth in depths}
+    return bool(folders) and any(is_collected(f) and folders & _test_roots(f) for f in files)
 
 
-def _holds_tests(folder: str, files: Collection[str]) -> bool:
-    """Tell whether a folder holds collected files, itself or in folders for one subject each."""
-    return any(is_collected(file) and folder in _test_roots(file) for file in files)
-
-
-def _test_roots(file: str) -> tuple[str, ...]:
+def _test_roots(file: str) -> set[str]:
+    """Return the folders that a test file belongs to: its own, and the one around its subject's."""
     own = posixpath.dirname(file)
     above, name = posixpath.split(own)
-    return (own,) if name in TEST_FOLDERS else (own, above)
+    return {own} if name in TEST_FOLDERS else {own, above}
 
 
 def nearby(
@@ -62,14 +57,15 @@ def nearby(
     stems = {posixpath.basename(path).rpartition(".")[0].strip("_") for path in touched}
     named = [test for test in tests if _tested(test) in stems]
     importing = [test for test in tests if test in set(mentioning)]
-    folders = {folder for path in touched for folder in _test_folders(path)}
+    around = {posixpath.dirname(path) for path in touched}
+    folders = {posixpath.join(folder, name) for folder in around for name in TEST_FOLDERS}
     beside = [test for test in tests if posixpath.dirname(test) in folders]
     parts = [_words(path.rpartition(".")[0]) for path in touched]
     about = [test for test in tests if any(_about(test) <= each for each in parts)]
     ranked: dict[str, None] = {}
     for group in (named, importing, beside, about, *wider):
         there = [test for test in group if is_collected(test)]
-        for test in sorted(there, key=lambda test: (-_closeness(test, touched), test)):
+        for test in sorted(there, key=lambda test: (-_common_length(test, touched), test)):
             ranked.setdefault(test)
     return list(ranked)[:most]
 
@@ -88,25 +84,16 @@ def _tested(test: str) -> str:
     return stem.removeprefix("test_").removesuffix("_test")
 
 
-def _test_folders(path: str) -> list[str]:
-    folder = posixpath.dirname(path)
-    return [posixpath.join(folder, name) if folder else name for name in TEST_FOLDERS]
-
-
-def _closeness(test: str, touched: Sequence[str]) -> int:
+def _common_length(test: str, touched: Sequence[str]) -> int:
     return max((len(posixpath.commonprefix([test, path])) for path in touched), default=0)
 
 
 def find_nearby(sandbox: Sandbox, touched: Sequence[str], most: int = 8) -> list[str]:
     """Find the existing tests near touched files in a clean repository."""
     files = tracked_files(sandbox)
-    mentioning: list[str] = []
-    modules = [
-        posixpath.basename(path).removesuffix(".py") for path in touched if path.endswith(".py")
-    ]
-    names = [name for name in modules if name != "__init__"]
-    if names:
-        mentioning = _importing(sandbox, rf".*\b({'|'.join(map(re.escape, names))})\b")
+    modules = [posixpath.basename(path[:-3]) for path in touched if path.endswith(".py")]
+    names = [re.escape(name) for name in modules if name != "__init__"]
+    mentioning = _importing(sandbox, rf".*\b({'|'.join(names)})\b") if names else []
     found = nearby(touched, files, mentioning, most)
     wider: list[list[str]] = []
     for packages in _packages(touched):
@@ -118,7 +105,7 @@ def find_nearby(sandbox: Sandbox, touched: Sequence[str], most: int = 8) -> list
 
 
 def _importing(sandbox: Sandbox, what: str) -> list[str]:
-    """Return the Python files with a line that imports what a pattern says."""
+    """Return the Python files with a line that imports what a pattern matches."""
     pattern = rf"^\s*(from|import)\b{what}"
     done = sandbox.run(f"git grep -lIE -e {quote(pattern)} -- '*.py'", limit=8 << 20)
     return done.output.splitlines() if done.ok else []
@@ -137,6 +124,5 @@ def _packages(touched: Sequence[str]) -> list[list[str]]:
 
 def tracked_files(sandbox: Sandbox) -> list[str]:
     """Return the repository's tracked files."""
-    return [
-        path for path in sandbox.run("git ls-files -z", limit=8 << 20).output.split("\0") if path
-    ]
+    listing = sandbox.run("git ls-files -z", limit=8 << 20).output
+    return [path for path in listing.split("\0") if path]

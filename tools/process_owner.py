@@ -1,4 +1,4 @@
-"""Which process made something that outlives it when it is killed."""
+"""Names of processes, so that what a killed one has left behind is known as its own."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Tests near an edit, run by themselves: what an edit breaks or mends is seen at once."""
+"""Tests near an edit, run without being asked for: they show what it breaks or mends."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -57,7 +58,7 @@ class QuickTests:
             return ""
         reports = self._run(files, self.seconds)
         known = {name: r for file in files for name, r in self._before.get(file, {}).items()}
-        return told(files, reports, known)
+        return summary(files, reports, known)
 
     def _quick(self, near: Sequence[str]) -> list[str]:
         chosen, total = [], 0.0
@@ -83,7 +84,7 @@ def outcomes(reports: Sequence[CaseReport]) -> dict[str, str]:
     return {report.id: report.result for report in reports}
 
 
-def told(files: Sequence[str], reports: Sequence[CaseReport], before: Mapping[str, str]) -> str:
+def summary(files: Sequence[str], reports: Sequence[CaseReport], before: Mapping[str, str]) -> str:
     """Say in at most 20 lines how tests went, those first whose result the edit changed."""
     names = ", ".join(files)
     if not reports:
@@ -91,21 +92,16 @@ def told(files: Sequence[str], reports: Sequence[CaseReport], before: Mapping[st
     results = outcomes(reports)
     wrong = [report for report in reports if report.result in ("fail", "error", "timeout")]
     broken = [report for report in wrong if before.get(report.id) == "pass"]
-    mended = [
-        name
-        for name, was in before.items()
-        if was in ("fail", "error") and results.get(name) == "pass"
-    ]
-    counts = {
-        name: list(results.values()).count(name) for name in ("pass", "fail", "error", "skip")
-    }
-    counted = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    failed = [name for name, result in before.items() if result in ("fail", "error")]
+    mended = [name for name in failed if results.get(name) == "pass"]
+    counts = Counter(results.values())
+    kinds = ("pass", "fail", "error", "skip")
+    counted = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     lines = [f"Tests near the edit ({names}): {counted}."]
     lines += [f"BROKEN by this change: {report.id}: {report.message}" for report in broken]
     lines += [f"mended: {name}" for name in mended]
-    others = [report for report in wrong if report not in broken]
-    lines += [
-        f"{'failed before, too' if one.id in before else 'FAIL'}: {one.id}: {one.message}"
-        for one in others
-    ]
+    for report in wrong:
+        if report not in broken:
+            mark = "failed before, too" if report.id in before else "FAIL"
+            lines.append(f"{mark}: {report.id}: {report.message}")
     return "\n".join(line[:300] for line in clip_lines(lines, MOST_LINES, "lines"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from shlex import quote
 from typing import Annotated
@@ -56,21 +57,17 @@ class Search:
                 f"Nothing matches {arguments.pattern!r} in {arguments.path}. Try a shorter "
                 "pattern, ignore_case, or another path."
             )
-        return "\n".join(_shown(lines, done.omitted))
+        return "\n".join(_clipped(lines, done.omitted))
 
 
-def _shown(lines: list[str], omitted: int) -> list[str]:
+def _clipped(lines: list[str], omitted: int) -> list[str]:
     shown = [line[:LONGEST_LINE] for line in lines[:MOST_MATCHES]]
     if len(lines) <= MOST_MATCHES:
         return shown
-    counts: dict[str, int] = {}
-    for line in lines[MOST_MATCHES:]:
-        path = line.partition(":")[0]
-        counts[path] = counts.get(path, 0) + 1
-    most = sorted(counts.items(), key=lambda item: -item[1])[:20]
-    more = "at least " if omitted else ""
+    counts = Counter(line.partition(":")[0] for line in lines[MOST_MATCHES:])
+    more = f"{'at least ' if omitted else ''}{len(lines) - MOST_MATCHES} more matches"
     return [
         *shown,
-        f"[{more}{len(lines) - MOST_MATCHES} more matches; narrow the pattern or the path]",
-        *(f"{path}: {count} more" for path, count in most),
+        f"[{more}; narrow the pattern or the path]",
+        *(f"{path}: {count} more" for path, count in counts.most_common(20)),
     ]

@@ -1,4 +1,4 @@
-"""Repositories of one commit: cut out of another repository, or made of a plain folder."""
+"""Repositories of one commit, made of another repository's commit or of a plain folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ UNTAGGED = (
     "not a valid object", "neither a commit",  # a commit on no branch, such as a pull request's
 )  # fmt: skip
 LFS_POINTER = "^version https://git-lfs.github.com/spec/v1$"
-REF_HINT = "--ref takes a branch, a tag or a commit"
 
 
 @dataclass(frozen=True)
@@ -53,18 +52,18 @@ def snapshot(source: str | Path, ref: str | None, into: Path) -> Snapshot:
     Raises UserError (repository, ref), NetworkError, WorldError.
     """
     if ref is not None and (not ref.strip() or ref.startswith("-")):
-        raise UserError(f"{ref!r} is no ref", REF_HINT)
-    with git.told(str(source), ref):
+        raise UserError(f"{ref!r} is no ref", git.REF_HINT)
+    with git.translated(str(source), ref):
         if isinstance(source, Path):
-            top = _top(source)
+            top = _top_folder(source)
             commit = _local_commit(top, ref)
-            _start(into)
-            _take(str(top), commit, into)
+            _init(into)
+            _fetch_commit(str(top), commit, into)
         else:
             git_url.check(source)
-            _start(into)
-            _take_remote(source, ref, into)
-        return _finish(into)
+            _init(into)
+            _fetch_remote(source, ref, into)
+        return _check_out(into)
 
 
 def commit_folder(folder: Path, *, date: datetime, message: str) -> Snapshot:
@@ -77,8 +76,8 @@ def commit_folder(folder: Path, *, date: datetime, message: str) -> Snapshot:
     for role in ("AUTHOR", "COMMITTER"):
         identity |= {f"GIT_{role}_NAME": AUTHOR, f"GIT_{role}_EMAIL": ADDRESS}
         identity[f"GIT_{role}_DATE"] = f"{int(date.timestamp())} +0000"
-    with git.told(str(folder)):
-        _start(folder)
+    with git.translated(str(folder)):
+        _init(folder)
         (folder / ".git" / "info").mkdir(exist_ok=True)
         # Line ends and filters that the files ask for would change what the archive holds.
         (folder / ".git" / "info" / "attributes").write_text("* -text -filter -ident\n")
@@ -91,27 +90,27 @@ def commit_folder(folder: Path, *, date: datetime, message: str) -> Snapshot:
 
 def describe(source: str | Path, commit: str) -> Description | None:
     """Return the nearest tag with a number in it, None where there is none; reads the history."""
-    with git.told(str(source), commit):
+    with git.translated(str(source), commit):
         if isinstance(source, Path):
             return _describe(source, commit)
         # Commits without their files: megabytes where the whole would be gigabytes.
-        with _everything(source, ("--filter=tree:0",)) as history:
+        with _whole_repository(source, ("--filter=tree:0",)) as history:
             return _describe(history, commit)
 
 
-def _start(into: Path) -> None:
+def _init(into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     git.run("init", "--quiet", "--template=", f"--initial-branch={BRANCH}", folder=into)
 
 
-def _take(source: str, commit: str, into: Path) -> None:
+def _fetch_commit(source: str, commit: str, into: Path) -> None:
     """Fetch one commit by SHA, without its history, as our branch."""
     options = ("--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--update-head-ok")
     refspec = f"{commit}:refs/heads/{BRANCH}"
     git.run("fetch", *options, "--", source, refspec, folder=into, alone=False)
 
 
-def _finish(into: Path) -> Snapshot:
+def _check_out(into: Path) -> Snapshot:
     git.run("reset", "--quiet", "--hard", BRANCH, folder=into)
     for name in ("FETCH_HEAD", "ORIG_HEAD", "logs", "branches", "description", "hooks"):
         path = into / ".git" / name
@@ -128,15 +127,15 @@ def _remarks(into: Path) -> Iterator[str]:
     except GitError:  # none
         return
     names = [name.removeprefix("HEAD:") for name in found.split("\0") if name]
-    shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-    yield f"git LFS keeps {len(names)} files elsewhere, which are left as pointers: {shown}"
+    first = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    yield f"git LFS keeps {len(names)} files elsewhere, which are left as pointers: {first}"
 
 
 # --- a repository on this machine ---
 
 
-def _top(folder: Path) -> Path:
-    """Return a repository's own folder; raises UserError when `folder` is none or lies in one."""
+def _top_folder(folder: Path) -> Path:
+    """Return a repository's own folder; raises UserError for other folders, also inside one."""
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         hint = "name a git repository's folder, a git URL or pypi:NAME==VERSION"
@@ -185,17 +184,18 @@ def _describe(folder: Path, commit: str) -> Description | None:
 # --- a repository behind a URL ---
 
 
-def _take_remote(url: str, ref: str | None, into: Path) -> None:
+def _fetch_remote(url: str, ref: str | None, into: Path) -> None:
     commit = ref if ref and SHA.fullmatch(ref) else _advertised(url, ref or "HEAD", into)
     if commit:
         try:
-            return _take(url, commit, into)
+            return _fetch_commit(url, commit, into)
         except GitError as failed:
             if not failed.says(git.REFUSED_SHA):
                 raise
     # The server gives out tips only, or the name is an abbreviated SHA: look through everything.
-    with _everything(url, ()) as whole:
-        return _take(str(whole), _resolve(whole, commit or ref or "HEAD", alone=True), into)
+    with _whole_repository(url, ()) as whole:
+        found = _resolve(whole, commit or ref or "HEAD", alone=True)
+        return _fetch_commit(str(whole), found, into)
 
 
 def _advertised(url: str, ref: str, folder: Path) -> str | None:
@@ -209,14 +209,16 @@ def _advertised(url: str, ref: str, folder: Path) -> str | None:
                 return found[name]
     if SHORT_SHA.fullmatch(ref):
         return None
-    shown = git_url.redacted(url)
+    public = git_url.redacted(url)
     if ref == "HEAD":
-        raise UserError(f"{shown} has no default branch", "name a branch, tag or commit with --ref")
-    raise UserError(f"{shown} has no ref {ref}", REF_HINT)
+        raise UserError(
+            f"{public} has no default branch", "name a branch, tag or commit with --ref"
+        )
+    raise UserError(f"{public} has no ref {ref}", git.REF_HINT)
 
 
 @contextmanager
-def _everything(url: str, options: Sequence[str]) -> Iterator[Path]:
+def _whole_repository(url: str, options: Sequence[str]) -> Iterator[Path]:
     """Give a temporary bare repository with all branches and tags of a URL."""
     with temporary_folder() as owned:
         folder = owned / "repository"

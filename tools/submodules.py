@@ -13,13 +13,13 @@ from tools.git import GitError
 from tools.snapshot import snapshot
 
 DEEPEST = 3
-"""Submodules of submodules of submodules; a repository that holds itself ends here."""
+"""How deep submodules are followed; a repository that holds itself ends here."""
 LINK = "160000"
 
 
 @dataclass(frozen=True)
 class Submodule:
-    """One submodule: at which commit it is, None where it is left empty, and that in words."""
+    """One submodule: its commit, None where it is left empty, and `text`, which says so."""
 
     path: str
     commit: str | None
@@ -32,11 +32,11 @@ def fill(
     mirror_of: Callable[[str, str], Path | None] = lambda url, commit: None,
     depth: int = DEEPEST,
 ) -> Iterator[Submodule]:
-    """Fill the submodules of a snapshot of `source`; yield what came of each.
+    """Fill the submodules of a snapshot of `source`; yield each with its commit.
 
-    One that cannot be had stays empty, and its text says why: many a test needs none of them. A
-    repository behind a URL does not reach into this machine's files by naming a path; `mirror_of`
-    names one of the user's that has a URL's commit.
+    One that cannot be fetched stays empty, and its text says why: many tests need none of them. A
+    repository behind a URL does not reach into this machine's files by naming a path. `mirror_of`
+    returns a mirror of the user's that has a URL's commit, None where there is none.
     """
     urls = _urls(folder)
     for path, commit in _links(folder):
@@ -75,17 +75,17 @@ def _urls(folder: Path) -> dict[str, str]:
         listed = git.run("config", "-f", ".gitmodules", "-z", "--list", folder=folder)
     except GitError:
         return {}
-    told: dict[str, dict[str, str]] = {}
+    entries: dict[str, dict[str, str]] = {}
     for entry in listed.split("\0"):
         key, _, value = entry.partition("\n")
         found = re.fullmatch(r"submodule\.(.+)\.(path|url)", key, re.DOTALL)
         if found:
-            told.setdefault(found[1], {})[found[2]] = value
-    return {one["path"]: one["url"] for one in told.values() if {"path", "url"} <= one.keys()}
+            entries.setdefault(found[1], {})[found[2]] = value
+    return {one["path"]: one["url"] for one in entries.values() if {"path", "url"} <= one.keys()}
 
 
 def resolved(url: str, source: str | Path) -> str | Path:
-    """Return where a submodule is; `./` and `../` are meant from the repository that names it.
+    """Return where a submodule is; `./` and `../` start at the repository that names it.
 
     Raises UserError for what that repository may not name.
     """
@@ -100,17 +100,15 @@ def resolved(url: str, source: str | Path) -> str | Path:
 
 
 def _relative(url: str, source: str | Path) -> str | Path:
-    base = str(source).rstrip("/")
-    rest = url
+    base, rest = str(source).rstrip("/"), url
     while rest.startswith(("./", "../")):
-        if rest.startswith("../"):
-            cut = max(base.rfind("/"), base.rfind(":"))
-            if cut <= 0 or base[:cut].endswith(("/", ":")):
-                raise UserError("its address leads out of the server")
-            mark, base = base[cut], base[:cut]
-            rest = rest[3:]
-            if mark == ":" and not rest.startswith("../"):
-                return f"{base}:{rest}"
-        else:
-            rest = rest[2:]
+        step, _, rest = rest.partition("/")
+        if step == ".":
+            continue
+        cut = max(base.rfind("/"), base.rfind(":"))
+        if cut <= 0 or base[:cut].endswith(("/", ":")):
+            raise UserError("its address leads out of the server")
+        mark, base = base[cut], base[:cut]
+        if mark == ":" and not rest.startswith("../"):
+            return f"{base}:{rest}"
     return Path(base) / rest if isinstance(source, Path) else f"{base}/{rest}"

@@ -20,7 +20,8 @@ WRITERS = ("bash", "edit", "run_tests")
 class Toolbox:
     """Checks each call against its tool's schema and turns every mistake into an observation.
 
-    `changed` looks at the work tree after calls that may write. EpisodeOver and SandboxLost pass through: they are not for the model to mend.
+    `changed` looks at the work tree after calls that may write. EpisodeOver and SandboxLost pass
+    through: they are not for the model to mend.
     """
 
     def __init__(self, tools: Sequence[Tool], changed: ChangedFiles | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Test runners that are made of unittest: which a command is, and how its tests are named to it."""
+"""Test commands that run unittest: how they are recognised, and how tests are named to them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class UnittestCommand:
         """Return the command that runs tests by path or id and writes a report."""
         more = ("--parallel=1",) if self.program[0] != "-m" else ()
         words = [*self.program, *more, *(self.label(test) for test in tests)]
-        told = shlex.join([reporter_beside(report), report, root, self.base, *words])
-        return f"{self.python} {told}"
+        arguments = [reporter_beside(report), report, root, self.base, *words]
+        return f"{self.python} {shlex.join(arguments)}"
 
     def label(self, test: str) -> str:
         """Return what a test is called: `app.tests.Case.test_it` for tests/app/tests.py::…

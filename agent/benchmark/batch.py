@@ -1,4 +1,4 @@
-"""A batch from its words to its end: each instance solved, graded, and its image removed.
+"""A batch: each instance is solved and graded, and its image removed.
 
 Read `run_batch` first. Every thread works on one instance at a time; only the driver, which is
 whoever called, writes what belongs to the whole run.
@@ -16,9 +16,10 @@ from agent.benchmark.disk_space import DiskSpace
 from agent.benchmark.engines import Engine, Threads
 from agent.benchmark.grading import Grader, again, grader
 from agent.benchmark.instances import Choice
-from agent.benchmark.interruption import Halt, Heeding
+from agent.benchmark.interruption import Halt, StoppingWatch
 from agent.benchmark.models import Models, open_models
 from agent.benchmark.sample_predictions import complete, predict
+from agent.benchmark.stop_rule import StopRule
 from agent.config import Config
 from agent.errors import EngineError, Interrupted, ModelLost, ModelRefused, UserError, WorldError
 from agent.intake import dataset
@@ -40,7 +41,7 @@ LOG = "log.txt"
 
 @dataclass(frozen=True)
 class Batch:
-    """What a batch is asked for.
+    """The options of a batch.
 
     `max_usd` is for all instances together; `evaluate` grades each patch as soon as it is there;
     `keep_images` leaves environments on the disk, of which `min_free_gb` are kept free.
@@ -60,7 +61,7 @@ class Batch:
 def run_batch(
     batch: Batch, config: Config, run: RunFolder, tally: Tally, engine: Engine | None = None
 ) -> None:
-    """Work on all chosen instances that are not finished, and say what happened to each.
+    """Work on all chosen instances that are not finished, and show how each ended.
 
     An instance that fails for the world's reasons has a `failure.json` and is tried again when the
     batch is started again. Raises UserError, and Interrupted after the work so far was saved.
@@ -81,8 +82,10 @@ def run_batch(
         with closing(engine.run(work.to_do(tasks), work)) as ends:
             try:
                 for ended in ends:
+                    work.rule.hear(ended)
+                    tally.model_is_away = work.rule.model_is_away
                     tally.end(ended)
-            except Interrupted as signal:  # said before the threads are waited for
+            except Interrupted as signal:  # told to the threads before they are waited for
                 halt.set(signal)
                 raise
 
@@ -100,12 +103,13 @@ class Work:
     halt: Halt
     tally: Tally
     disk: DiskSpace
+    rule: StopRule = field(default_factory=StopRule)
 
     def to_do(self, tasks: list[TaskFile]) -> Iterator[TaskFile]:
         """Yield what is left to do, one at a time, putting aside what is to be done again."""
         redo, grader = self.batch.redo, self.grader
         for task in tasks:
-            if self.halt.is_set or self.tally.out_of_money or self.tally.model_is_away:
+            if self.halt.is_set or self.rule.stops:
                 return
             folder = self.run.path / task.id
             known: Result | None = read_record(folder / "result.json", Result)
@@ -123,7 +127,7 @@ class Work:
         """Solve one instance, grade it, and return how it ended; only signals are raised."""
         folder = self.run.task(task.id)
         with FileProgress(folder.path / LOG, self.tally.watch(task.id)) as log:
-            watch = Heeding(log, self.halt)
+            watch = StoppingWatch(log, self.halt)
             try:
                 self.disk.begin(folder.path, task.image)
                 self.disk.check(watch.stage)
@@ -148,13 +152,13 @@ class Work:
                 self.disk.give_back(folder.path, task.image, log.stage)
         return Ended(task.id, result.status, result, resolved=resolved)
 
-    def _solved(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> Result:
+    def _solved(self, task: TaskFile, folder: TaskFolder, watch: StoppingWatch) -> Result:
         result = solve(task, self.config, self.models.of(task.id), folder, watch, self.budget)
         if self.config.samples:
             predict(self.run, read_task(folder.path))
         return result
 
-    def _graded(self, task: TaskFile, folder: TaskFolder, watch: Heeding) -> bool | None:
+    def _graded(self, task: TaskFile, folder: TaskFolder, watch: StoppingWatch) -> bool | None:
         """Grade all patches of an instance; return whether the voted one resolves it."""
         assert self.grader is not None
         image, resolved = read_task(folder.path).image, None
@@ -174,7 +178,7 @@ class Work:
 
 
 def _run_budget(batch: Batch, models: Models, run: Path) -> RunBudget | None:
-    """Return the run's money less what earlier starts spent, None where it has no limit."""
+    """Return the budget of the run with what earlier starts spent, None without a limit."""
     if batch.max_usd is None:
         return None
     if models.opened is None or models.opened.cost(1, 1) is None:

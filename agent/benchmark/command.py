@@ -14,7 +14,8 @@ from agent.benchmark.batch import Batch, Redo, run_batch
 from agent.benchmark.grading import again, grade_run, grader
 from agent.config import Config
 from agent.errors import EXIT_UNVERIFIED, EXIT_WORLD, UserError
-from agent.intake.task_argument import Options, task_named
+from agent.intake.issue import Options
+from agent.intake.task_argument import task_named
 from agent.records import Image
 from agent.show.batch_progress import Tally
 from agent.show.progress import progress
@@ -44,10 +45,7 @@ def batch(wanted: Batch, config: Config, output: Path | None, console: Console, 
     path = output or Path("runs") / new_run_id(datetime.now(UTC))
     tally, facts = Tally(console), {"versions": versions(None), "config": config.shown()}
     try:
-        with (
-            RunFolder.open(path, **facts, dataset=wanted.dataset, same=SETTINGS) as folder,
-            tally,
-        ):
+        with RunFolder.open(path, **facts, dataset=wanted.dataset, same=SETTINGS) as folder, tally:
             try:
                 run_batch(wanted, config, folder, tally)
             except UserError:
@@ -58,9 +56,9 @@ def batch(wanted: Batch, config: Config, output: Path | None, console: Console, 
             where = f"Everything is in {path}; repair-agent report {path}"
             for line in (tally.summary(), where):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if tally.failed:
+    if tally.counts["failed"]:
         return EXIT_WORLD
-    return EXIT_OUT_OF_MONEY if tally.out_of_money else 0
+    return EXIT_OUT_OF_MONEY if tally.counts["out of money"] else 0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The disk of a batch: checked before each instance, and given back after it."""
+"""The disk space of a batch: checked before each instance, and freed after it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DiskSpace:
         return cls(engine, folder, free_gb * GIGABYTE, keep, datetime.now(UTC))
 
     def begin(self, folder: Path, row: str | None) -> None:
-        """Note that an instance is worked on; `row` is the dataset's own image of it."""
+        """Record that work on an instance begins; `row` is the dataset's own image of it."""
         self.working.add(folder)
         if row and self.engine and self.engine.image(row):
             self.there.add(row)
@@ -86,14 +86,14 @@ class DiskSpace:
                 continue
             try:
                 found = self.engine.image(name)
-                if found is not None and not self._was_there(name, found, row):
+                if found is None:
+                    continue
+                was_there = name in self.there if name == row else self._is_older(found.created)
+                if not was_there:
                     self.engine.remove_image(name)
             except EngineError as error:  # another instance runs on it, or the engine is away
                 say(f"{name} stays: {error.message}")
 
-    def _was_there(self, name: str, found: ImageInfo, row: str | None) -> bool:
-        return name in self.there if name == row else self._is_older(found.created)
-
     def _is_older(self, created: str) -> bool:
-        # The engine writes nanoseconds, of which no datetime knows.
+        # The engine writes nanoseconds, which datetime cannot parse.
         return bool(created) and datetime.fromisoformat(created[:19] + "+00:00") < self.since

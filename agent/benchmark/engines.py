@@ -1,4 +1,4 @@
-"""Where a batch's tasks run: threads of this process, or whatever else keeps this promise."""
+"""Where a batch's tasks run: a protocol, and its implementation with threads."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Engine(Protocol):
 
 
 class Threads:
-    """Runs jobs in threads of this process: the work waits for models and containers."""
+    """Runs jobs in threads of this process, as the work mostly waits for models and containers."""
 
     def __init__(self, workers: int, on_stop: Callable[[Interrupted], None]) -> None:
-        """Take so many jobs at once; `on_stop` tells them of a signal, which they may outlive."""
+        """Run `workers` jobs at once; `on_stop` tells running jobs that a signal arrived."""
         self.workers, self._on_stop = workers, on_stop
 
     def run(self, jobs: Iterable[Job], work: Callable[[Job], Done]) -> Generator[Done, None, None]:

@@ -1,10 +1,10 @@
-"""Every patch of a run, graded once: a grade is kept until its patch changes."""
+"""Grades of a run's patches: each is graded once, and again only when the patch changes."""
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,11 +38,11 @@ class Book:
         grades = known.grades if known else ()
         self._grades = {(grade.instance, grade.sample): grade for grade in grades}
 
-    def known(self, prediction: Prediction, environment: Environment) -> Grade | None:
+    def known(self, prediction: Prediction) -> Grade | None:
         """Return the grade that a patch has already, None for a changed patch or a failed try."""
-        found = self._grades.get((prediction.instance, prediction.sample))
-        same = found and (found.patch, found.environment) == (prediction.digest, environment)
-        return found if found and same and found.resolved is not None else None
+        grade = self.of(prediction.instance, prediction.sample)
+        known = grade and grade.patch == prediction.digest and grade.resolved is not None
+        return grade if known else None
 
     def of(self, instance: str, sample: int | None = None) -> Grade | None:
         """Return the last grade of an instance's voted patch, or of a sample."""
@@ -52,12 +52,9 @@ class Book:
         """Keep a grade in place of an earlier one."""
         with self._lock:
             self._grades[grade.instance, grade.sample] = grade
-            ordered = sorted(self, key=lambda one: (one.instance, one.sample or 0))
-            grades = Grades(harness.version(), tuple(ordered))
+            order = sorted(self._grades, key=lambda key: (key[0], key[1] or 0))
+            grades = Grades(harness.version(), tuple(self._grades[key] for key in order))
             write_whole(self._path, encode(grades, indent=2))
-
-    def __iter__(self) -> Iterator[Grade]:
-        return iter(tuple(self._grades.values()))
 
 
 @dataclass(frozen=True)
@@ -72,12 +69,7 @@ class Grader:
 
     def knows(self, instance: str) -> bool:
         """Tell whether all predictions of an instance are graded."""
-        return all(
-            (grade := self.book.of(instance, prediction.sample))
-            and grade.patch == prediction.digest
-            and grade.resolved is not None
-            for prediction in predictions(self.run, instance)
-        )
+        return all(self.book.known(one) for one in predictions(self.run, instance))
 
     def resolved(self, instance: str) -> bool | None:
         """Return what is known of the voted patch of an instance."""
@@ -97,8 +89,8 @@ class Grader:
         `image` is the one on record; `ready` makes it again where it was removed, which may give
         another: the grade is of the one that ran. The harness ends when `check_halt` raises.
         """
-        known = self.book.known(prediction, _environment(image))
-        if known:
+        known = self.book.known(prediction)
+        if known and known.environment == _environment(image):
             return known
         if not prediction.digest:
             return self.keep(prediction, image, Outcome(False, problem="there is no patch"))

@@ -1,4 +1,4 @@
-"""The only door to SWE-bench's harness: one patch, graded in one image."""
+"""The only module that runs SWE-bench's harness: one patch, graded in one image."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tools.sandbox.engine import Engine
 SECONDS = 1800
 """How long the harness lets one instance's tests run, unless told otherwise."""
 STARTING = 300.0
-"""Seconds besides, in which it loads, copies and reads."""
+"""Additional seconds for loading, copying and reading."""
 KEPT = ("report.json", "test_output.txt", "run_instance.log", "patch.diff")
 NOT_APPLIED, TOO_LONG = ">>>>> Patch Apply Failed", "Test timed out after"
-"""What the harness logs of a patch that is wrong; of anything else without a report, it is not."""
+"""What the harness logs when the patch is at fault; it is not at any other missing report."""
 INSTALL = "install it with: pip install 'repair-agent[bench]'"
 
 

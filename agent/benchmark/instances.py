@@ -34,26 +34,18 @@ class Choice:
             raise UserError(f"the dataset has no {', '.join(missing[:5])}", "check --instance")
         found = [task for task in tasks.values() if not self.ids or task.id in self.ids]
         if self.pattern is not None:
-            found = [task for task in found if _pattern(self.pattern).search(task.id)]
-        found = found[_slice(self.part)] if self.part is not None else found
+            try:
+                found = [task for task in found if re.search(self.pattern, task.id)]
+            except re.error as error:
+                reason = f"--filter {self.pattern!r} is no pattern: {error}"
+                raise UserError(reason, "such as django|flask") from error
+        if self.part is not None:
+            bounds = SLICE.fullmatch(self.part)
+            if not bounds:
+                hint = "write it like 0:10, :5 or -3:"
+                raise UserError(f"--slice {self.part!r} is no slice", hint)
+            found = found[slice(*(int(bound) if bound else None for bound in bounds.groups()))]
         if not found:
             raise UserError("no instance is left to work on", "check --filter and --slice")
         first = {task.repository: number for number, task in reversed([*enumerate(found)])}
         return sorted(found, key=lambda task: first[task.repository])
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise UserError(
-            f"--filter {text!r} is no pattern: {error}", "such as django|flask"
-        ) from error
-
-
-def _slice(text: str) -> slice:
-    found = SLICE.fullmatch(text)
-    if not found:
-        raise UserError(f"--slice {text!r} is no slice", "write it like 0:10, :5 or -3:")
-    first, last = (int(bound) if bound else None for bound in found.groups())
-    return slice(first, last)

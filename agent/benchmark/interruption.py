@@ -1,4 +1,4 @@
-"""A signal's way into the threads that work: each hears of it at its next step."""
+"""How a signal reaches the threads of a batch: each raises Interrupted at its next step."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tools.sandbox.image_builder import stop_all
 
 
 class Halt:
-    """Set once, by whoever was interrupted."""
+    """Tells all threads of a batch that a signal asked it to stop; set once."""
 
     def __init__(self) -> None:
         self._by: Interrupted | None = None
 
     def set(self, by: Interrupted) -> None:
-        """Ask everybody to stop, with the signal that did; builds hear of nothing: theirs end."""
+        """Ask all threads to stop because of a signal; image builds are ended at once."""
         self._by = by
         stop_all()
 
@@ -30,8 +30,8 @@ class Halt:
             raise Interrupted(self._by.number)
 
 
-class Heeding:
-    """A watch that passes on what it hears, and stops the work that tells it when halted."""
+class StoppingWatch:
+    """A watch that passes everything on to another, and raises Interrupted once halted."""
 
     def __init__(self, watch: Watch, halt: Halt) -> None:
         self._watch, self._halt = watch, halt

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.model import scripted
-from agent.model.choice import known_already, open_model
+from agent.model.choice import open_model, without_opening
 from agent.model.protocol import Model
 
 
@@ -17,14 +17,14 @@ class Models:
 
     def __init__(self, opened: Model | None, scripts: Path) -> None:
         self.opened, self._scripts = opened, scripts
-        # What finding out about it has cost is the first instance's.
+        # The first instance pays for the probe of the model.
         self._unknown = iter([opened] if opened else [])
 
     def of(self, instance: str) -> Model:
         """Return an instance's model; raises UserError where it has no script."""
         if self.opened is None:
             return scripted.load(self._scripts / f"{instance}.json")
-        return next(self._unknown, None) or known_already(self.opened)
+        return next(self._unknown, None) or without_opening(self.opened)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Predictions of the single attempts: what each handed in, without the judge."""
+"""Predictions of single attempts: the patch that each handed in, before patch selection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agent.trajectory.run_folder import RunFolder
 
 
 def predict(run: RunFolder, task: RecordedTask, but: Container[int] = ()) -> None:
-    """Append, for each attempt that was made, the first patch it left to its own predictions file.
+    """Append the first patch of each attempt to the predictions file of its number.
 
     The files are `predictions-<k>.jsonl`, in the keys that SWE-bench's harness reads. An attempt
     for which nothing was left predicts nothing: that is no wrong answer.
@@ -22,7 +22,7 @@ def predict(run: RunFolder, task: RecordedTask, but: Container[int] = ()) -> Non
 
 
 def complete(run: RunFolder) -> None:
-    """Predict the attempts of tasks that were finished just before an earlier start was killed."""
+    """Add the predictions of tasks that finished just before an earlier start was killed."""
     predicted: dict[str, set[int]] = {}
     for one in predictions(run.path):
         if one.sample is not None:

@@ -8,27 +8,13 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from agent.cli.options import (
-    BaseUrl,
-    Debug,
-    Instances,
-    Json,
-    MaxSteps,
-    Mirrors,
-    Model,
-    Number,
-    Planner,
-    Seed,
-    Temperature,
-    Text,
-    config_of,
-    console,
-)
+from agent.cli import options
+from agent.cli.options import File, Number, Text, config_of, console
 
 
 def batch(
     dataset: Annotated[str, Argument(help="lite, verified, or a .parquet, .jsonl or .json.")],
-    instance: Instances = None,
+    instance: options.Instances = None,
     pattern: Annotated[Text, Option("--filter", help="Those whose id holds this pattern.")] = None,
     part: Annotated[Text, Option("--slice", help="A:B of what is left.")] = None,
     workers: Annotated[int, Option(min=1, help="Instances at once. [1]")] = 1,
@@ -40,26 +26,26 @@ def batch(
     evaluate: Annotated[
         bool, Option("--evaluate", help="Grade each patch as soon as it is there.")
     ] = False,
-    model: Model = None,
-    base_url: BaseUrl = None,
+    model: options.Model = None,
+    base_url: options.BaseUrl = None,
     attempts: Annotated[Text, Option(help="Attempts at each instance. [4]")] = None,
-    planner: Planner = None,
-    temperature: Temperature = None,
-    seed: Seed = None,
+    planner: options.Planner = None,
+    temperature: options.Temperature = None,
+    seed: options.Seed = None,
     max_usd: Annotated[Number, Option(help="US dollars for each instance. [3]")] = None,
     max_run_usd: Annotated[Number, Option(help="US dollars for all instances together.")] = None,
     max_tokens: Annotated[int | None, Option(help="Tokens for each instance.")] = None,
-    max_steps: MaxSteps = None,
+    max_steps: options.MaxSteps = None,
     time_limit: Annotated[Number, Option(help="Seconds for each. [3600]")] = None,
-    mirrors: Mirrors = None,
+    mirrors: options.Mirrors = None,
     keep_images: Annotated[
         bool, Option("--keep-images", help="Leave each instance's image on the disk.")
     ] = False,
     min_free_gb: Annotated[float, Option(min=0, help="Of the disk, to stay free. [5]")] = 5.0,
     output: Annotated[
-        Path | None, Option("-o", "--output", help="Run folder: made, or resumed if ours.")
+        File, Option("-o", "--output", help="Run folder: made, or resumed if ours.")
     ] = None,
-    debug: Debug = False,
+    debug: options.Debug = False,
 ) -> int:
     """Solve many SWE-bench instances; started again in the same folder, it goes on.
 
@@ -83,11 +69,11 @@ def evaluate(
     dataset: Annotated[
         Text, Option(help="Where the run names none: lite, verified or a file.")
     ] = None,
-    instance: Instances = None,
-    mirrors: Mirrors = None,
+    instance: options.Instances = None,
+    mirrors: options.Mirrors = None,
     timeout: Annotated[int, Option(min=1, help="Seconds for one instance's tests.")] = 1800,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> int:
     """Grade a run's predictions with SWE-bench's own harness, into its grades.json.
 

@@ -56,9 +56,7 @@ def clean(engine: Engine, images: bool, temporary: Path) -> Cleaned:
     return cleaned
 
 
-def by_life(
-    containers: Iterable[ContainerInfo],
-) -> tuple[list[ContainerInfo], list[ContainerInfo]]:
+def by_life(containers: Iterable[ContainerInfo]) -> tuple[list[ContainerInfo], list[ContainerInfo]]:
     """Split our containers into those whose process is dead and those whose process lives.
 
     One without an owner is somebody else's: it has our label from an image of ours.

@@ -8,24 +8,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from agent.cli.options import (
-    BaseUrl,
-    Debug,
-    Dockerfile,
-    Json,
-    MaxSteps,
-    Mirrors,
-    Model,
-    Number,
-    Planner,
-    Repo,
-    Seed,
-    Temperature,
-    TestCommand,
-    Text,
-    config_of,
-    console,
-)
+from agent.cli import options
+from agent.cli.options import File, Number, Text, config_of, console
 
 LATER = "(not in this version)"
 
@@ -34,37 +18,37 @@ def solve(
     task: Annotated[
         str, Argument(help="Issue URL, owner/repo#N, .md or .toml file, SWE-bench id.")
     ],
-    repo: Repo = None,
+    repo: options.Repo = None,
     ref: Annotated[Text, Option(help="Branch, tag or commit to repair.")] = None,
     image: Annotated[Text, Option(help="Image to use in place of a built one.")] = None,
-    dockerfile: Dockerfile = None,
-    test_command: TestCommand = None,
+    dockerfile: options.Dockerfile = None,
+    test_command: options.TestCommand = None,
     sandbox: Annotated[Text, Option(help="docker, or local (no isolation).")] = None,
     unsafe: Annotated[
         bool | None, Option("--unsafe", help="Let a live model act without isolation.")
     ] = None,
-    model: Model = None,
-    base_url: BaseUrl = None,
+    model: options.Model = None,
+    base_url: options.BaseUrl = None,
     attempts: Annotated[Text, Option(help="Independent attempts, or auto. [4]")] = None,
-    planner: Planner = None,
-    temperature: Temperature = None,
-    seed: Seed = None,
+    planner: options.Planner = None,
+    temperature: options.Temperature = None,
+    seed: options.Seed = None,
     max_usd: Annotated[Number, Option(help="US dollars for the task. [3]")] = None,
     max_tokens: Annotated[int | None, Option(help="Tokens for the task.")] = None,
-    max_steps: MaxSteps = None,
+    max_steps: options.MaxSteps = None,
     time_limit: Annotated[Number, Option(help="Seconds for the task. [3600]")] = None,
     at_issue_time: Annotated[
         bool, Option("--at-issue-time", help="Solve an open issue as of its opening.")
     ] = False,
     dataset: Annotated[Text, Option(help="Of the id: lite, verified or a file. [lite]")] = None,
-    mirrors: Mirrors = None,
+    mirrors: options.Mirrors = None,
     apply: Annotated[bool, Option("--apply", help=f"Change the code {LATER}.")] = False,
     pr: Annotated[bool, Option("--pr", help=f"Open a draft pull request {LATER}.")] = False,
     output: Annotated[
-        Path | None, Option("-o", "--output", help="Run folder: made, or resumed if it is ours.")
+        File, Option("-o", "--output", help="Run folder: made, or resumed if it is ours.")
     ] = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> int:
     """Repair one issue.
 
@@ -77,7 +61,8 @@ def solve(
     if apply or pr:
         _refuse("--apply" if apply else "--pr")
     from agent.cli.solve import EXIT_CODES, run_solve
-    from agent.intake.task_argument import Options, task_named
+    from agent.intake.issue import Options
+    from agent.intake.task_argument import task_named
     from agent.trajectory.encoding import encode
 
     issue = task_named(task, Options(repo, ref, dataset, at_issue_time), config)
@@ -91,17 +76,15 @@ def inspect(
     run: Annotated[
         Path, Argument(help="A run, a task, a folder of runs, a trajectory or predictions file.")
     ] = Path("runs"),
-    other: Annotated[Path | None, Argument(help="Another, to be put beside it.")] = None,
+    other: Annotated[File, Argument(help="Another, to be put beside it.")] = None,
     plain: Annotated[bool, Option("--plain", help="Text that greps well.")] = False,
-    html: Annotated[Path | None, Option(help="Write one page to this file.")] = None,
-    traj: Annotated[
-        Path | None, Option(help="Write RUN/TASK/attempt-1 as mini-swe-agent's file.")
-    ] = None,
+    html: Annotated[File, Option(help="Write one page to this file.")] = None,
+    traj: Annotated[File, Option(help="Write RUN/TASK/attempt-1 as mini-swe-agent's file.")] = None,
     messages: Annotated[
-        Path | None, Option(help="Write RUN/TASK/attempt-1 as OpenAI messages (JSONL).")
+        File, Option(help="Write RUN/TASK/attempt-1 as OpenAI messages (JSONL).")
     ] = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> int:
     """Show what a run did, step by step, and why its patch won; ? lists the keys.
 
@@ -118,11 +101,9 @@ def inspect(
 
 def report(
     runs: Annotated[list[Path], Argument(metavar="RUN..", help="Run folders.")],
-    html: Annotated[
-        Path | None, Option(help="Also write one page with plots to this file.")
-    ] = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    html: Annotated[File, Option(help="Also write one page with plots to this file.")] = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> int:
     """Report what runs came to: resolved with intervals, pass@k, abstention, cost, time.
 
@@ -141,8 +122,8 @@ def replay(
     sandbox: Annotated[
         Text, Option(help="local: do again what was done without isolation.")
     ] = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> int:
     """Do a recorded attempt's actions again in a fresh sandbox, and say where it diverges.
 
@@ -161,13 +142,13 @@ def replay(
 
 
 def doctor(
-    model: Model = None,
-    base_url: BaseUrl = None,
+    model: options.Model = None,
+    base_url: options.BaseUrl = None,
     everything: Annotated[
         bool, Option("--all", help="Also show the settings that are as they are by default.")
     ] = False,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> int:
     """Check the engine, the disk, the keys and the model, with the remedy for each.
 
@@ -185,7 +166,7 @@ def clean(
     images: Annotated[
         bool, Option("--images", help="Also remove built images and caches.")
     ] = False,
-    debug: Debug = False,
+    debug: options.Debug = False,
 ) -> int:
     """Remove what a killed run left behind: containers and temporary folders.
 
@@ -196,7 +177,9 @@ def clean(
     return run(config_of({}), images=images, out=sys.stdout)
 
 
-def select(arguments: Annotated[list[str] | None, Argument()] = None, debug: Debug = False) -> int:
+def select(
+    arguments: Annotated[list[str] | None, Argument()] = None, debug: options.Debug = False
+) -> int:
     """Judge patches of any author. (not in this version)
 
     Example: repair-agent select *.patch --repo .
@@ -208,3 +191,7 @@ def _refuse(name: str) -> int:
     from agent.errors import UserError
 
     raise UserError(f"{name} is not in this version", "repair-agent --help lists what is")
+
+
+COMMANDS = (solve, inspect, report, replay, doctor, clean)
+"""In the order of the help; `select` is declared apart, as it takes any words."""

@@ -26,7 +26,7 @@ from tools.sandbox.engine import Engine
 
 OLDEST_PYTHON = (3, 11)
 ENOUGH_BYTES = 10 * 10**9
-"""Room for the images of a few tasks; less is a warning."""
+"""Enough for the images of a few tasks; less is a warning."""
 KEYS = ("OPENAI_API_KEY", "GITHUB_TOKEN")
 UNLISTED = ("keys", "origins", "path")
 SAMPLE_IMAGE = "python:3.11-slim"
@@ -34,7 +34,7 @@ SAMPLE_IMAGE = "python:3.11-slim"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `needed` means that nothing works without it."""
+    """The result of one check; `needed` means that nothing works without it."""
 
     name: str
     ok: bool
@@ -54,7 +54,7 @@ def run(config: Config, *, every_setting: bool, as_json: bool, out: TextIO) -> i
 
 
 def examine(config: Config, runs: Path) -> list[Finding]:
-    """Look at the programs and the disk that a run needs; `runs` is where it would be written."""
+    """Check the programs and the disk that a run needs; `runs` is where it would be written."""
     return [
         python(),
         git(config.path),
@@ -81,7 +81,7 @@ def settings(config: Config, every: bool) -> Iterator[Finding]:
 
 
 def model(config: Config) -> Finding:
-    """Ask the model for one tiny call and say what it can do."""
+    """Ask the model for one tiny reply and describe what it can do."""
     started = time.monotonic()
     try:
         with open_model(config, lambda text: None, fresh=True) as opened:
@@ -95,7 +95,7 @@ def model(config: Config) -> Finding:
 
 
 def abilities(opened: Model) -> str:
-    """Say what a model can do, in the words of this program's options."""
+    """Describe what a model can do, as one line."""
     can = opened.capabilities
     if can.prepared:
         return "prepared replies"
@@ -105,7 +105,6 @@ def abilities(opened: Model) -> str:
         "calls tools" if can.tools else "writes its calls as text",
         "several replies to one prompt" if can.several else "",
         "holds to a grammar" if can.grammar else "",
-        "fills in code" if can.fill else "",
         f"window of {can.context:,} tokens" if can.context else "window unknown",
         f"${price[0]:g} and ${price[1]:g} per million tokens in and out" if known else "no price",
     ]
@@ -118,7 +117,7 @@ def exit_code(findings: Iterable[Finding]) -> int:
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield the findings as text, each remedy under what it mends."""
+    """Yield the findings as lines of text, each with its remedy below when it failed."""
     for one in findings:
         mark = "ok" if one.ok else "MISSING" if one.needed else "warning"
         yield f"{mark:<8}{one.name}: {one.text}"
@@ -127,14 +126,14 @@ def lines(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def python() -> Finding:
-    """Look at the interpreter that runs us."""
+    """Check the version of the running Python."""
     new_enough = sys.version_info >= OLDEST_PYTHON
     remedy = f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer"
     return Finding("Python", new_enough, platform.python_version(), remedy)
 
 
 def git(path: str) -> Finding:
-    """Look for the git program."""
+    """Check the git program."""
     remedy = "install git (`apt-get install git`)"
     program = shutil.which("git", path=path)
     if program is None:
@@ -146,7 +145,7 @@ def git(path: str) -> Finding:
 
 
 def engine_and_images(config: Config) -> Iterator[Finding]:
-    """Look at the engine, where base images come from, and the disk that they go to."""
+    """Check the engine, the source of base images, and the disk that images are stored on."""
     try:
         engine = Engine(config.docker_host)
         version = engine.version()
@@ -165,7 +164,7 @@ def engine_and_images(config: Config) -> Iterator[Finding]:
 
 
 def base_images(registry: bool, debootstrap: str | None) -> Finding:
-    """Say where base images can be had."""
+    """Check that base images can be pulled or made."""
     if registry:
         return Finding("base images", True, f"a registry answers for {SAMPLE_IMAGE}")
     text = f"no registry gives {SAMPLE_IMAGE}"
@@ -183,7 +182,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def disk(name: str, free: int) -> Finding:
-    """Judge how much room is left."""
+    """Return a warning when the free disk space is low."""
     remedy = "free some space; `repair-agent clean --images` removes what can be built again"
     text = f"{free / 1e9:.1f} GB free"
     return Finding(name, free >= ENOUGH_BYTES, text, remedy, needed=False)

@@ -21,7 +21,7 @@ from tools.sandbox.container import ImageInfo
 from tools.sandbox.engine import Engine
 
 PARTS = ("base", "layer")
-"""What images are made on: not environments of a repository."""
+"""Images that others are built on: they are no environments of a repository."""
 
 
 def build(
@@ -34,7 +34,7 @@ def build(
     try:
         with open_environment(issue, config, watch.stage) as environment:
             image = environment.image
-            ours = image.reference.startswith(TAGS)  # on another's image nothing is recorded
+            ours = image.reference.startswith(TAGS)  # nothing is recorded in somebody else's image
             if ours and image.test_command and try_seconds > 0:
                 watch.stage(f"trying the tests, {try_seconds:.0f} seconds at most")
                 engine = Engine(config.docker_host)

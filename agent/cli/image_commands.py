@@ -7,17 +7,8 @@ from typing import Annotated
 
 from typer import Argument, Option, Typer
 
-from agent.cli.options import (
-    BareJson,
-    Debug,
-    Dockerfile,
-    Mirrors,
-    Repo,
-    TestCommand,
-    Text,
-    config_of,
-    console,
-)
+from agent.cli import options
+from agent.cli.options import Text, config_of, console
 
 app = Typer(
     rich_markup_mode=None,
@@ -29,17 +20,17 @@ app = Typer(
 @app.command()
 def build(
     task: Annotated[str, Argument(help="As for `solve`.")],
-    repo: Repo = None,
+    repo: options.Repo = None,
     ref: Annotated[Text, Option(help="Branch, tag or commit.")] = None,
     dataset: Annotated[Text, Option(help="lite, verified or a file.")] = None,
-    mirrors: Mirrors = None,
+    mirrors: options.Mirrors = None,
     image: Annotated[Text, Option(help="Image to put the code into.")] = None,
-    dockerfile: Dockerfile = None,
-    test_command: TestCommand = None,
+    dockerfile: options.Dockerfile = None,
+    test_command: options.TestCommand = None,
     try_seconds: Annotated[
         float, Option(help="How long its tests are tried; 0 leaves it out.")
     ] = 60.0,
-    debug: Debug = False,
+    debug: options.Debug = False,
 ) -> int:
     """Build the environment of a task and print its tag.
 
@@ -50,14 +41,15 @@ def build(
     """
     config = config_of(locals())
     from agent.cli import image as images
-    from agent.intake.task_argument import Options, task_named
+    from agent.intake.issue import Options
+    from agent.intake.task_argument import task_named
 
     issue = task_named(task, Options(repo, ref, dataset), config)
     return images.build(issue, config, console(), sys.stdout, try_seconds=try_seconds)
 
 
 @app.command("list")
-def list_images(as_json: BareJson = False, debug: Debug = False) -> int:
+def list_images(as_json: options.BareJson = False, debug: options.Debug = False) -> int:
     """Show the environments that were built, and the room they take.
 
     Example: repair-agent image list
@@ -70,7 +62,7 @@ def list_images(as_json: BareJson = False, debug: Debug = False) -> int:
 @app.command()
 def log(
     tag: Annotated[str, Argument(help="An image's tag, as `image build` prints it.")],
-    debug: Debug = False,
+    debug: options.Debug = False,
 ) -> int:
     """Print how an image was made: every command and what it said.
 

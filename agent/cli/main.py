@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from typer import Exit, Option, Typer
 from typer.main import get_group
 
-from agent.cli import commands, image_commands, model_commands
-from agent.cli.benchmark_commands import batch, evaluate
+from agent.cli import benchmark_commands, commands, image_commands, model_commands
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -49,21 +48,14 @@ def common(
         ),
     ] = False,
 ) -> None:
-    """Take what stands before a command."""
+    """Take the options before a command."""
 
 
-for _command in (
-    commands.solve,
-    commands.inspect,
-    commands.report,
-    commands.replay,
-    commands.doctor,
-    commands.clean,
-):
+for _command in commands.COMMANDS:
     app.command()(_command)
 app.command(context_settings={"ignore_unknown_options": True})(commands.select)
-app.command()(batch)
-app.command()(evaluate)
+app.command()(benchmark_commands.batch)
+app.command()(benchmark_commands.evaluate)
 app.add_typer(image_commands.app, name="image")
 app.add_typer(model_commands.app, name="model")
 
@@ -74,7 +66,7 @@ def main() -> NoReturn:
         signal.signal(number, _stop)
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
-    if not debug:  # what libraries say by themselves (retries, redirects) is not for the user
+    if not debug:  # retries and redirects that libraries log are not for the user
         logging.disable()
         warnings.simplefilter("ignore")
     code = 1

@@ -12,7 +12,7 @@ from rich.console import Console
 from agent.config import Config
 from agent.errors import WorldError
 from agent.model.embedded.download import pull, sources
-from agent.model.embedded.model_file import EMBEDDED, find, named, shelf
+from agent.model.embedded.model_file import EMBEDDED, find, model_path, shelf
 from agent.model.embedded.server import EmbeddedServer
 from agent.show.download_progress import transfer
 from agent.trajectory.encoding import encode
@@ -20,7 +20,7 @@ from agent.trajectory.encoding import encode
 
 @dataclass(frozen=True)
 class Entry:
-    """One kind of word for `--model`; the figures are of the file, None where there is none."""
+    """One kind of value for `--model`; size, licence and hash are of its file, if it has one."""
 
     model: str
     about: str
@@ -32,35 +32,36 @@ class Entry:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """Return what `--model` takes; `folder` is where fetched models lie."""
+    """Return the kinds of values that `--model` takes; `folder` holds fetched models."""
     path = find(EMBEDDED, folder)
+    solving = "repair-agent solve issue.md -m"
     return [
         Entry(
             "local",
             f"the embedded model: {EMBEDDED.name}",
-            "repair-agent solve issue.md -m local" if path else "repair-agent model pull",
+            f"{solving} local" if path else "repair-agent model pull",
             EMBEDDED.size,
             EMBEDDED.licence,
             EMBEDDED.sha256,
             str(path) if path else None,
         ),
-        Entry("local:PATH", "any other GGUF file", "repair-agent solve issue.md -m local:m.gguf"),
+        Entry("local:PATH", "any other GGUF file", f"{solving} local:m.gguf"),
         Entry(
             "NAME",
             "a hosted model: OPENAI_API_KEY holds the key, --base-url names another server",
-            "repair-agent solve issue.md -m NAME --base-url http://localhost:8000/v1",
+            f"{solving} NAME --base-url http://localhost:8000/v1",
         ),
         Entry(
             "scripted:PATH",
             "prepared replies, or a recorded task",
-            "repair-agent solve issue.md -m scripted:replies.json",
+            f"{solving} scripted:replies.json",
         ),
     ]
 
 
-def lines(found: list[Entry]) -> Iterator[str]:
+def lines(known: list[Entry]) -> Iterator[str]:
     """Yield the entries as text."""
-    for entry in found:
+    for entry in known:
         yield f"{entry.model:<15}{entry.about}"
         if entry.bytes is not None:
             where = f"here: {entry.path}" if entry.path else "not on this machine"
@@ -70,20 +71,20 @@ def lines(found: list[Entry]) -> Iterator[str]:
 
 def show(out: TextIO, *, as_json: bool) -> int:
     """Print what there is, and return the exit code."""
-    found = entries(shelf())
+    known = entries(shelf())
     if as_json:
-        out.write(encode(found, indent=2).decode())
+        out.write(encode(known, indent=2).decode())
     else:
-        out.writelines(f"{line}\n" for line in lines(found))
+        out.writelines(f"{line}\n" for line in lines(known))
     return 0
 
 
 def fetch(config: Config, console: Console, out: TextIO) -> int:
     """Fetch the model unless it is here, print its path, and return the exit code."""
     folder = shelf()
-    places = sources(EMBEDDED, index_url=config.index_url, ca_bundle=config.ca_bundle)
+    servers = sources(EMBEDDED, index_url=config.index_url, ca_bundle=config.ca_bundle)
     with transfer(console, EMBEDDED.file) as view:
-        path = pull(EMBEDDED, folder, places, view)
+        path = pull(EMBEDDED, folder, servers, view)
     out.write(f"{path}\n")
     return 0
 
@@ -92,15 +93,12 @@ def serve(
     model: str, console: Console, out: TextIO, *, port: int, context: int, key: str | None
 ) -> int:
     """Serve a model until a signal comes; raises WorldError when the server dies before."""
-    path = named(model, shelf())
+    path = model_path(model, shelf())
     console.print(f"loading {path.name}", highlight=False, markup=False)
     with EmbeddedServer(path, context=context, port=port, key=key) as server:
-        console.print(
-            f"serving it as {path.stem}, {context:,} tokens of context; with the variables below"
-            " any OpenAI client finds it; Ctrl-C stops it",
-            highlight=False,
-            markup=False,
-        )
+        text = f"serving it as {path.stem}, {context:,} tokens of context; with the variables below"
+        text += " any OpenAI client finds it; Ctrl-C stops it"
+        console.print(text, highlight=False, markup=False)
         out.write(f"OPENAI_BASE_URL={server.url}\nOPENAI_API_KEY={server.key}\n")
         out.flush()
         server.wait()

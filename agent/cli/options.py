@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Text = str | None
 Number = float | None
+File = Path | None
 Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, Option("--json", help="Print JSON, and nothing else, on stdout.")]
 BareJson = Annotated[bool, Option("--json", help="Print JSON.")]

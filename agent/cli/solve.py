@@ -1,4 +1,4 @@
-"""From the words of a command line to one solved task."""
+"""What `solve` does: one task solved in a run folder, its progress and its verdict shown."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.config import Config
-from agent.errors import (
-    EXIT_DISAGREE,
-    EXIT_NO_PATCH,
-    EXIT_UNVERIFIED,
-    EXIT_VERIFIED,
-    Interrupted,
-    UserError,
-)
+from agent.errors import EXIT_DISAGREE, EXIT_NO_PATCH, EXIT_UNVERIFIED, EXIT_VERIFIED, UserError
 from agent.intake.issue import TaskFile
-from agent.intake.repository_address import parse, shown
+from agent.intake.repository_address import display_name, parse
 from agent.model.choice import open_model
 from agent.records import Result, Status
-from agent.show import verdict_sheet as verdict_view
 from agent.show.progress import progress
+from agent.show.terminal import Screen
+from agent.show.verdict_sheet import verdict_sheet
 from agent.solve import solve
 from agent.trajectory.reader import read_task
 from agent.trajectory.run_folder import RunFolder, TaskFolder, new_run_id, versions
@@ -49,8 +43,6 @@ def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Con
         try:
             with open_model(config, watch.stage) as model:
                 result = solve(issue, config, model, folder, watch)
-        except Interrupted:
-            raise
         except UserError:  # there was nothing to work on, so nothing is left behind
             folder.discard_if_empty()
             run.discard_if_empty()
@@ -66,29 +58,23 @@ def run_solve(issue: TaskFile, config: Config, output: Path | None, console: Con
 
 def refuse_other_work(folder: TaskFolder, issue: TaskFile) -> None:
     """Raise UserError when a finished task is about another repository than the one asked for."""
-    known = read_task(folder.path).task
-    asked = issue.repository
-    if known is not None and asked is not None and shown(parse(asked)) != known.repository:
-        raise UserError(
-            f"{folder.path} is finished, and is about {known.repository}",
-            "choose another folder with -o",
-        )
+    known, named = read_task(folder.path).task, issue.repository
+    if known is not None and named is not None and display_name(parse(named)) != known.repository:
+        reason = f"{folder.path} is finished, and is about {known.repository}"
+        raise UserError(reason, "choose another folder with -o")
 
 
 def show(folder: TaskFolder, console: Console) -> None:
     """Print the verdict sheet of a finished task."""
-    known = read_task(folder.path)
+    known, path = read_task(folder.path), folder.path
     if known.task and known.image and known.verdict and known.result:
-        console.print(
-            verdict_view.screen(
-                task=known.task,
-                image=known.image,
-                candidates=known.candidates,
-                matrix=known.matrix,
-                verdict=known.verdict,
-                result=known.result,
-            )
+        sheet = verdict_sheet(
+            task=known.task,
+            image=known.image,
+            candidates=known.candidates,
+            matrix=known.matrix,
+            verdict=known.verdict,
+            result=known.result,
         )
-        console.print(
-            f"Everything is in {folder.path}; read it with: repair-agent inspect {folder.path}"
-        )
+        console.print(Screen(sheet))
+        console.print(f"Everything is in {path}; read it with: repair-agent inspect {path}")

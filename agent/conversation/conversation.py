@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from agent.conversation.context_window import View, Window
 from agent.conversation.stored_replies import StoredReplies
 from agent.errors import ModelLost
-from agent.model.budget import Budget
+from agent.model.budget import Allowance
 from agent.model.protocol import ContextOverflow, Model, Replies, Request, digest
-from agent.model.run_budget import LOST_REPLIES
 from agent.records import Message, Role, Sampling, Usage
 from agent.trajectory.events import Event, Outcome, Step
 from tools.base import EpisodeOver, ToolResult
@@ -34,7 +33,7 @@ class Conversation:
 
     name: str
     model: Model
-    budget: Budget
+    budget: Allowance
     sampling: Sampling
     record: Callable[[Event], None]
     window: Window
@@ -68,9 +67,8 @@ class Conversation:
     def ask(self, toolbox: Toolbox | None = None) -> Message:
         """Send what fits of the list and append the first reply; raises EpisodeOver at a limit."""
         tools = toolbox.schemas() if toolbox else []
-        return self._replies(Request(self.messages, tools, self.sampling, conversation=self.name))[
-            0
-        ]
+        request = Request(self.messages, tools, self.sampling, conversation=self.name)
+        return self._replies(request)[0]
 
     def sample(
         self,
@@ -100,41 +98,33 @@ class Conversation:
         extra = json.dumps(request.tools) if request.tools else ""
         before = self.stored.next(request.conversation)
         if before is not None:
-            self.budget.check(paid=True)
             view = self.window.seen(request.messages, before.elided, extra)
             if self.stored.take(replace(request, messages=view.messages)):
                 return self._given_again(request, view, before)
         for _ in range(OVERFLOWS):
             view = self.window.view(request.messages, extra)
-            try:
-                with self.budget.holding(self._dearest(request, view)):
-                    return self._send(request, view)
-            except ContextOverflow as overflow:
-                if overflow.usage != Usage():
-                    self._charge(request, view, Replies((), overflow.usage), 0.0)
-                self.window.overflowed(view, overflow.tokens, overflow.limit)
+            longest = min(filter(None, (self.window.kept_free, request.max_tokens)))
+            fitting = replace(request, messages=view.messages, max_tokens=longest)
+            with self.budget.reserve(fitting, view.tokens, self.model) as allowed:
+                try:
+                    return self._send(allowed, view)
+                except ContextOverflow as overflow:
+                    if overflow.usage != Usage():
+                        self._charge(allowed, view, Replies((), overflow.usage), 0.0)
+                    self.window.overflowed(view, overflow.tokens, overflow.limit)
         raise EpisodeOver("context", "the conversation does not fit the model's window")
-
-    def _dearest(self, request: Request, view: View) -> float | None:
-        """Return the most that a request can cost in US dollars, lost replies included."""
-        count = request.sampling.n
-        prompts = 1 if self.model.capabilities.several else count
-        longest = min(filter(None, (self.window.kept_free, request.max_tokens)))
-        each = self.model.cost(prompts * view.tokens, longest * count)
-        return each and each * (1 + LOST_REPLIES)
 
     def _given_again(self, request: Request, view: View, before: Step) -> Step:
         """Put on record replies that are paid for: they take the step and the time that they did.
 
         What was left out of the view then stays out.
         """
+        self.budget.give_again(before.usage, before.seconds)
         self.window.elided = view.elided
         if request.sampling.n == 1:
             self.window.learn(view, before.usage.prompt)
         self._started -= before.seconds
         self.used += before.usage
-        self.budget.give_again(before.usage, before.seconds)
-        self.budget.expect(self.stored.usage)
         again = replace(request, max_tokens=before.max_tokens)
         step = self._step(again, view, Replies(before.replies, before.usage), before.seconds)
         step = replace(step, served=True)
@@ -142,28 +132,17 @@ class Conversation:
         return step
 
     def _send(self, request: Request, view: View) -> Step:
-        count, started = request.sampling.n, time.monotonic()
-        prompts = 1 if self.model.capabilities.several else count
-        room = self.budget.room(prompts * view.tokens, self.model.cost)
-        share = room // count if room else None
-        longest = min(filter(None, (share, self.window.kept_free, request.max_tokens)))
-        sent = replace(
-            request,
-            messages=view.messages,
-            max_tokens=longest,
-            seconds=self.budget.seconds_left,
-            spare=self.budget.spare(view.tokens, longest, self.model.cost),
-        )
+        started = time.monotonic()
         try:
-            replies = self.model.reply(sent)
+            replies = self.model.reply(request)
         except ModelLost as lost:  # what it cost in vain is on record, too
-            self._charge(sent, view, Replies((), lost.usage), time.monotonic() - started)
+            self._charge(request, view, Replies((), lost.usage), time.monotonic() - started)
             self.budget.check()
             if lost.too_late:
                 raise EpisodeOver("seconds", lost.message) from lost
             raise
         self.window.learn(view, replies.prompt)
-        return self._charge(sent, view, replies, time.monotonic() - started)
+        return self._charge(request, view, replies, time.monotonic() - started)
 
     def _charge(self, request: Request, view: View, replies: Replies, seconds: float) -> Step:
         """Charge a request and put it on record."""

@@ -1,4 +1,4 @@
-"""The date as of which packages are taken, in the words of uv."""
+"""The date as of which packages are resolved, as options of uv."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 BACKENDS = ("setuptools", "setuptools-scm", "wheel", "flit-core", "poetry-core", "hatchling")
 EDITABLE_SINCE = datetime(2023, 2, 1, tzinfo=UTC)
-"""By then every build backend could install in place (PEP 660); those of before cannot."""
+"""From this date on, every build backend can install in place (PEP 660); older ones cannot."""
 
 SCRIPTS_BUILT_SINCE = datetime(2019, 2, 7, tzinfo=UTC)
 """The day after setuptools 40.8.0, the first that builds a project of a setup.py alone by PEP 517;
@@ -25,7 +25,7 @@ RUNNER_PACKAGES = (
 
 @dataclass(frozen=True)
 class Moment:
-    """The cut-off date of everything, and the later one of build backends.
+    """The cut-off date of all packages; build backends have a later one.
 
     `late` are packages of which nothing that old is left in the index, with the date of what is.
     """

@@ -1,4 +1,4 @@
-"""The image under an environment: a registry's Python, else a Debian made with debootstrap."""
+"""The image that an environment is built on: Python from a registry, else Debian by debootstrap."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tools.sandbox.image_builder import Builder
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 """The Debian releases that ship these interpreters."""
 HOSTED = "bookworm"
-"""The release into which an interpreter of this machine is put."""
+"""The Debian release that gets an interpreter of this machine."""
 LIBRARIES = (
     "libbz2-1.0", "libexpat1", "libffi8", "liblzma5", "libncursesw6", "libnsl2", "libreadline8",
     "libsqlite3-0", "libssl3", "libuuid1", "zlib1g",
 )  # fmt: skip
-"""What interpreters are linked with."""
+"""Libraries that interpreters are linked with."""
 COMPILERS = ("ca-certificates", "git", "gcc", "g++", "libc6-dev", "make", "locales")
 INTERPRETER = ("python3", "python3-dev")
 EXTRA = {"bullseye": ("python3-distutils",), "bookworm": ("python3-distutils",)}
@@ -40,14 +40,14 @@ ADD_COMPILERS = (
 )
 
 _silent: set[str] = set()
-"""What did not answer this process (uv): asking again would cost seconds each time."""
+"""Names of sources (uv) that did not answer: asking again costs seconds each time."""
 _making = Lock()
 """Workers that need the same base at once wait for one of them to make it."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """An image with a Python, git and compilers: `pulled` tells a registry's from a made one."""
+    """An image with a Python, git and compilers; `pulled` is true when it comes from a registry."""
 
     reference: str
     python: str
@@ -87,18 +87,18 @@ def _made(host: Host, version: str) -> str | None:
     if version in SUITES:
         return debian(host, SUITES[version])
     kept = interpreter.find(version, host.home) if host.home else None
-    reference = hosted(host, kept) if kept else None
+    reference = with_interpreter(host, kept) if kept else None
     if reference or "uv" in _silent:
         return reference
     with temporary_folder() as folder:
         host.say(f"asking uv for Python {version}")
         try:
-            downloaded = interpreter.downloaded(version, folder, host.network.variables_of_host())
+            downloaded = interpreter.download(version, folder, host.network.variables_of_host())
         except NetworkError as error:
             host.say(error.message)
             _silent.add("uv")
             return None
-        return hosted(host, downloaded) if downloaded else None
+        return with_interpreter(host, downloaded) if downloaded else None
 
 
 def _from_registry(host: Host, version: str) -> str | None:
@@ -123,7 +123,7 @@ def _from_registry(host: Host, version: str) -> str | None:
     return reference
 
 
-def hosted(host: Host, found: Interpreter) -> str | None:
+def with_interpreter(host: Host, found: Interpreter) -> str | None:
     """Return a base with an interpreter of this machine, None where it does not run in it."""
     parent = debian(host, HOSTED, LIBRARIES)
     command = interpreter.settle(found)
@@ -134,7 +134,7 @@ def hosted(host: Host, found: Interpreter) -> str | None:
     host.say(f"putting Python {found.version} of this machine into a base image")
     with Builder(host.engine, parent) as builder:
         builder.run(f"mkdir -p {interpreter.WHERE}")
-        builder.put(interpreter.WHERE, interpreter.packed(found))
+        builder.put(interpreter.WHERE, interpreter.pack(found))
         code, text = builder.run(command, timeout=SECONDS)
         if code:
             name = f"Python {found.version} of this machine"

@@ -41,7 +41,7 @@ class FirstRun:
     allowed: float = 0.0
 
     def lines(self) -> list[str]:
-        """Return it as text, the counts first."""
+        """Return the first run as lines of text, the counts first."""
         if self.problem:
             return [f"tests: none ran ({self.problem})"]
         counts = ", ".join(f"{number:,} {result}" for result, number in self.counts.items())
@@ -84,7 +84,7 @@ def measure(
 
 
 def recorded(image: ImageInfo) -> FirstRun | None:
-    """Return what an image's label holds, None for none and for one that cannot be read."""
+    """Return the first run in an image's label, None when it is missing or cannot be read."""
     if LABEL not in image.labels:
         return None
     try:
@@ -95,7 +95,7 @@ def recorded(image: ImageInfo) -> FirstRun | None:
 
 
 def summary(reports: tuple[CaseReport, ...], *, whole: bool, problem: str) -> FirstRun:
-    """Return what is kept of a run."""
+    """Return the parts of a test run that are recorded."""
     if not reports:
         return FirstRun({}, whole=whole, problem=problem or "the time was up before one ended")
     counts = Counter(report.result for report in reports)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import secrets
-import tarfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from urllib.parse import urlsplit
 import uv
 
 from agent.environment import system_packages
+from agent.environment.archives import pack
 from agent.environment.build_network import CA_FILE, CACHE, TOOLS, Host
 from tools.base import EngineError, NetworkError, UserError, WorldError
 from tools.git_url import redacted
@@ -38,13 +37,13 @@ UNREACHED = re.compile(
     r"network is unreachable|certificate verify failed|invalid peer certificate",
     re.IGNORECASE,
 )
-"""What pip, uv and apt say where it is the way to a registry that fails."""
+"""What pip, uv and apt print when they cannot reach a registry."""
 FETCHED = re.compile(r"failed to fetch:? `?(https?://[^`\s]+)", re.IGNORECASE)
 BROKEN = re.compile(
     r"request failed after|error sending request|connection reset|timed out|server error",
     re.IGNORECASE,
 )
-"""What uv says where a fetch was not answered, as against answered with no."""
+"""What uv prints when a server did not answer, unlike one that refused."""
 INDEX = "https://pypi.org/simple"
 FILES = "files.pythonhosted.org"
 AWAY = "the registry was not reached: check network, proxy and CA bundle, then start it again"
@@ -64,11 +63,11 @@ STEP = {
 
 
 class InstallFailed(WorldError):
-    """A step failed that another interpreter may get through."""
+    """A step failed that may succeed with another interpreter."""
 
 
 class PackagesMissing(Exception):
-    """A step failed for want of Debian packages that were not tried yet."""
+    """A step failed because Debian packages are missing that were not tried yet."""
 
     def __init__(self, packages: set[str]) -> None:
         super().__init__(", ".join(sorted(packages)))
@@ -100,7 +99,7 @@ class Build:
         self.host.say(line)
 
     def is_kept(self, reference: str, title: str | None = None) -> bool:
-        """Tell whether an image is there from an earlier build, and say so of what it is."""
+        """Tell whether an earlier build left an image, and note that it is reused."""
         kept = self.host.engine.image(reference) is not None
         if kept:
             self.note(f"{title or reference}: kept from an earlier build")
@@ -108,7 +107,7 @@ class Build:
 
     @contextmanager
     def open(self, image: str) -> Iterator[Builder]:
-        """Give a build container with uv, the CA bundle and the cache in volumes."""
+        """Open a build container with uv, the CA bundle and the cache in volumes."""
         bundle = self._bundle()
         content = metadata.version("uv").encode() + bundle
         tools = f"repair-agent-tools-{hashlib.sha256(content).hexdigest()[:12]}"
@@ -122,7 +121,7 @@ class Build:
                 authorities = {Path(CA_FILE).name: bundle} if bundle else {}
                 new = f"new-{secrets.token_hex(4)}"
                 files = {"uv": program, **authorities}
-                builder.put(TOOLS, packed({f"{new}/{name}": data for name, data in files.items()}))
+                builder.put(TOOLS, pack({f"{new}/{name}": data for name, data in files.items()}))
                 builder.run(f"cd {TOOLS} && mv {new}/* . && rmdir {new} && touch ready")
             yield builder
 
@@ -150,7 +149,7 @@ class Build:
 
     @contextmanager
     def _alone_with(self, reference: str) -> Iterator[None]:
-        """Let one thread make a layer, which the others then find; waiting takes no time of it."""
+        """Let one thread make a layer while others wait; waiting does not count as build time."""
         with _guard:
             lock = _making.setdefault(reference, Lock())
         started = monotonic()
@@ -219,7 +218,7 @@ class Build:
         return code, text
 
     def _is_away(self, output: str) -> bool:
-        """Tell whether uv failed as the package index, not anybody's server, did not answer."""
+        """Tell whether uv failed because the package index, not another server, did not answer."""
         index = urlsplit(self.host.network.index_url or INDEX).hostname
         hosts = {urlsplit(url).hostname for url in FETCHED.findall(output)}
         return bool(hosts & {index, FILES}) and bool(BROKEN.search(output))
@@ -243,39 +242,11 @@ class Build:
 
 
 def reference_of(kind: str, content: str, digits: int = 16) -> str:
-    """Return the tag of ours that an image of a content has: the same content, the same tag."""
+    """Return the tag for an image made of `content`; the same content gives the same tag."""
     return f"repair-agent/{kind}:{hashlib.sha256(content.encode()).hexdigest()[:digits]}"
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
-    """Return a tar archive of programs and files, all executable and owned by root."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(data), 0o755
-            archive.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def packed_folder(folder: Path, name: str) -> bytes:
-    """Return a tar archive of a folder under another name, all owned by root."""
-
-    def owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        member.uid = member.gid = 0
-        member.uname = member.gname = "root"
-        return member
-
-    buffer = io.BytesIO()
-    try:
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            archive.add(folder, name, filter=owned_by_root)
-    except OSError as error:
-        raise EngineError(f"cannot read {folder}: {error.strerror}") from error
-    return buffer.getvalue()
-
-
-def clipped(text: str) -> str:
+def clip(text: str) -> str:
     """Return a log short enough for a label, its middle left out."""
     half = LOG_CHARACTERS // 2
     if len(text) <= LOG_CHARACTERS:

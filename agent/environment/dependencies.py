@@ -16,7 +16,7 @@ from tools.sandbox.image_builder import Builder
 LOCK = "/tmp/lock.txt"
 RUNNER = "pytest"
 SEEDS = ("pip", "setuptools")
-"""What every new environment held before Python 3.12; tests and old packages count on it."""
+"""Every new environment held these before Python 3.12; tests and old packages rely on them."""
 OURS = ("-e", ".", "/", "file:")
 """Beginnings of requirement lines that mean the project itself, which is installed in place."""
 TITLE = "resolve the dependencies"
@@ -34,7 +34,7 @@ _FILTERED = re.compile(
 
 @dataclass(frozen=True)
 class Wants:
-    """What is resolved: a project's needs for a Python, and `tools` beside them.
+    """What is resolved: the dependencies of a project for one Python, and `tools` as well.
 
     The version of its own that installing it is told is not told here: every dependency that is
     built on the way would take it for its own, be refused, and give way to an older one.
@@ -47,7 +47,7 @@ class Wants:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to resolve: the runner as a requirement, and whether the rest is asked for."""
+    """One way to resolve: the test runner as a requirement, and which other parts are included."""
 
     runner: str
     extras: bool = True
@@ -68,7 +68,7 @@ class Way:
 def resolve(
     build: Build, parent: str, archive: bytes, wants: Wants, moment: Moment
 ) -> tuple[str, Moment]:
-    """Return lines that name exact versions, and the moment that let them in.
+    """Return lines that pin exact versions, and the moment they were resolved at.
 
     The first way that works is taken; the last leaves out all but what the project itself asks
     for. `archive` is its folder. Raises InstallFailed.
@@ -78,7 +78,7 @@ def resolve(
         build.run(builder, "leave out build tags", UNTAGGED)
         tried = list(ways(wants.project, wants.tools, _newest_runner(build, builder, moment)))
         for way in tried[:-1]:
-            code, moment = _compiled(build, builder, wants, moment, way)
+            code, moment = _resolved_in_one_way(build, builder, wants, moment, way)
             if code == 0:
                 break
         else:
@@ -86,7 +86,7 @@ def resolve(
             build.run(builder, TITLE, command(wants, moment, way))
         if way != tried[0]:
             build.note(f"it could be resolved without {way.short_of(tried[0])} only")
-        return locked(build.run(builder, "read the lock", f"cat {LOCK}")), moment
+        return without_own_lines(build.run(builder, "read the lock", f"cat {LOCK}")), moment
 
 
 def ways(project: Project, tools: tuple[str, ...], newest: str | None) -> Iterator[Way]:
@@ -104,70 +104,64 @@ def ways(project: Project, tools: tuple[str, ...], newest: str | None) -> Iterat
 
 
 def _newest_runner(build: Build, builder: Builder, moment: Moment) -> str | None:
-    asked = f"echo {RUNNER} | uv pip compile - --no-deps {_options(moment)}"
-    code, said = build.attempt(builder, "look for the newest test runner of then", asked)
-    found = re.search(rf"^{RUNNER}==\S+$", said, re.MULTILINE)
+    script = f"echo {RUNNER} | uv pip compile - --no-deps {_options(moment)}"
+    code, output = build.attempt(builder, "look for the newest test runner of then", script)
+    found = re.search(rf"^{RUNNER}==\S+$", output, re.MULTILINE)
     return found[0] if found and code == 0 else None
 
 
 def command(wants: Wants, moment: Moment, way: Way) -> str:
     """Return the command that resolves in one way and writes the lock file."""
     project = wants.project
-    given = [way.runner] if project.test_command else []
-    given += SEEDS if _seeded(wants.python) else ()
-    given += wants.tools if way.tools else ()
-    lines = " ".join(shlex.quote(one) for one in given)
-    runner = f"printf '%s\\n' {lines}" if given else "true"
-    wanted = [project.manifest] if project.manifest else []
+    lines = [way.runner] if project.test_command else []
+    lines += SEEDS if tuple(map(int, wants.python.split("."))) < (3, 12) else ()
+    lines += wants.tools if way.tools else ()
+    printed = f"printf '%s\\n' {shlex.join(lines)}" if lines else "true"
+    words = [project.manifest] if project.manifest else []
     if way.files:
-        wanted += [shlex.quote(name) for name in project.requirements]
+        words += [shlex.quote(name) for name in project.requirements]
     if way.extras:
-        wanted += [f"--extra {shlex.quote(name)}" for name in project.extras]
-        wanted += [f"--group {shlex.quote(name)}" for name in project.groups]
-    return f"{runner} | uv pip compile - {' '.join(wanted)} {_options(moment)} -q -o {LOCK}"
+        words += [f"--extra {shlex.quote(name)}" for name in project.extras]
+        words += [f"--group {shlex.quote(name)}" for name in project.groups]
+    return f"{printed} | uv pip compile - {' '.join(words)} {_options(moment)} -q -o {LOCK}"
 
 
 def _options(moment: Moment) -> str:
     return f"{moment.options} --python {VENV}/bin/python --no-header --no-annotate"
 
 
-def _seeded(python: str) -> bool:
-    return tuple(map(int, python.split("."))) < (3, 12)
-
-
-def _compiled(
+def _resolved_in_one_way(
     build: Build, builder: Builder, wants: Wants, moment: Moment, way: Way
 ) -> tuple[int, Moment]:
     """Resolve in one way, letting in what the index has nothing old of; return the exit code."""
     while True:
-        asked = command(wants, moment, way)
-        code, said = build.attempt(builder, TITLE, asked)
-        later = gone(said, moment) if code else None
+        code, output = build.attempt(builder, TITLE, command(wants, moment, way))
+        later = admit_deleted(output, moment) if code else None
         if later is None:
             return code, moment
         for name, date in later.late[len(moment.late) :]:
-            note = f"the index has nothing so old of {name} any more: what it had by {date[:10]} is"
-            build.note(f"{note} let in")
+            reason = f"the index has nothing so old of {name} any more"
+            build.note(f"{reason}: what it had by {date[:10]} is let in")
         moment = later
 
 
-def gone(said: str, moment: Moment) -> Moment | None:
+def admit_deleted(output: str, moment: Moment) -> Moment | None:
     """Return a moment that lets in the packages of which the index has nothing so old any more.
 
-    Some were deleted and uploaded again, such as atomicwrites in 2022. `said` are uv's words; None
-    when they name no such package that is not let in already.
+    Some were deleted and uploaded again, such as atomicwrites in 2022. `output` is uv's; None
+    when it names no such package that is not let in already.
     """
     known = dict(moment.late)
-    none_left = set(_NONE_LEFT.findall(said))
+    none_left = set(_NONE_LEFT.findall(output))
     found = {
         name: stamp(datetime.fromisoformat(date) + timedelta(days=1))
-        for name, date in _FILTERED.findall(said)
+        for name, date in _FILTERED.findall(output)
         if name in none_left - set(known)
     }
     return replace(moment, late=(*moment.late, *sorted(found.items()))) if found else None
 
 
-def locked(text: str) -> str:
+def without_own_lines(text: str) -> str:
     """Return the lock without lines that mean the project's own folder."""
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith((*OURS, "#")))

@@ -73,9 +73,9 @@ def image(build: Build, source: Source, named: str) -> str:
 
 
 def _proxies(build: Build, text: str) -> dict[str, str]:
-    """Return proxies as arguments: of these names BuildKit keeps nothing in a layer or the history.
+    """Return proxies as build arguments: BuildKit keeps these out of layers and the history.
 
-    It does of those that a Dockerfile declares by itself, which are left out.
+    It keeps those that a Dockerfile declares itself, so these are not passed.
     """
     proxies = build.host.network.proxies
     declared = {

@@ -1,4 +1,4 @@
-"""Where one task is worked on: its code, its environment, and sandboxes made of both."""
+"""The environment of one task: its code, its image, and sandboxes made of both."""
 
 from __future__ import annotations
 
@@ -46,13 +46,12 @@ def open_environment(
     Raises UserError for a wrong repository, ref or image, WorldError for a world that is wrong.
     """
     if issue.repository is None:
-        raise UserError(
-            f"{issue.source} names no repository",
-            "give one with --repo PATH|URL|pypi:NAME==VERSION",
-        )
+        hint = "give one with --repo PATH|URL|pypi:NAME==VERSION"
+        raise UserError(f"{issue.source} names no repository", hint)
     host = host_of(config, say) if config.sandbox == "docker" else None
     with temporary_folder() as folder:
-        say(f"fetching {repository_address.shown(repository_address.parse(issue.repository))}")
+        address = repository_address.parse(issue.repository)
+        say(f"fetching {repository_address.display_name(address)}")
         source = fetch(
             issue.repository,
             issue.ref,
@@ -95,9 +94,9 @@ def as_task(issue: TaskFile, source: Source) -> Task:
     Of an issue that is solved as of its commit, what was said later is left out: it may hold the
     fix.
     """
-    comments = tuple(
-        one for one in issue.comments if not issue.as_of_commit or _known(one, source.date)
-    )
+    comments = issue.comments
+    if issue.as_of_commit:
+        comments = tuple(one for one in comments if _is_known_on(source.date, one))
     late = len(issue.comments) - len(comments)
     left_out = (f"comments left out, as they are later than the commit: {late}",) if late else ()
     return Task(
@@ -114,7 +113,7 @@ def as_task(issue: TaskFile, source: Source) -> Task:
     )
 
 
-def _known(comment: Comment, date: datetime) -> bool:
+def _is_known_on(date: datetime, comment: Comment) -> bool:
     """Tell whether a comment was there on a date as it reads today."""
     times = (comment.created_at, comment.edited_at)
     return all(time is not None and time <= date for time in times)

@@ -1,4 +1,4 @@
-"""Images that somebody else made: looked into, and completed with the repository where need be."""
+"""Images that somebody else made: examined, and completed with the repository if it is missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from shlex import quote
 
 from agent.environment import image_registry, install, test_command
-from agent.environment.build import LOG, SYSTEM_PATH, Build, clipped, packed_folder, reference_of
+from agent.environment.archives import pack_folder
+from agent.environment.build import LOG, SYSTEM_PATH, Build, clip, reference_of
 from agent.environment.install import TESTBED
 from agent.environment.recipe import TEST_COMMAND, TOOLCHAIN
 from agent.intake.repository import Source
@@ -17,30 +18,24 @@ from tools.sandbox.container import ImageInfo
 from tools.sandbox.image_builder import Builder
 
 CONDA = "/opt/miniconda3/envs/testbed"
-"""SWE-bench's own images hold their environment here, which interactive shells alone activate."""
-COMMAND_OF = {
-    "apt-get": "apt-get update && apt-get install -y --no-install-recommends git",
-    "apk": "apk add --no-cache git",
-    "dnf": "dnf install -y git",
-    "microdnf": "microdnf install -y git",
-}
-"""How git comes into an image that has none, by the package manager that it has."""
-ADD_GIT = " ".join(
-    f"{'el' if number else ''}if command -v {name} > /dev/null; then {command};"
-    for number, (name, command) in enumerate(COMMAND_OF.items())
-)
-
+"""Where SWE-bench's own images hold their environment; only interactive shells activate it."""
+ADD_GIT = """if command -v apt-get > /dev/null; then
+  apt-get update && apt-get install -y --no-install-recommends git
+elif command -v apk > /dev/null; then apk add --no-cache git
+elif command -v dnf > /dev/null; then dnf install -y git
+elif command -v microdnf > /dev/null; then microdnf install -y git
+else echo 'no git in the image'; exit 1; fi"""
 GIT = f"HOME=/tmp/look git -C {TESTBED}"
 TRUSTING = (
     f"mkdir -p /tmp/look && printf '[safe]\\n\\tdirectory = {TESTBED}\\n' > /tmp/look/.gitconfig"
 )
-"""The repository may be another user's than root, and git reads of that from a home alone."""
+"""The repository may not belong to root, and git reads `safe.directory` from a home only."""
 ROOT = ("", "0", "root", "0:0", "root:root")
 FORGET = f"""cd {TESTBED} && git checkout --quiet --detach HEAD \
 && git for-each-ref --format='delete %(refname)' | git update-ref --stdin \
 && rm -f .git/FETCH_HEAD .git/ORIG_HEAD && git reflog expire --expire=now --all \
 && git gc --quiet --prune=now"""
-"""Leaves of a repository what its commit is made of: the fix may be in what came after."""
+"""Removes what a repository holds beyond its commit: later commits may contain the fix."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,7 @@ def available(build: Build, reference: str) -> ImageInfo:
 
 
 def _look(build: Build, reference: str, workdir: str, source: Source) -> dict[str, str]:
-    """Ask an image what it holds.
+    """Return what an image holds, by the name of each fact.
 
     SWE-bench's own images hold the commit with what installing changed committed above it.
     """
@@ -123,7 +118,7 @@ true"""
 def _completed(
     build: Build, reference: str, found: ImageInfo, facts: Mapping[str, str], source: Source
 ) -> str:
-    """Make an image that has git and the repository besides."""
+    """Return an image with git and the repository added."""
     # Most of what stands at the top of the repository stands in the working folder: it is a copy.
     copied = 2 * int(facts.get("same", "0")) > len(_top_level(source.folder))
     workdir = found.workdir if copied and found.workdir.strip("/") else ""
@@ -138,7 +133,7 @@ def _completed(
     build.note(f"completing {reference}")
     with build.open(reference) as builder:
         if "git" not in facts:
-            build.run(builder, "add git", f"{ADD_GIT} else echo 'no git in the image'; exit 1; fi")
+            build.run(builder, "add git", ADD_GIT)
         if "repository" not in facts:
             if workdir and workdir.rstrip("/") != TESTBED:
                 moved = (
@@ -146,13 +141,13 @@ def _completed(
                     f"mv {quote(workdir)} {TESTBED} && ln -s {TESTBED} {quote(workdir)}"
                 )
                 build.run(builder, f"move {workdir} to {TESTBED}", moved)
-            builder.put("/", packed_folder(source.folder, TESTBED.strip("/")))
+            builder.put("/", pack_folder(source.folder, TESTBED.strip("/")))
             build.run(builder, "settle the repository", f"chown -R 0:0 {TESTBED}; {install.SETTLE}")
         if "later" in facts:
             build.run(builder, "forget commits that are later than the image's", FORGET)
         if found.user not in ROOT:
             build.run(builder, "give it to its user", f"chown -R {quote(found.user)} {TESTBED}")
-        labels = {"repair-agent": "image", LOG: clipped(build.log)}
+        labels = {"repair-agent": "image", LOG: clip(build.log)}
         builder.commit(made, labels=labels, environment=variables, workdir=TESTBED, user=found.user)
     return made
 

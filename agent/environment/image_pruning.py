@@ -30,8 +30,8 @@ def prune(
     What `stays` is true of stays, and so do base images and what a container uses. Returns what was
     removed; raises EngineError when the engine cannot be asked.
     """
-    taken = store.image_bytes()
-    if taken <= limit:
+    size = store.image_bytes()
+    if size <= limit:
         return []
     removed: list[str] = []
     for image in sorted(store.images(), key=lambda one: one.created):
@@ -45,11 +45,11 @@ def prune(
             except EngineError:  # a container runs on it, or an image of somebody else's
                 continue
             removed.append(tag)
-        taken = store.image_bytes() if removed else taken
-        if taken <= limit:
+        size = store.image_bytes() if removed else size
+        if size <= limit:
             break
     if removed:
         say(f"removed {len(removed)} old images: all may take {limit / GIGABYTE:,.0f} GB")
-    if taken > limit:
-        say(f"images take {taken / GIGABYTE:,.1f} GB, and none is left that may be removed")
+    if size > limit:
+        say(f"images take {size / GIGABYTE:,.1f} GB, and none is left that may be removed")
     return removed

@@ -1,4 +1,4 @@
-"""Images from registries: what passes is tried again, who does not answer is left alone a while."""
+"""Images from registries: passing failures are tried again, a silent registry is left alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ABSENT = (
 BUSY = ("too many requests", "toomanyrequests")
 PASSING = (*BUSY, "timeout", "timed out", "connection reset", "eof")
 PAUSES = (5.0, 20.0, 60.0)
-"""What passes by itself, and the seconds before a pull is tried again."""
+"""Failures that pass by themselves, and the seconds before a pull is tried again."""
 SILENT_SECONDS = 600.0
 """How long a registry that did not answer is not asked again: each time would cost minutes."""
 _pulling = Semaphore(2)
@@ -26,17 +26,14 @@ _silent_until: dict[str, float] = {}
 
 
 def pull(
-    engine: Engine,
-    reference: str,
-    note: Callable[[str], None],
-    pauses: Sequence[float] = PAUSES,
+    engine: Engine, reference: str, note: Callable[[str], None], pauses: Sequence[float] = PAUSES
 ) -> ImageInfo:
-    """Return an image that a registry gives; raises NetworkError, of which `is_absent` may tell."""
+    """Pull and return an image; raises NetworkError, which `is_absent` can classify."""
     registry = registry_of(reference)
     for pause in (*pauses, None):
         if monotonic() < _silent_until.get(registry, 0.0):
-            told = f"cannot pull {reference}: {registry} did not answer a while ago"
-            raise NetworkError(told, "check the network, then start it again")
+            reason = f"cannot pull {reference}: {registry} did not answer a while ago"
+            raise NetworkError(reason, "check the network, then start it again")
         note(f"pulling {reference}")
         try:
             with _pulling:

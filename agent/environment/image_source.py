@@ -28,13 +28,13 @@ from agent.environment.build import LOG, Build, InstallFailed, PackagesMissing
 from agent.environment.build_network import Host
 from agent.environment.given_image import Given
 from agent.environment.recipe import Plan
-from agent.environment.swebench_paths import graded
+from agent.environment.swebench_paths import additions_for
 from agent.intake.repository import Source
 from agent.records import Image, Task
 from tools.base import NetworkError, UserError, WorldError
 
 MOST_PYTHONS = 3
-"""Versions that are tried, each after an installation that failed."""
+"""How many versions are tried, each after the installation with the one before failed."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Preferences:
     """What the user, or a row of a dataset, says of a task's environment.
 
     `image` is used as it is, or one is built from the repository's `dockerfile`. `python` (3.9)
-    wins over what the project asks for. `graded` asks for what SWE-bench's scripts expect, and
+    wins over what the project asks for. `swebench` asks for what SWE-bench's scripts expect, and
     `row_image` is a row's own image, which is taken where it can be had.
     """
 
     image: str | None = None
     dockerfile: str | None = None
     python: str | None = None
-    graded: bool = False
+    swebench: bool = False
     row_image: str | None = None
 
 
@@ -90,7 +90,7 @@ def prepare(task: Task, source: Source, host: Host, preferences: Preferences) ->
 
 
 def _is_available(build: Build, image: str) -> bool:
-    """Tell whether a row's image is there or can be pulled; it is not the user's word."""
+    """Tell whether a row's image is there or can be pulled; the user did not ask for it."""
     try:
         given_image.available(build, image)
     except (UserError, NetworkError) as error:
@@ -105,7 +105,7 @@ def _built(build: Build, task: Task, source: Source, preferences: Preferences) -
     # Code of a later day than its issue needs packages of that later day.
     date = max(task.created_at or source.date, source.date).astimezone(UTC)
     versions = python_version.candidates(facts.declared, date, preferences.python)
-    plan = Plan(source, facts, date, graded(facts, date) if preferences.graded else None)
+    plan = Plan(source, facts, date, additions_for(facts, date) if preferences.swebench else None)
     return Given(_with_some_python(build, plan, versions), task.base_commit, {})
 
 
@@ -133,7 +133,7 @@ def _with_some_python(build: Build, plan: Plan, versions: Sequence[str]) -> str:
 
 
 def _with_packages(build: Build, plan: Plan, base: Base) -> str:
-    """Build upon a base, with the Debian packages besides that C extensions turn out to need."""
+    """Build on a base, adding the Debian packages that C extensions turn out to need."""
     moment = Moment(python_version.cutoff(plan.date, base.python))
     while True:
         try:

@@ -11,7 +11,7 @@ from agent.environment.project import Project
 
 TESTBED = "/testbed"
 SETUP = "import setuptools; setuptools.setup()"
-"""Stands for the setup.py that a project with a setup.cfg need not have."""
+"""Replaces setup.py in a project that has a setup.cfg only."""
 
 
 def venv(python: str) -> str:

@@ -6,19 +6,22 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import uv
 
+from agent.environment import host_program
+from agent.environment.archives import owned_by_root
 from tools.base import NetworkError
 
 KEPT_BY = (".pyenv/versions", ".local/share/uv/python", ".asdf/installs/python")
 """Folders below a user's home in which tools keep interpreters, one folder for each."""
 SYSTEM = (Path("/usr"), Path("/usr/local"))
 WHERE = "/opt/python"
-"""Where an interpreter stands in an image."""
+"""Where interpreters are put in an image."""
 LEFT_OUT = ("test", "__pycache__", "site-packages", "idlelib", "turtledemo", "tkinter")
 """Folders of a library that no build needs."""
 _ASK = """
@@ -47,85 +50,66 @@ def find(version: str, home: Path) -> Interpreter | None:
 
     A distribution's own is never taken: its files lie among those of the system.
     """
-    found = [one for program in _programs(version, home) if (one := ask(program)) is not None]
-    fitting = [one for one in found if one.minor == version and one.prefix not in SYSTEM]
+    pattern = f"*{version}*/bin/python{version}"
+    programs = [path for folder in KEPT_BY for path in sorted((home / folder).glob(pattern))]
+    known = [one for one in map(examine, programs) if one is not None]
+    fitting = [one for one in known if one.minor == version and one.prefix not in SYSTEM]
     return max(fitting, key=lambda one: tuple(map(int, one.version.split("."))), default=None)
 
 
-def _programs(version: str, home: Path) -> Iterator[Path]:
-    for place in KEPT_BY:
-        yield from sorted((home / place).glob(f"*{version}*/bin/python{version}"))
-
-
-def ask(program: Path) -> Interpreter | None:
-    """Return what an interpreter says of itself, None for one that does not run."""
+def examine(program: Path) -> Interpreter | None:
+    """Run an interpreter and return its description, None when it does not run."""
     try:
-        asked = subprocess.run(
-            [str(program), "-I", "-c", _ASK], capture_output=True, timeout=SECONDS, check=True
-        )
-        version, prefix, build = json.loads(asked.stdout)
+        command = [str(program), "-I", "-c", _ASK]
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
+        version, prefix, build = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     plain = all(part.isdigit() for part in version.split("."))  # no 3.15.0a2
     return Interpreter(version, Path(prefix).resolve(), build) if plain else None
 
 
-def downloaded(version: str, folder: Path, variables: Mapping[str, str]) -> Interpreter | None:
+def download(version: str, folder: Path, variables: Mapping[str, str]) -> Interpreter | None:
     """Have uv put a Python into a folder; None when it has none of that version.
 
     Where uv looks is for its own variables to say (UV_PYTHON_INSTALL_MIRROR). Raises NetworkError.
     """
-    command = ["env", *(f"{name}={value}" for name, value in variables.items())]
-    command += [uv.find_uv_bin(), "python", "install", version, "--install-dir", str(folder)]
-    try:
-        ran = subprocess.run(
-            [*command, "--no-bin", "--no-progress"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=DOWNLOAD_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NetworkError(
-            f"uv did not download Python {version} in {DOWNLOAD_SECONDS:.0f} seconds"
-        ) from error
-    if ran.returncode and "No download found" in ran.stderr:
+    command = [uv.find_uv_bin(), "python", "install", version, "--install-dir", str(folder)]
+    command += ["--no-bin", "--no-progress"]
+    started = monotonic()
+    code, last = host_program.run(command, variables, seconds=DOWNLOAD_SECONDS)
+    output = " ".join(" ".join(last).split())
+    if code and "No download found" in output:
         return None
-    if ran.returncode:
-        said = " ".join(ran.stderr.split()).removeprefix("error: ")
-        raise NetworkError(f"uv cannot download Python {version}: {said[:200]}")
+    if code and monotonic() - started >= DOWNLOAD_SECONDS:
+        limit = f"{DOWNLOAD_SECONDS:.0f} seconds"
+        raise NetworkError(f"uv did not download Python {version} in {limit}")
+    if code:
+        reason = output.removeprefix("error: ")[:200]
+        raise NetworkError(f"uv cannot download Python {version}: {reason}")
     programs = sorted(folder.glob(f"*/bin/python{version}"))
-    return ask(programs[0]) if programs else None
+    return examine(programs[0]) if programs else None
 
 
-def packed(one: Interpreter) -> bytes:
+def pack(one: Interpreter) -> bytes:
     """Return an archive of an interpreter for the folder `WHERE`, its files root's."""
     name, buffer = f"python{one.minor}", io.BytesIO()
-    parts = [
-        *one.prefix.glob(f"bin/{name}"),
-        *one.prefix.glob(f"lib/lib{name}*"),
-        *one.prefix.glob("lib/libpython3.so"),
-        *one.prefix.glob(f"lib/{name}"),
-        *one.prefix.glob(f"include/{name}*"),
-    ]
+    patterns = (f"bin/{name}", f"lib/lib{name}*", "lib/libpython3.so", f"lib/{name}")
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in parts:
-            inside = f"{one.minor}/{path.relative_to(one.prefix)}"
-            archive.add(path, inside, filter=_plain)
+        for pattern in (*patterns, f"include/{name}*"):
+            for path in one.prefix.glob(pattern):
+                inside = f"{one.minor}/{path.relative_to(one.prefix)}"
+                archive.add(path, inside, filter=_needed)
     return buffer.getvalue()
 
 
-def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    if set(Path(member.name).parts) & set(LEFT_OUT):
-        return None
-    member.uid = member.gid = 0
-    member.uname = member.gname = "root"
-    return member
+def _needed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    unneeded = set(Path(member.name).parts) & set(LEFT_OUT)
+    return None if unneeded else owned_by_root(member)
 
 
 def settle(one: Interpreter) -> str:
-    """Return the command that makes an unpacked interpreter the image's own, and tries it.
+    """Return the command that installs an unpacked interpreter in an image, and tries it.
 
     What it says of where it was built is corrected, so that extension modules can be compiled; it
     fails where libraries are missing that every program counts on.

@@ -1,4 +1,4 @@
-"""Repositories that are not Python's: which they are, and what to pass for them."""
+"""Repositories in other languages than Python: which language, and which options to pass."""
 
 from __future__ import annotations
 

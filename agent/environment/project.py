@@ -62,7 +62,7 @@ def examine(folder: Path) -> Project:
     if manifest:  # its own dependencies are in the manifest; a root file often pins the docs' too
         requirements = [name for name in requirements if name != "requirements.txt"]
     return Project(
-        python_version.declared(texts | tested_by),
+        python_version.read_declared(texts | tested_by),
         manifest,
         tuple(name for name in TEST_EXTRAS if name in extras),
         tuple(name for name in TEST_EXTRAS if name in groups),

@@ -41,13 +41,13 @@ TILDE = re.compile(r"~\s*(\d+\.\d+(?:\.\d+)*)")
 
 @dataclass(frozen=True)
 class Declared:
-    """What a project says of itself: `requires` as written (empty: nothing), versions tested."""
+    """What a project declares: `requires` as written ("" for nothing) and the tested versions."""
 
     requires: str = ""
     tested: tuple[str, ...] = ()
 
 
-def declared(files: Mapping[str, str]) -> Declared:
+def read_declared(files: Mapping[str, str]) -> Declared:
     """Read the texts of build files and of files that tell what is tested, running none of them.
 
     `files` are by name: pyproject.toml, setup.cfg, setup.py, tox.ini, noxfile.py, and those of

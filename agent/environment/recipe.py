@@ -11,29 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.environment import install
+from agent.environment.archives import pack_folder
 from agent.environment.as_of_date import Moment
 from agent.environment.base_image import Base
-from agent.environment.build import (
-    LOG,
-    SYSTEM_PATH,
-    VENV,
-    Build,
-    clipped,
-    packed_folder,
-    reference_of,
-)
+from agent.environment.build import LOG, SYSTEM_PATH, VENV, Build, clip, reference_of
 from agent.environment.dependencies import Wants, resolve
 from agent.environment.install import TESTBED
 from agent.environment.project import Project
-from agent.environment.swebench_paths import Graded
+from agent.environment.swebench_paths import Additions
 from agent.environment.test_command import PYTEST
 from agent.intake.repository import Source
 from tools.sandbox.image_builder import Builder
 
 VERSION = 3
-"""Raised when the steps change, so that images of an older recipe are not taken for new ones."""
+"""Increase it when the steps change, so that images of an older recipe are not reused."""
 TOOLCHAIN, TEST_COMMAND = "repair-agent.toolchain", "repair-agent.test-command"
-"""Labels of an image that tell what its record is made of."""
+"""Labels of an image from which its record is made."""
 PRETENDED = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "POETRY_DYNAMIC_VERSIONING_BYPASS")
 ENVIRONMENT = {"PATH": f"{VENV}/bin:{SYSTEM_PATH}", "VIRTUAL_ENV": VENV}
 
@@ -42,13 +35,13 @@ ENVIRONMENT = {"PATH": f"{VENV}/bin:{SYSTEM_PATH}", "VIRTUAL_ENV": VENV}
 class Plan:
     """What an image is built from, and the date that bounds its packages.
 
-    One that is `graded` also answers to what SWE-bench's scripts call.
+    One with `additions` also answers to what SWE-bench's scripts call.
     """
 
     source: Source
     project: Project
     date: datetime
-    graded: Graded | None = None
+    additions: Additions | None = None
 
 
 def image(build: Build, base: Base, plan: Plan, moment: Moment) -> str:
@@ -56,21 +49,21 @@ def image(build: Build, base: Base, plan: Plan, moment: Moment) -> str:
 
     Its labels hold the toolchain, the test command and the log. Raises WorldError, EngineError.
     """
-    source, project, graded = plan.source, plan.project, plan.graded
-    more = [*graded.tools, graded.answers] if graded else []
+    source, project, additions = plan.source, plan.project, plan.additions
+    more = [*additions.tools, additions.answers] if additions else []
     content = [VERSION, base.reference, source.content, source.version, moment.options, more]
     name = re.sub(r"[^a-z0-9]+", "-", source.name.lower()).strip("-") or "repository"
     reference = reference_of(name, json.dumps(content))
     if build.is_kept(reference):
         return reference
     build.note(f"Python {base.python}, packages as of {moment.cutoff:%Y-%m-%d}")
-    archive = packed_folder(source.folder, TESTBED.strip("/"))
+    archive = pack_folder(source.folder, TESTBED.strip("/"))
     interpreter = build.layer(
         base.reference, "make the environment", install.venv(base.python), environment=ENVIRONMENT
     )
-    wants = Wants(project, base.python, graded.tools if graded else ())
+    wants = Wants(project, base.python, additions.tools if additions else ())
     lock, moment = resolve(build, interpreter, archive, wants, moment)
-    # Keyed by the lock alone: a neighbouring commit of another day with the same lock shares it.
+    # Its key is the lock: a neighbouring commit of another day with the same lock shares it.
     needs = interpreter
     if lock:
         command = install.dependencies(lock, moment, base.python)
@@ -78,8 +71,8 @@ def image(build: Build, base: Base, plan: Plan, moment: Moment) -> str:
     with build.open(needs) as builder:
         builder.put("/", archive)
         _install(build, builder, plan, moment)
-        if graded:
-            build.run(builder, "answer to SWE-bench's scripts", graded.answers)
+        if additions:
+            build.run(builder, "answer to SWE-bench's scripts", additions.answers)
         build.run(builder, "settle the repository", install.SETTLE)
         labels = _labels(build, builder, project)
         builder.commit(reference, labels=labels, environment=ENVIRONMENT, workdir=TESTBED)
@@ -87,7 +80,7 @@ def image(build: Build, base: Base, plan: Plan, moment: Moment) -> str:
 
 
 def _install(build: Build, builder: Builder, plan: Plan, moment: Moment) -> None:
-    # A version that is else read from the history, which is not there, is told.
+    # The history, from which some projects read their version, is missing: the version is set.
     version = plan.source.version
     variables = dict.fromkeys(PRETENDED, version) if version else {}
     title = f"install {plan.source.name} in place"
@@ -106,4 +99,4 @@ def _labels(build: Build, builder: Builder, project: Project) -> dict[str, str]:
         option = "--version" if project.test_command == PYTEST else "--help"
         build.run(builder, "try the test runner", f"{project.test_command} {option}")
         labels[TEST_COMMAND] = project.test_command
-    return labels | {LOG: clipped(build.log)}
+    return labels | {LOG: clip(build.log)}

@@ -1,4 +1,4 @@
-"""What SWE-bench's scripts expect of an image beyond the repository, and how it answers to them."""
+"""What SWE-bench's scripts expect of an image beyond the repository, and commands that add it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agent.environment.build import VENV
 from agent.environment.project import Project
 
 TOX = ("tox", "tox-current-env")
-"""Where a project is tested by tox, scripts run it in the environment that is there."""
+"""For projects that use tox: with these, SWE-bench's scripts run it in the existing environment."""
 DESCRIBED_SINCE = datetime(2020, 2, 24, tzinfo=UTC)
 """Python 3.8.2, the first release in which unittest describes a test by a docstring that begins
 with a line break (bpo-39450). The names by which tests are graded are what unittest printed."""
@@ -62,17 +62,17 @@ END_OF_PYTHON
 
 
 @dataclass(frozen=True)
-class Graded:
+class Additions:
     """`tools` are installed beside the dependencies; `answers` is a command that is run last."""
 
     tools: tuple[str, ...]
     answers: str
 
 
-def graded(project: Project, date: datetime) -> Graded:
+def additions_for(project: Project, date: datetime) -> Additions:
     """Return what an image of a project needs so that SWE-bench's scripts run in it unchanged.
 
     Decided by the project's files and the date alone.
     """
     undescribed = _UNDESCRIBED if date < DESCRIBED_SINCE else ""
-    return Graded(TOX if project.tox else (), _CONDA + _ANY_PYTHON + undescribed)
+    return Additions(TOX if project.tox else (), _CONDA + _ANY_PYTHON + undescribed)

@@ -25,7 +25,7 @@ HEADERS = {
     "uuid/": "uuid-dev", "webp/": "libwebp-dev", "X11/": "libx11-dev", "yaml.h": "libyaml-dev",
     "zlib.h": "zlib1g-dev", "zmq.h": "libzmq3-dev", "zstd.h": "libzstd-dev",
 }  # fmt: skip
-"""What ships a header; a name that ends in a slash stands for the folder."""
+"""The package of a header; a name that ends in a slash stands for the folder."""
 PROGRAMS = {
     "bison": "bison", "cargo": "cargo", "cmake": "cmake", "curl-config": "libcurl4-openssl-dev",
     "flex": "flex", "gdal-config": "libgdal-dev", "geos-config": "libgeos-dev",
@@ -39,7 +39,7 @@ LIBRARIES = {
     "lapack": "liblapack-dev", "openblas": "libopenblas-dev", "pq": "libpq-dev",
     "ssl": "libssl-dev", "xml2": "libxml2-dev", "xslt": "libxslt1-dev", "z": "zlib1g-dev",
 }  # fmt: skip
-SAID = (
+MESSAGES = (
     (re.compile(r"no lapack/blas resources found|lapack.* not found", re.IGNORECASE),
      ("libopenblas-dev", "gfortran")),
     (re.compile(r"libxml2 and libxslt development packages", re.IGNORECASE),
@@ -49,7 +49,7 @@ SAID = (
     (re.compile(r"no fortran compiler|unknown compiler\(s\):.*gfortran", re.IGNORECASE),
      ("gfortran",)),
 )  # fmt: skip
-"""What well-known build scripts say in words of their own."""
+"""What well-known build scripts print, in place of a compiler's message."""
 _HEADER = re.compile(r"fatal error: ([\w./+-]+\.h\w*): No such file or directory")
 _PROGRAM = re.compile(
     r"""(?:No such file or directory: |command not found: |Unable to find |\brun |: )"""
@@ -59,14 +59,16 @@ _PROGRAM = re.compile(
 _LIBRARY = re.compile(r"cannot find -l(\w+)")
 
 
-def missing(said: str) -> set[str]:
-    """Return the packages without which a step failed, as far as its words tell."""
-    found = {package for pattern, packages in SAID if pattern.search(said) for package in packages}
-    for header in _HEADER.findall(said):
+def missing(output: str) -> set[str]:
+    """Return the packages without which a step failed, as far as its output tells."""
+    found = {
+        package for pattern, packages in MESSAGES if pattern.search(output) for package in packages
+    }
+    for header in _HEADER.findall(output):
         folder = header.partition("/")[0] + "/" if "/" in header else ""
         found |= {HEADERS[name] for name in (header, folder) if name in HEADERS}
-    found |= {PROGRAMS[name] for name in _PROGRAM.findall(said) if name in PROGRAMS}
-    return found | {LIBRARIES[name] for name in _LIBRARY.findall(said) if name in LIBRARIES}
+    found |= {PROGRAMS[name] for name in _PROGRAM.findall(output) if name in PROGRAMS}
+    return found | {LIBRARIES[name] for name in _LIBRARY.findall(output) if name in LIBRARIES}
 
 
 def install(packages: set[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +28,7 @@ class Forms:
 def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, str]) -> int:
     """Show or write what was asked for; raises UserError."""
     if forms.traj or forms.messages:
-        from agent.inspector.exports import messages, trajectory
-
-        made = [  # all of them before the first is written
-            (file, make(path), option)
-            for file, make, option in (
-                (forms.traj, trajectory, "--traj"), (forms.messages, messages, "--messages"),
-            )
-            if file
-        ]  # fmt: skip
-        for file, text, option in made:
-            _write(file, text, option)
+        _export(path, forms)
         return 0
     opened = open_path(path)
     beside = open_path(other) if other is not None else None
@@ -46,18 +36,15 @@ def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, st
         raise UserError("two folders of runs cannot be compared", "name two runs or two tasks")
     assert beside is None or isinstance(beside, OpenedRun)
     if forms.html is not None:
-        from agent.inspector.html_page import page, refuse_foreign
+        from agent.inspector.html_page import PAGE, page
 
-        refuse_foreign(forms.html)
-        write_whole(forms.html, page(opened, beside).encode("utf-8", "backslashreplace"))
-    elif forms.as_json:
-        from agent.inspector.plain_text import json_text
+        PAGE.refuse_foreign(forms.html)
+        PAGE.write(forms.html, page(opened, beside))
+    elif forms.as_json or forms.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        from agent.inspector.plain_text import json_text, lines
 
-        _print(json_text(opened, beside))
-    elif forms.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
-        from agent.inspector.plain_text import lines
-
-        _print(lines(opened, beside))
+        text = json_text if forms.as_json else lines
+        sys.stdout.writelines(f"{line}\n" for line in text(opened, beside))
     else:
         # What is loaded now stays; looking for garbage in it costs a tenth of the start.
         gc.disable()
@@ -70,14 +57,18 @@ def run(path: Path, other: Path | None, forms: Forms, variables: Mapping[str, st
     return 0
 
 
-def _print(found: Iterable[str]) -> None:
-    for line in found:
-        sys.stdout.write(line + "\n")
+def _export(path: Path, forms: Forms) -> None:
+    """Write an attempt in the forms of other programs: both can be made, or none is written."""
+    from agent.inspector.exports import messages, trajectory
 
-
-def _write(path: Path, text: str, option: str) -> None:
-    if path.exists():
-        raise UserError(f"{path} is there already", f"name a new file with {option}")
-    if not path.parent.is_dir():
-        raise UserError(f"there is no folder {path.parent}", f"name another file with {option}")
-    write_whole(path, as_bytes(text))
+    options = (
+        (forms.traj, trajectory, "--traj"),
+        (forms.messages, messages, "--messages"),
+    )
+    exports = [(file, export(path), option) for file, export, option in options if file]
+    for file, text, option in exports:
+        if file.exists():
+            raise UserError(f"{file} is there already", f"name a new file with {option}")
+        if not file.parent.is_dir():
+            raise UserError(f"there is no folder {file.parent}", f"name another file with {option}")
+        write_whole(file, as_bytes(text))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from agent.inspector.episode import About, Act, Step, gist
 from agent.inspector.opening import OpenedTask
 from agent.records import Usage
-from agent.show.blocks import Block, Code, Heading, Paragraph, Table, Words
+from agent.show.blocks import Block, Code, Heading, Paragraph, StepLink, Table, Words
 from agent.show.figures import duration, money, tokens
 
 Entry = TypeVar("Entry", bound=tuple[Any, ...])
@@ -101,12 +101,13 @@ class Ledger:
         if self.slow:
             took, label, number, act = self.slow[0]
             tried = ", a change with the tests that tried it" if act.proposed else ""
-            where = f"{label} step {number}, {act.name}{tried}"
-            blocks.insert(1, Paragraph((f"The slowest command took {duration(took)}: {where}.",)))
+            step = StepLink(label, number)
+            words = (f"The slowest command took {duration(took)}: ", step, f", {act.name}{tried}.")
+            blocks.insert(1, Paragraph(words))
         if self.dear and self.dear[0][0] > 0:
             rows = [
                 (
-                    (f"{label} step {step.number}",),
+                    (StepLink(label, step.number),),
                     (money((step.usage or Usage()).usd),),
                     (tokens(step.usage or Usage()),),
                     (duration(step.seconds) if step.seconds else "unknown",),
@@ -120,7 +121,7 @@ class Ledger:
             blocks += [Heading("The slowest commands"), Table(("took", "step", "command"), tuple(
                 (
                     (duration(took),),
-                    (f"{label} step {number}",),
+                    (StepLink(label, number),),
                     (f"{act.name} ", Code(gist(act.text)[:400])),
                 )
                 for took, label, number, act in self.slow

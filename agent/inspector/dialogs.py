@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,9 +17,10 @@ from textual.widgets.option_list import Option
 
 from agent.inspector.opening import OpenedTask
 from agent.inspector.search import MOST, Hit, Spot, find
-from agent.inspector.widgets import Page
-from agent.show.blocks import Block, Heading, Table
+from agent.inspector.widgets import Page, moves
+from agent.show.blocks import Block, Heading, Marked, Table
 from agent.show.figures import several
+from agent.show.terminal import text_of
 from agent.show.terminal_safe import one_line
 
 AT_A_TIME, PAUSE = 0.05, 0.005
@@ -142,14 +142,18 @@ def help_page() -> list[Block]:
     return page
 
 
+class MovableList(OptionList):
+    """A list of textual's in which the keys of a page move, too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = moves(g="first", G="last")
+
+
 class Search(ModalScreen[tuple[str, Sequence[Hit], int] | None]):
     """Words looked for in everything; gives back the words, all places and the chosen one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "back"),
         Binding("down", "into", "to the places", show=False),
-        Binding("j", "cursor(1)", "down", show=False),
-        Binding("k", "cursor(-1)", "up", show=False),
     ]
 
     def __init__(self, task: OpenedTask, words: str) -> None:
@@ -161,7 +165,7 @@ class Search(ModalScreen[tuple[str, Sequence[Hit], int] | None]):
         with Vertical(id="search"):
             yield Input(self._words, placeholder="search everything, then Enter", id="words")
             yield Static("", id="found", markup=False)
-            yield OptionList(id="places")
+            yield MovableList(id="places")
 
     def on_mount(self) -> None:
         """Let words be typed."""
@@ -190,11 +194,13 @@ class Search(ModalScreen[tuple[str, Sequence[Hit], int] | None]):
                 found.update(f"{several(len(self._hits), 'place')} so far …")
                 await asyncio.sleep(PAUSE)
                 since = monotonic()
-        # Text of others is no markup.
-        places.add_options(Option(_plain(hit)) for hit in self._hits)
+        places.add_options(
+            Option(text_of((Marked(f"{hit.where}: ", "label"), one_line(hit.line))))
+            for hit in self._hits
+        )
         more = f", the first {MOST:,}" if len(self._hits) == MOST else ""
-        told = f"{several(len(self._hits), 'place')}{more}" if self._hits else "nothing found"
-        found.update(told)
+        count = f"{several(len(self._hits), 'place')}{more}"
+        found.update(count if self._hits else "nothing found")
         self.action_into()
 
     def action_into(self) -> None:
@@ -204,19 +210,6 @@ class Search(ModalScreen[tuple[str, Sequence[Hit], int] | None]):
             places.focus()
             places.highlighted = 0
 
-    def action_cursor(self, way: int) -> None:
-        """Move in the places."""
-        places = self.query_one(OptionList)
-        if places.has_focus:
-            places.action_cursor_down() if way > 0 else places.action_cursor_up()
-
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Go to a place."""
         self.dismiss((self._words, self._hits, event.option_index))
-
-
-def _plain(hit: Hit) -> Text:
-    text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{hit.where}: ", "bold")
-    text.append(one_line(hit.line))
-    return text

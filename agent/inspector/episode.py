@@ -69,8 +69,8 @@ class Step:
     """One request to the model, as it is shown: what it thought, what it did, and what that cost.
 
     `seconds` are the model's, None where unknown; `remarks` are ours: what was elided, given again
-    or cut, and lines that cannot be read. `heard` is what the program said to the model afterwards,
-    `sent` how many messages the request had, 0 where unknown.
+    or cut, and the `problems`: lines that cannot be read. `heard` is what the program said to the
+    model afterwards, `sent` how many messages the request had, 0 where unknown.
     """
 
     number: int
@@ -81,6 +81,7 @@ class Step:
     remarks: tuple[str, ...] = ()
     heard: tuple[str, ...] = ()
     sent: int = 0
+    problems: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -113,6 +114,7 @@ def step_of(turn: Turn) -> Step:
     replies = {reply.id: (place, reply) for place, reply in enumerate(step.replies, 1)}
     acts = [_act(act, replies, len(step.replies)) for act in turn.acts]
     proposed = any(act.proposed for act in acts)
+    problems = tuple(note.text for note in turn.notes if not note.conversation)
     thoughts = [text for reply in step.replies for text in (reasoning_in(reply), reply.content)]
     return Step(
         turn.number,
@@ -120,9 +122,10 @@ def step_of(turn: Turn) -> Step:
         tuple(acts),
         None if step.usage == Usage() else step.usage,
         step.seconds or None,
-        (*_remarks(turn), *(note.text for note in turn.notes if not note.conversation)),
+        (*_remarks(turn), *(note.text for note in turn.notes)),
         tuple(message.content for message in turn.heard),
         len(step.sent),
+        problems,
     )
 
 

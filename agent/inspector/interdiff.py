@@ -6,21 +6,27 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from hashlib import sha256
 
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchedFile, PatchSet
 
+PLAIN_FILE = "new file mode 100644"
+
 
 @dataclass
 class Change:
-    """What a patch does to one file, by the lines of the file before, counted from 1."""
+    """What a patch does to one file, by the lines of the file before, counted from 1.
+
+    `facts` are what git says of the file beside its lines: mode, former name, binary content.
+    """
 
     old: dict[int, str] = field(default_factory=dict)
     """The lines before that the patch shows."""
     removed: set[int] = field(default_factory=set)
     added: dict[int, list[str]] = field(default_factory=dict)
     """New lines, by the line before which they stand."""
+    facts: list[str] = field(default_factory=list)
 
     def after(self, lines: Sequence[int], old: dict[int, str]) -> list[str]:
         """Return what becomes of a run of lines."""
@@ -35,20 +41,21 @@ class Change:
 def interdiff(one: str, other: str) -> str:
     """Return what the files that two patches of one commit make differ in, as a unified diff.
 
-    Both patches tell the lines that they show; what neither shows is the same in both. A patch that
-    cannot be read is compared as text. The result is "" where both make the same.
+    Both patches tell the lines that they show; what neither shows is the same in both. Of a file
+    whose mode, name or binary content differs, the facts of each stand in front of its lines. A
+    patch that cannot be read is compared as text. The result is "" where both make the same.
     """
     try:
         ours, theirs = _changes(one), _changes(other)
     except UnidiffParseError:
         lines = difflib.unified_diff(one.splitlines(), other.splitlines(), lineterm="", n=3)
         return "\n".join(lines)
-    paths = sorted({*ours, *theirs})
-    return "\n".join(
-        chain.from_iterable(
-            _file(path, ours.get(path, Change()), theirs.get(path, Change())) for path in paths
-        )
-    )
+    pairs = [(path, ours.get(path, Change()), theirs.get(path, Change())) for path in ours | theirs]
+    return "\n".join(line for pair in sorted(pairs, key=_path) for line in _file(*pair))
+
+
+def _path(pair: tuple[str, Change, Change]) -> str:
+    return pair[0]
 
 
 def _changes(patch: str) -> dict[str, Change]:
@@ -56,7 +63,7 @@ def _changes(patch: str) -> dict[str, Change]:
 
 
 def _change(file: PatchedFile) -> Change:
-    change = Change()
+    change = Change(facts=_facts(file))
     for hunk in file:
         following = hunk.source_start if hunk.source_length else hunk.source_start + 1
         for line in hunk:
@@ -71,18 +78,39 @@ def _change(file: PatchedFile) -> Change:
     return change
 
 
+def _facts(file: PatchedFile) -> list[str]:
+    """Return what git writes of a file before its lines; what these say themselves is left out."""
+    head = [str(line).rstrip("\n") for line in file.patch_info or ()]
+    facts = [line for line in head if line.startswith(("new mode", "rename from", "copy from"))]
+    facts += [line for line in head if line.startswith("new file mode")
+              and (line != PLAIN_FILE or not len(file))]  # fmt: skip
+    if not len(file):
+        facts += [line for line in head if line.startswith("deleted file mode")]
+    if file.is_binary_file:
+        contents = [line.split("..")[-1] for line in head if line.startswith("index ")]
+        identity = contents[0] if contents else sha256("\n".join(head).encode()).hexdigest()
+        facts.append(f"binary content {identity[:12]}")
+    return facts
+
+
 def _file(path: str, ours: Change, theirs: Change) -> Iterator[str]:
+    lines = list(_lines(ours, theirs))
+    if lines or ours.facts != theirs.facts:
+        yield from (f"--- a/{path}", f"+++ b/{path}")
+    if ours.facts != theirs.facts:
+        for sign, facts in (("-", ours.facts), ("+", theirs.facts)):
+            yield f"{sign} {', '.join(facts) or 'as before'}"
+    yield from lines
+
+
+def _lines(ours: Change, theirs: Change) -> Iterator[str]:
     old = ours.old | theirs.old
     shifts = [0, 0]
-    told = False
     for run in _runs(old):
         first = run[0] if run else 1
         sides = [one.after(run, old) for one in (ours, theirs)]
         for line in list(difflib.unified_diff(sides[0], sides[1], lineterm="", n=3))[2:]:
-            if not told:
-                yield from (f"--- a/{path}", f"+++ b/{path}")
-                told = True
-            yield _moved(line, [first - 1 + shift for shift in shifts])
+            yield _renumber(line, [first - 1 + shift for shift in shifts])
         shifts = [shift + len(side) - len(run) for shift, side in zip(shifts, sides, strict=True)]
 
 
@@ -97,7 +125,7 @@ def _runs(old: dict[int, str]) -> list[list[int]]:
     return found or [[]]
 
 
-def _moved(line: str, by: Sequence[int]) -> str:
+def _renumber(line: str, by: Sequence[int]) -> str:
     """Return a hunk's head with the numbers of the whole files; other lines as they are."""
     head = re.match(r"@@ -(\d+)(\S*) \+(\d+)(\S*) @@", line)
     if head is None:

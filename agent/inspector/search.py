@@ -9,8 +9,8 @@ from typing import Literal
 from agent.inspector import task_pages
 from agent.inspector.costs import Ledger
 from agent.inspector.opening import OpenedTask
-from agent.inspector.task_pages import in_order
-from agent.show.blocks import markdown
+from agent.show.check_table import ordered_checks
+from agent.show.markdown import markdown
 from agent.show.terminal_safe import one_line
 
 Tab = Literal["why", "steps", "patches", "matrix", "cost", "issue"]
@@ -91,7 +91,7 @@ def find(task: OpenedTask, words: str) -> Iterator[Hit | None]:
         for line in _lines([candidate.patch, *candidate.tests.values()], wanted):
             yield Hit("patches", f"patch {candidate.id}", line, candidate.id)
     matrix = task.record.matrix
-    for check in in_order(matrix) if matrix else ():
+    for check in ordered_checks(matrix) if matrix else ():
         told = [one.message for one in matrix.outcomes if one.check == check.id] if matrix else []
         for line in _lines([check.id, check.reason, *dict.fromkeys(told)], wanted):
             yield Hit("matrix", "check", line, check.id)

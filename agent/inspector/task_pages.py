@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from agent.inspector.interdiff import interdiff
 from agent.inspector.opening import OpenedTask
-from agent.records import BehaviourClass, Candidate, Check, CheckResult, Matrix
-from agent.show import verdict_sheet
+from agent.records import Candidate, Check, CheckResult, Matrix
 from agent.show.blocks import (
     Block,
     Bullets,
@@ -20,40 +19,40 @@ from agent.show.blocks import (
     Table,
     Words,
 )
+from agent.show.check_table import BASE, behaviour, class_numbers, outcomes_of, result_words
 from agent.show.figures import duration, several
+from agent.show.verdict_sheet import verdict_sheet
 from agent.trajectory.reader import RecordedTask
 from tools.clip import clip
 
 SHOWN = 200_000
 """Characters of one text that are shown; the editor gets the whole."""
 MOST_DIFFERENCES = 20
-MOST_SAID, LINES_SAID = 5, 15
-"""Failures of a losing class that are shown with what they said, and lines of each."""
+MOST_SHOWN, MOST_LINES = 5, 15
+"""Failures of a losing class that are shown with what they printed, and lines of each."""
 
 
 def overview(task: OpenedTask) -> list[Block]:
     """Return why the patch won, and how the losing classes differ from it."""
     record = task.record
-    known = record.task is not None and record.image is not None and record.result is not None
-    blocks: list[Block] = [*_problems(task)]
-    if known and record.verdict is not None:
-        assert record.task is not None
-        assert record.image is not None
-        assert record.result is not None
-        sheet = verdict_sheet.page(
-            task=record.task, image=record.image, candidates=record.candidates,
-            matrix=record.matrix, verdict=record.verdict, result=record.result,
-        )  # fmt: skip
-        at = next((n for n, one in enumerate(sheet) if one == Heading("Behaviour classes")), None)
-        after = len(sheet) if at is None else at + 2
-        blocks += [*sheet[:after], *_losers(task), *sheet[after:]]
+    pages = [*_problems(task)]
+    if record.task and record.image and record.result and record.verdict:
+        pages += verdict_sheet(
+            task=record.task,
+            image=record.image,
+            candidates=record.candidates,
+            matrix=record.matrix,
+            verdict=record.verdict,
+            result=record.result,
+            losers=list(_losers(task)),
+        )
     else:
-        blocks += _unfinished(task)
+        pages += _unfinished(task)
     if task.resolved is not None:
-        told = "resolved the issue" if task.resolved else "did not resolve the issue"
+        verb = "resolved the issue" if task.resolved else "did not resolve the issue"
         what = "the patch" if record.candidates else "what was handed in, which holds no patch,"
-        blocks.insert(1, Paragraph((f"Graded with the hidden tests, {what} {told}.",)))
-    return blocks
+        pages.insert(1, Paragraph((f"Graded with the hidden tests, {what} {verb}.",)))
+    return pages
 
 
 def _problems(task: OpenedTask) -> Iterator[Block]:
@@ -88,17 +87,6 @@ def _unfinished(task: OpenedTask) -> Iterator[Block]:
         yield Diff(clip(candidate.patch, SHOWN))
 
 
-def classes(task: OpenedTask) -> dict[str, int]:
-    """Return for each candidate, textual twins too, the number of its class, counted from 1."""
-    verdict = task.record.verdict
-    found = verdict.classes if verdict else ()
-    numbers = {name: number for number, one in enumerate(found, 1) for name in one.candidates}
-    for candidate in task.record.candidates:
-        if candidate.id in numbers:
-            numbers |= dict.fromkeys(candidate.merged, numbers[candidate.id])
-    return numbers
-
-
 def _losers(task: OpenedTask) -> Iterator[Block]:
     """Say for each losing class in which checks it did something else than the winner."""
     record = task.record
@@ -109,66 +97,47 @@ def _losers(task: OpenedTask) -> Iterator[Block]:
         if verdict.chosen in item.candidates:
             continue
         yield Heading(f"What class {number} did differently ({', '.join(item.candidates)})", 3)
-        pairs = list(_differences(matrix, verdict.chosen, item))
+        rows = [outcomes_of(matrix, name) for name in (verdict.chosen, item.candidates[0])]
+        pairs = [
+            (check.id, [row.get(check.id) for row in rows])
+            for check in matrix.checks
+            if len({behaviour(row.get(check.id)) for row in rows}) > 1
+        ]
         if pairs:
             columns = ("check", f"winner {verdict.chosen}", f"class {number}")
-            rows = [((Code(check),), _words(ours), _words(theirs)) for check, ours, theirs in pairs]
-            yield Table(columns, tuple(rows[:MOST_DIFFERENCES]))
+            lines = [((Code(check),), *map(result_words, both)) for check, both in pairs]
+            yield Table(columns, tuple(lines[:MOST_DIFFERENCES]))
         if len(pairs) > MOST_DIFFERENCES:
             yield Paragraph((f"and {several(len(pairs) - MOST_DIFFERENCES, 'more check')}",))
-        for check, ours, theirs in pairs[:MOST_SAID]:
-            for name, outcome in ((verdict.chosen, ours), (item.candidates[0], theirs)):
-                said = _said(matrix, outcome)
-                if said:
+        base = outcomes_of(matrix, BASE)
+        for check, both in pairs[:MOST_SHOWN]:
+            for name, outcome in zip((verdict.chosen, item.candidates[0]), both, strict=True):
+                output = _failure_lines(outcome, base.get(check))
+                if output:
                     yield Paragraph((Code(check), f" with {name}:"))
-                    yield Output(said, bad=True)
-        winner, loser = _named(task, verdict.chosen), _named(task, item.candidates[0])
+                    yield Output(output, bad=True)
+        winner, loser = candidate_of(task, verdict.chosen), candidate_of(task, item.candidates[0])
         if winner is not None and loser is not None:
-            difference = interdiff(winner.patch, loser.patch)
             yield Paragraph((
                 f"How its patch {loser.id} (+) differs from the winner's {winner.id} (-), as the "
                 f"files are left; in full under Patches:",
             ))  # fmt: skip
-            yield Diff(clip(difference or loser.patch, SHOWN))
+            yield Diff(clip(interdiff(winner.patch, loser.patch) or loser.patch, SHOWN))
 
 
-def _named(task: OpenedTask, name: str) -> Candidate | None:
+def candidate_of(task: OpenedTask, name: str | None) -> Candidate | None:
+    """Return the candidate of an id."""
     return next((one for one in task.record.candidates if one.id == name), None)
 
 
-def _differences(
-    matrix: Matrix, chosen: str, item: BehaviourClass
-) -> Iterator[tuple[str, CheckResult | None, CheckResult | None]]:
-    """Yield the checks in which a class did something else, and what winner and class did."""
-    found = {(one.candidate, one.check): one for one in matrix.outcomes}
-    for check in matrix.checks:
-        ours, theirs = found.get((chosen, check.id)), found.get((item.candidates[0], check.id))
-        if _did(ours) != _did(theirs):
-            yield check.id, ours, theirs
-
-
-def _said(matrix: Matrix, outcome: CheckResult | None) -> str:
-    """Return what a failure said: pytest's lines about the error, or else the last lines."""
+def _failure_lines(outcome: CheckResult | None, base: CheckResult | None) -> str:
+    """Return what a failure printed: pytest's lines about the error, or else the last lines."""
     if outcome is None or outcome.result == "pass":
         return ""
     # What failed as it does on the clean base is kept there only.
-    on_base = (one.output for one in matrix.outcomes
-               if one.candidate == "base" and one.check == outcome.check)  # fmt: skip
-    text = outcome.output or next(on_base, "")
-    lines = text.splitlines()
-    error = [line[1:].removeprefix("   ") for line in lines if re.match(r"E(\s|$)", line)]
-    return "\n".join((error or lines)[-LINES_SAID:])
-
-
-def _did(outcome: CheckResult | None) -> tuple[str, str]:
-    return (outcome.result, outcome.digest) if outcome else ("", "")
-
-
-def _words(outcome: CheckResult | None) -> Words:
-    if outcome is None:
-        return ("not run",)
-    message: Words = (": ", Code(outcome.message)) if outcome.message else ()
-    return (outcome.result, *message)
+    lines = (outcome.output or (base.output if base else "")).splitlines()
+    errors = [line[1:].removeprefix("   ") for line in lines if re.match(r"E(\s|$)", line)]
+    return "\n".join((errors or lines)[-MOST_LINES:])
 
 
 def patch_of(record: RecordedTask, attempt: int | None) -> Candidate | None:
@@ -178,21 +147,10 @@ def patch_of(record: RecordedTask, attempt: int | None) -> Candidate | None:
     return next((one for one in own if one.id == chosen), own[0] if own else None)
 
 
-def in_order(matrix: Matrix) -> tuple[Check, ...]:
-    """Return the checks: the issue's first, then those in which candidates differ, then others."""
-    did: dict[str, set[tuple[str, str]]] = {}
-    for outcome in matrix.outcomes:
-        if outcome.candidate != "base":
-            did.setdefault(outcome.check, set()).add(_did(outcome))
-    return tuple(
-        sorted(matrix.checks, key=lambda one: (not one.issue, len(did.get(one.id, ())) < 2))
-    )
-
-
 def candidate_page(task: OpenedTask, candidate: Candidate) -> list[Block]:
     """Return a patch, where it comes from, and what was left out of it."""
-    number = classes(task).get(candidate.id)
     verdict = task.record.verdict
+    number = class_numbers(verdict, task.record.candidates).get(candidate.id)
     chosen = ", chosen" if verdict and verdict.chosen == candidate.id else ""
     group = f": class {number}{chosen}" if number else ": in no class" if verdict else ""
     blocks: list[Block] = [Heading(f"Candidate {candidate.id}{group}", 1)]
@@ -221,8 +179,8 @@ def two_patches(one: tuple[str, Candidate], other: tuple[str, Candidate]) -> lis
     difference = interdiff(one[1].patch, other[1].patch)
     blocks: list[Block] = [Heading(f"From {ours} to {theirs}", 1)]
     if difference:
-        told = f"- is as {ours} leaves the file, + as {theirs} does; other lines are the same."
-        blocks += [Paragraph((told,)), Diff(clip(difference, SHOWN))]
+        legend = f"- is as {ours} leaves the file, + as {theirs} does; other lines are the same."
+        blocks += [Paragraph((legend,)), Diff(clip(difference, SHOWN))]
     else:
         blocks.append(Paragraph(("Both leave the same lines.",)))
     for name, candidate in (one, other):
@@ -242,7 +200,7 @@ def check_page(task: OpenedTask, check: Check) -> list[Block]:
     if check.reason:
         blocks.append(Paragraph(("It fails there for the issue's reason: ", Code(check.reason))))
     found = [one for one in matrix.outcomes if one.check == check.id]
-    numbers = classes(task)
+    numbers = class_numbers(task.record.verdict, task.record.candidates)
     rows = [
         (
             (outcome.candidate,),
@@ -282,8 +240,8 @@ def issue_page(task: OpenedTask) -> list[Block]:
             blocks += [Output(clip(message.content, SHOWN))]
     if record.image is not None:
         image = record.image
-        made = f", {image.made}, {image.toolchain}, tests: "
-        words: Words = (Code(image.reference), made, Code(image.test_command or "none"))
+        how = f", {image.made}, {image.toolchain}, tests: "
+        words: Words = (Code(image.reference), how, Code(image.test_command or "none"))
         blocks += [Heading("Environment"), Paragraph(words)]
     if record.locations:
         blocks.append(Heading("Where a change was looked for"))

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, OptionList, Static, TabbedContent
+from textual.widgets import DataTable, TabbedContent
 
 from agent.inspector import step_pages, task_pages
+from agent.inspector.common_tasks import Side, attempts_of
+from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, Search
 from agent.inspector.episode import writer_of
 from agent.inspector.filtered_list import POLL_SECONDS
 from agent.inspector.matrix_tables import CandidateTable, CheckTable
-from agent.inspector.navigation import navigation
 from agent.inspector.opening import OpenedTask
 from agent.inspector.search import Hit, Spot, Tab, spot_of
-from agent.inspector.task_panes import PANES, TABS, TaskPanes
-from agent.inspector.titles import title_of
-from agent.inspector.widgets import Lines, Page, StepList
+from agent.inspector.task_panes import TABS, TaskPanes
+from agent.inspector.widgets import Lines
 from agent.records import Candidate
-from agent.show.blocks import Block
+from agent.show.blocks import Block, Marked
+
+Place = tuple[Tab, int, int]
+"""A tab, and in that of the steps the attempt's index and the step's number."""
 
 
 class TaskScreen(TaskPanes):
-    """One task, with the ways from one thing to another; what grows on disk is taken in."""
+    """One task, with the ways from one thing to another; what grows on disk is taken in.
+
+    `reopen` reads the task anew.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n), f"turn_to('{tab}')", show=False) for n, tab in enumerate(TABS, 1)),
@@ -50,126 +56,117 @@ class TaskScreen(TaskPanes):
         Binding("o", "app.edit", "editor", show=False),
     ]
 
-    def __init__(self, task: OpenedTask, again: Callable[[], OpenedTask] | None = None) -> None:
+    def __init__(self, task: OpenedTask, reopen: Callable[[], OpenedTask] | None = None) -> None:
         super().__init__(task)
-        self._again = again
+        self._reopen = reopen
         self._hits, self._hit = list[Hit](), -1
         self._marked: Candidate | None = None
-        self._came: tuple[Tab, int, int] | None = None
+        self._origin: Place | None = None
         self._state = self._on_disk()
 
     def on_mount(self) -> None:
         """Look for what is new, again and again."""
         self.set_interval(POLL_SECONDS, self.poll)
 
-    def on_lines_chosen(self, event: Lines.Chosen) -> None:
-        """From a step to its page; from a line of a patch to the step that made it."""
-        if event.lines.id == "steps-list":
-            self.query_one("#step-page").focus()
-        elif event.lines.id in ("patch-page", "why-page"):
-            self._to_writer(event.lines)
-        elif event.lines.id == "cost-page":
-            self._to_named(event.lines)
+    @on(Lines.Chosen, "#steps-list")
+    def _to_page(self) -> None:
+        self.page_of("steps").focus()
 
-    def _to_named(self, lines: Lines) -> None:
-        """Go to the step that a line of the costs names."""
-        place = lines.cursor
-        while place and lines.row(place).plain[:1] == " ":
-            place -= 1  # a line of a table that goes on
-        said = lines.row(place).plain if lines.count else ""
+    @on(Lines.Chosen, "#cost-page")
+    def _to_named_step(self) -> None:
+        link = self.page_of("cost").link
         for index, episode in enumerate(self.opened.episodes):
-            found = re.search(rf"\b{re.escape(episode.about.label)} step (\d+)", said)
-            if found:
-                self._came = self._place
-                self.to_step(index, int(found[1]))
+            if link is not None and link.attempt == episode.about.label:
+                self._jump(index, link.number)
                 return
         self.notify("there is no step on this line", markup=False)
 
+    @on(Lines.Chosen, "#patch-page")
+    @on(Lines.Chosen, "#why-page")
+    def _to_writer(self, event: Lines.Chosen) -> None:
+        """Go from a line of a patch to the step that made it."""
+        page = self.page_of(self.tab)
+        row = page.changed_line
+        if row is None or (self.tab == "why" and row is not page.at_cursor):
+            self.notify("Enter goes from a changed line of a patch to its step", markup=False)
+            return
+        candidate = self.query_one(CandidateTable).record
+        if self.tab == "why":
+            verdict = self.opened.record.verdict
+            chosen = task_pages.candidate_of(self.opened, verdict.chosen) if verdict else None
+            candidate = chosen or candidate
+        # Its own attempt alone: another may have written the same line.
+        own = [
+            index for index, one in enumerate(self.opened.episodes)
+            if candidate is not None and one.about.number == candidate.attempt
+        ]  # fmt: skip
+        for index in own or range(len(self.opened.episodes))[:1]:
+            number = writer_of(self.opened.episodes[index], row.line, row.path)
+            if number is not None:
+                self._jump(index, number)
+                self.call_after_refresh(self.page_of("steps").find, row.line.strip())
+                return
+        self.notify(f"no step of its attempt wrote this line of {row.path}", markup=False)
+
     def action_turn_to(self, tab: Tab) -> None:
         """Bring a tab to the front; `q` leaves the task from there."""
-        self._came = None
+        self._origin = None
         self.action_tab(tab)
 
     async def action_back(self) -> None:
         """Go back to where a jump or a search began, or else to the screen before."""
-        came, self._came = self._came, None
-        if came is None or came == self._place:
-            await navigation(self).action_back()
+        origin, self._origin = self._origin, None
+        if origin is None or origin == self._place:
+            await self.run_action("app.back")
             return
-        tab, index, number = came
+        tab, index, number = origin
         if tab == "steps":
             self.to_step(index, number)
         else:
             self.action_tab(tab)
-            self.call_after_refresh(self.query_one(f"#{PANES[tab][-1]}").focus)
+            self.call_after_refresh(self.page_of(tab).focus)
 
     @property
-    def _place(self) -> tuple[Tab, int, int]:
-        if self.tab != "steps":
-            return self.tab, 0, 0
-        return self.tab, self._index, self.query_one(StepList).number
+    def _place(self) -> Place:
+        return (
+            (self.tab, self._index, self.steps.number) if self.tab == "steps" else (self.tab, 0, 0)
+        )
 
-    def _to_writer(self, lines: Lines) -> None:
-        assert isinstance(lines, Page)
-        row = lines.changed_line
-        if row is None or (lines.id == "why-page" and row is not lines.at_cursor):
-            self.notify("Enter goes from a changed line of a patch to its step", markup=False)
-            return
-        candidate = self.query_one(CandidateTable).candidate
-        if lines.id == "why-page":
-            chosen = self.opened.record.verdict.chosen if self.opened.record.verdict else None
-            found = [one for one in self.opened.record.candidates if one.id == chosen]
-            candidate = found[0] if found else candidate
-        attempt = candidate.attempt if candidate else None
-        episodes = list(enumerate(self.opened.episodes))
-        # Its own attempt first: another may have written the same line.
-        episodes.sort(key=lambda one: one[1].about.number != attempt)
-        for index, episode in episodes[:1]:
-            number = writer_of(episode, row.line, row.path)
-            if number is not None:
-                self._came = self._place
-                self.to_step(index, number)
-                page = self.query_one("#step-page", Page)
-                self.call_after_refresh(page.find, row.line.strip())
-                return
-        self.notify(f"no step of its attempt wrote this line of {row.path}", markup=False)
+    def _jump(self, index: int, number: int) -> None:
+        self._origin = self._place
+        self.to_step(index, number)
 
     def to_step(self, index: int, number: int) -> None:
         """Show a step."""
         self.action_tab("steps")
         if index != self._index:
             self._index = index
-            self.query_one("#episodes", OptionList).highlighted = index
-            self.query_one(StepList).show(self.episode)
-        self.query_one(StepList).put(number - 1)
+            self.episodes.highlighted = index
+            self.steps.show(self.episode)
+        self.steps.put(number - 1)
         self._show_step()
 
     def action_seek(self, what: str, way: int) -> None:
         """Go to the next step in which something failed, or that changed a file."""
-        steps = self.query_one(StepList)
+        steps = self.steps
         if self.tab != "steps":
             self.action_tab("steps")
         has = steps.failed if what == "failed" else steps.edits
-        number = steps.number + way
-        while 1 <= number <= steps.count:
-            if has(number):
-                steps.put(number - 1)
-                return
-            number += way
-        told = "in which something failed" if what == "failed" else "that changed a file"
-        where = f"no {'later' if way > 0 else 'earlier'} step of this attempt {told}"
-        other = (
-            f"; {']' if way > 0 else '['} goes to the attempt {'after' if way > 0 else 'before'}"
-        )
-        self.notify(where + (other if len(self.opened.episodes) > 1 else ""), markup=False)
+        numbers = range(steps.number + way, steps.count + 1 if way > 0 else 0, way)
+        number = next(filter(has, numbers), None)
+        if number is not None:
+            steps.put(number - 1)
+            return
+        kind = "in which something failed" if what == "failed" else "that changed a file"
+        later, key, after = ("later", "]", "after") if way > 0 else ("earlier", "[", "before")
+        other = f"; {key} goes to the attempt {after}" if len(self.opened.episodes) > 1 else ""
+        self.notify(f"no {later} step of this attempt {kind}{other}", markup=False)
 
     def action_sent(self, spot: Spot | None = None) -> None:
         """Show the messages of the step's request as they were sent."""
-        number, episode = self.query_one(StepList).number, self.episode
-        if episode is not None and number:
-            label = episode.about.label
-            page = step_pages.sent_page(episode.sent(number), label, number)
-            self.app.push_screen(Above(page, spot), self._go_on)
+        page = self.steps.sent_page()
+        if page:
+            self.app.push_screen(Above(page, spot), self._search_on)
 
     def action_plan(self) -> None:
         """Show the plan as it changed."""
@@ -182,40 +179,41 @@ class TaskScreen(TaskPanes):
             self.action_tab("patches")
             self.notify("d on two patches, one after the other: how they differ", markup=False)
             return
-        here = self.query_one(CandidateTable).candidate
+        here, marked = self.query_one(CandidateTable).record, self._marked
         if here is None:
             return
-        if self._marked is None or self._marked.id == here.id:
+        if marked is None or marked.id == here.id:
             self._marked = here
             self.notify(f"marked {here.id}; d on another shows how they differ", markup=False)
             return
-        names = [f"candidate {one.id}" for one in (self._marked, here)]
-        self.app.push_screen(
-            Above(task_pages.two_patches((names[0], self._marked), (names[1], here)))
-        )
         self._marked = None
+        named = [(f"candidate {one.id}", one) for one in (marked, here)]
+        self.app.push_screen(Above(task_pages.two_patches(*named)))
 
     def action_compare(self) -> None:
-        """Show this attempt beside another."""
-        navigation(self).compare(self.opened, self._index)
+        """Show this attempt beside the next one."""
+        indexes, side = attempts_of(self.opened), Side(self.opened)
+        if len(indexes) < 2:
+            self.notify("there is one attempt only; inspect RUN OTHER compares two", markup=False)
+            return
+        at = indexes.index(self._index) if self._index in indexes else 0
+        pair = (indexes[at], indexes[(at + 1) % len(indexes)])
+        self.app.push_screen(CompareScreen(side, side, pair))
 
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Go to the patch."""
-        self.action_pane(1)
-
-    def on_data_table_cell_selected(self, event: DataTable.CellSelected) -> None:
-        """Go to what the check did."""
+    @on(DataTable.RowSelected)
+    @on(DataTable.CellSelected)
+    def _to_record(self) -> None:
         self.action_pane(1)
 
     def action_search(self) -> None:
         """Look for words in everything."""
-        self.app.push_screen(Search(self.opened, self._words), self._found)
+        self.app.push_screen(Search(self.opened, self._words), self._take_hits)
 
-    def _found(self, found: tuple[str, Sequence[Hit], int] | None) -> None:
+    def _take_hits(self, found: tuple[str, Sequence[Hit], int] | None) -> None:
         if found is not None:
             self._words, hits, self._hit = found
             self._hits = list(hits)
-            self._came = self._place
+            self._origin = self._place
             self._to_hit()
 
     def action_again(self, way: int) -> None:
@@ -226,7 +224,7 @@ class TaskScreen(TaskPanes):
         self._hit = (self._hit + way) % len(self._hits)
         self._to_hit()
 
-    def _go_on(self, way: int | None) -> None:
+    def _search_on(self, way: int | None) -> None:
         """Go on with a search from a page that was above; the focus is back here before that."""
         if way is not None:
             self.call_after_refresh(self.action_again, way)
@@ -242,45 +240,31 @@ class TaskScreen(TaskPanes):
             patches = hit.tab == "patches"
             table = self.query_one(CandidateTable) if patches else self.query_one(CheckTable)
             table.put(hit.id)
-            self._show_row(table)
+            self.show_record(table)
         if hit.sent:
             # Not before the steps have the focus: it would come when the page above has gone.
             self.call_after_refresh(self.action_sent, spot)
         else:
-            page = self.query_one(f"#{PANES[hit.tab][-1]}", Page)
-            self.call_after_refresh(page.find_spot, spot)
-        at = f" · place {self._hit + 1} of {len(self._hits)}"
-        self.query_one("#title", Static).update(title_of(self.opened).append(at, "reverse"))
+            self.call_after_refresh(self.page_of(hit.tab).find_spot, spot)
+        self.set_title(Marked(f"place {self._hit + 1} of {len(self._hits)}", "reverse"))
 
-    def on_lines_moved(self, event: Lines.Moved) -> None:
-        """Take the number of a place out of the title once another step is looked at."""
+    @on(Lines.Moved, "#steps-list")
+    @on(TabbedContent.TabActivated)
+    def _leave_hit(self) -> None:
+        """Take the number of a place out of the title once something else is looked at."""
         hit = self._hits[self._hit] if self._hits else None
-        if hit is None or hit.tab != "steps" or event.lines.id != "steps-list":
-            return
-        if (hit.index, hit.step) != (self._index, self.query_one(StepList).number):
-            self._leave_place()
-
-    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
-        """Take it out once another tab is looked at."""
-        if self._hits and self._hits[self._hit].tab != self.tab:
-            self._leave_place()
-
-    def _leave_place(self) -> None:
-        self.query_one("#title", Static).update(title_of(self.opened))
+        if hit is not None and (hit.tab, hit.index, hit.step) != self._place:
+            self.set_title()
 
     @property
-    def shown(self) -> list[Block]:
+    def current_page(self) -> list[Block]:
         """What the tab shows, whole, for copying and for the editor."""
-        if self.tab == "steps" and self.episode is not None:
-            number = self.query_one(StepList).number
-            if number:
-                step = self.episode.step(number)
-                return step_pages.step_page(step, self.episode.about.label, whole=True)
-        return list(self.query_one(f"#{PANES[self.tab][-1]}", Page).page)
+        whole = self.steps.step_page(whole=True) if self.tab == "steps" else []
+        return whole or list(self.page_of(self.tab).page)
 
     def _on_disk(self) -> tuple[object, ...]:
         folder = self.opened.record.folder
-        if self._again is None or not folder.is_dir():
+        if self._reopen is None or not folder.is_dir():
             return ()
         try:
             logs = sorted(folder.glob("attempt-*.jsonl"))
@@ -292,24 +276,22 @@ class TaskScreen(TaskPanes):
     def poll(self) -> None:
         """Take in what was written since; the cursor stays where it is."""
         if not self.opened.record.folder.exists():
-            self.query_one("#title", Static).update(
-                title_of(self.opened).append(" · its files are gone", "bold red")
-            )
+            self.set_title(Marked("its files are gone", "damaged"))
             return
         state = self._on_disk()
-        if self._again is not None and state != self._state:
+        if self._reopen is not None and state != self._state:
             self._state = state
-            fresh = self._again()
+            fresh = self._reopen()
             known = {one.about.label: one for one in self.opened.episodes}
             episodes = tuple(known.get(one.about.label, one) for one in fresh.episodes)
             self.opened = OpenedTask(fresh.record, episodes, fresh.problems, fresh.resolved)
             self._fill()
         grown = [one.refresh() for one in self.opened.episodes]
         if any(grown):
-            steps = self.query_one(StepList)
+            steps = self.steps
             followed = steps.number == steps.count
             self._list_episodes()
             steps.take_in()
             self._show_step()
             if followed and steps.number < steps.count - 1 and steps.has_focus:
-                steps.action_bottom()
+                steps.action_last()

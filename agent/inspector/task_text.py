@@ -72,7 +72,9 @@ def _step(step: Step, here: str) -> Iterator[str]:
     took = f", {duration(step.seconds)}" if step.seconds is not None else ""
     if step.usage is not None or messages:
         yield f"{here} request: {messages}{spent(step.usage)}{took}"
-    yield from (f"{here}: [{one_line(remark)}]" for remark in step.remarks)
+    yield from (f"problem: {one_line(problem)}" for problem in step.problems)
+    remarks = [remark for remark in step.remarks if remark not in step.problems]
+    yield from (f"{here}: [{one_line(remark)}]" for remark in remarks)
     if step.thought.strip():
         yield from prefixed(f"{here} thought", step.thought)
     for act in step.acts:

@@ -1,8 +1,13 @@
-"""What the screens are made of: pages that scroll by lines, and the list of an episode's steps."""
+"""What the screens are made of: rows with a cursor, and pages that scroll by lines.
+
+Textual's own lists measure every row before the first is shown, for which all steps of a run would
+have to be read: here only the rows in view are made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,31 +21,31 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from agent.inspector.episode import Episode, Step
-from agent.inspector.rows import Row, rows
 from agent.inspector.search import SHORT, Spot
-from agent.show.blocks import Block, markdown
-from agent.show.figures import duration, money
+from agent.show.blocks import Block, StepLink
+from agent.show.markdown import markdown
+from agent.show.terminal import Row, rows
 from agent.show.terminal_safe import one_line
 
-MARKED = "black on yellow"
+HIGHLIGHT = "black on yellow"
 FOLDED = Segment("↩", Style(dim=True))
 """Stands at the end of a row whose line goes on in the next."""
 CUT = Segment("…", Style(dim=True))
-MOVES: list[BindingType] = [
-    Binding("j,down", "down", "down", show=False),
-    Binding("k,up", "up", "up", show=False),
-    Binding("g,home", "top", "top", show=False),
-    Binding("G,end", "bottom", "bottom", show=False),
-    Binding("ctrl+d,pagedown,space", "page(1)", "page down", show=False),
-    Binding("ctrl+u,pageup", "page(-1)", "page up", show=False),
-]
+
+
+def moves(**more: str) -> list[BindingType]:
+    """Return the keys that move in every list and page, and more of them, each with its action."""
+    keys = {"j": "cursor_down", "k": "cursor_up", "ctrl+d": "page_down", "ctrl+u": "page_up"}
+    return [Binding(key, action, show=False) for key, action in (keys | more).items()]
 
 
 class Lines(ScrollView, can_focus=True):
     """Rows with a cursor, of which only those in view are made."""
 
-    BINDINGS: ClassVar[list[BindingType]] = MOVES
+    BINDINGS: ClassVar[list[BindingType]] = moves(
+        g="first", G="last", down="cursor_down", up="cursor_up", home="first", end="last",
+        pagedown="page_down", space="page_down", pageup="page_up",
+    )  # fmt: skip
     cursor: reactive[int] = reactive(0, repaint=False)
     _ground = Style()
 
@@ -64,15 +69,15 @@ class Lines(ScrollView, can_focus=True):
         """The number of rows."""
         raise NotImplementedError
 
-    def row(self, place: int) -> Text:
-        """Return the text of a row."""
+    def row(self, number: int) -> Text:
+        """Return the text of a row, counted from 0."""
         raise NotImplementedError
 
-    def folded(self, place: int) -> bool:
+    def is_folded(self, number: int) -> bool:
         """Tell whether the line of a row goes on in the next, which is marked."""
         return False
 
-    def grown(self) -> None:
+    def update_size(self) -> None:
         """Take in that there are more rows or fewer."""
         self.virtual_size = Size(self.inner_width, self.count)
         if self.cursor >= self.count:
@@ -91,21 +96,18 @@ class Lines(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Make one row in view."""
-        place, width = y + self.scroll_offset.y, self.inner_width
-        if place >= self.count:
+        number, width = y + self.scroll_offset.y, self.inner_width
+        if number >= self.count:
             return Strip.blank(width, self._ground)
-        text = self.row(place)
-        strip = Strip(text.render(self.app.console), text.cell_len)
-        strip = strip.adjust_cell_length(width)
-        if self.folded(place) or text.cell_len > width:
-            end = FOLDED if self.folded(place) else CUT
-            strip = Strip([*strip.crop(0, width - 1), end], width)
+        text, folded = self.row(number), self.is_folded(number)
+        strip = Strip(text.render(self.app.console), text.cell_len).adjust_cell_length(width)
+        if folded or text.cell_len > width:
+            strip = Strip([*strip.crop(0, width - 1), FOLDED if folded else CUT], width)
         strip = strip.apply_style(self._ground)
-        if place == self.cursor and self.has_focus:
-            strip = strip.apply_style(Style(reverse=True))
-        elif place == self.cursor:
-            strip = strip.apply_style(Style(bold=True, underline=True))
-        return strip
+        if number != self.cursor:
+            return strip
+        focused = Style(reverse=True) if self.has_focus else Style(bold=True, underline=True)
+        return strip.apply_style(focused)
 
     def watch_cursor(self, before: int, now: int) -> None:
         """Keep the cursor in view."""
@@ -114,46 +116,45 @@ class Lines(ScrollView, can_focus=True):
         self.refresh_line(now)
         self.post_message(self.Moved(self))
 
-    def put(self, place: int) -> None:
+    def put(self, number: int) -> None:
         """Move the cursor to a row, or to the nearest that there is."""
-        self.cursor = max(0, min(place, self.count - 1))
+        self.cursor = max(0, min(number, self.count - 1))
 
-    def action_down(self) -> None:
-        """Go to the next row."""
+    def action_cursor_down(self) -> None:
         self.put(self.cursor + 1)
 
-    def action_up(self) -> None:
-        """Go to the row before."""
+    def action_cursor_up(self) -> None:
         self.put(self.cursor - 1)
 
-    def action_top(self) -> None:
-        """Go to the first row."""
+    def action_first(self) -> None:
         self.put(0)
 
-    def action_bottom(self) -> None:
-        """Go to the last row."""
+    def action_last(self) -> None:
         self.put(self.count - 1)
 
-    def action_page(self, way: int) -> None:
-        """Go on or back by what fits on the screen."""
+    def action_page_down(self) -> None:
+        self._turn_page(1)
+
+    def action_page_up(self) -> None:
+        self._turn_page(-1)
+
+    def _turn_page(self, way: int) -> None:
         page = way * max(1, self.size.height - 1)
         self.scroll_relative(y=page, animate=False, force=True)
         self.put(self.cursor + page)
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is; choose the row by clicking it twice."""
-        place = event.y + self.scroll_offset.y
-        if place < self.count:
-            self.put(place)
+        number = event.y + self.scroll_offset.y
+        if number < self.count:
+            self.put(number)
             if event.chain == 2:
-                self.post_message(self.Chosen(self))
+                self.key_enter()
 
     def on_focus(self) -> None:
-        """Show the cursor as the one that moves."""
         self.refresh()
 
     def on_blur(self) -> None:
-        """Show the cursor as one that waits."""
         self.refresh()
 
     def key_enter(self) -> None:
@@ -179,22 +180,22 @@ class Page(Lines):
         self.page, self._of = page, of
         self._sought = self._sought if keep else ""
         self._width = 0
-        self._lay()
+        self._lay_out()
         if not keep:
             self.cursor = 0
             self.scroll_home(animate=False, force=True)
 
-    def _lay(self) -> None:
+    def _lay_out(self) -> None:
         width = self.inner_width
         if width != self._width:
             self._width = width
             self._rows = rows(self.page, width - 1)  # the last cell is for FOLDED
-            self.grown()
+            self.update_size()
 
     def on_resize(self) -> None:
         """Fold the lines anew; the cursor stays on what was sought, or about where it was."""
         before, width = self.count, self._width
-        self._lay()
+        self._lay_out()
         if width != self._width and before:
             at, sought = self.cursor, self._sought
             self.put(0 if sought else at * self.count // before)
@@ -206,17 +207,22 @@ class Page(Lines):
         """The number of rows."""
         return len(self._rows)
 
-    def row(self, place: int) -> Text:
+    def row(self, number: int) -> Text:
         """Return a row, with the words marked."""
-        text = self._rows[place].text
+        text = self._rows[number].text
         if self.words and self.words.lower() in text.plain.lower():
             text = text.copy()
-            text.highlight_words([self.words], MARKED, case_sensitive=False)
+            text.highlight_words([self.words], HIGHLIGHT, case_sensitive=False)
         return text
 
-    def folded(self, place: int) -> bool:
+    def is_folded(self, number: int) -> bool:
         """Tell whether the line of a row goes on in the next."""
-        return place + 1 < self.count and self._rows[place + 1].goes_on
+        return number + 1 < self.count and self._rows[number + 1].goes_on
+
+    @property
+    def text(self) -> str:
+        """The page as text, to be copied."""
+        return markdown(self.page)
 
     @property
     def at_cursor(self) -> Row | None:
@@ -226,132 +232,62 @@ class Page(Lines):
     @property
     def changed_line(self) -> Row | None:
         """The changed line of a patch under the cursor, or else the nearest added one."""
-        changed = [place for place, row in enumerate(self._rows) if row.line.strip()]
+        changed = [number for number, row in enumerate(self._rows) if row.line.strip()]
         if not changed:
             return None
         if self.cursor not in changed:
-            added = [place for place in changed if self._rows[place].text.plain.startswith("+")]
+            added = [number for number in changed if self._rows[number].is_added]
             changed = added or changed
-        return self._rows[min(changed, key=lambda place: abs(place - self.cursor))]
+        return self._rows[min(changed, key=lambda number: abs(number - self.cursor))]
+
+    @property
+    def link(self) -> StepLink | None:
+        """The step that the line under the cursor names; a table's line may go on in rows below."""
+        for row in reversed(self._rows[: self.cursor + 1]):
+            if row.link or not row.text.plain:
+                return row.link
+        return None
 
     def find(self, words: str, way: int = 1) -> bool:
         """Mark words and go to the next row that holds them, round the end; tell whether any."""
         self.words = words
         self.refresh()
-        places = [place for place, _ in self._places(words.lower())] if words else []
-        later = [place for place in places if (place - self.cursor) * way > 0]
-        if not places:
+        numbers = [number for number, _ in self._lines_with(words)] if words else []
+        if not numbers:
             return False
-        order = sorted(later or places, reverse=way < 0)
-        self._put_sought(order[0], words)
+        later = [number for number in numbers if (number - self.cursor) * way > 0]
+        self._put_sought(sorted(later or numbers, reverse=way < 0)[0], words)
         return True
 
     def find_spot(self, spot: Spot) -> None:
         """Mark words and go to a spot where they stand."""
         self.words = spot.words
         self.refresh()
-        places = self._places(spot.words.lower())
-        alike = [place for place, text in places if one_line(text, SHORT) == spot.line]
+        found = self._lines_with(spot.words)
+        alike = [number for number, line in found if one_line(line, SHORT) == spot.line]
         if alike:
             self._put_sought(alike[min(spot.same, len(alike) - 1)], spot.words)
-        elif places:
-            self._put_sought(places[min(spot.nth, len(places) - 1)][0], spot.words)
+        elif found:
+            self._put_sought(found[min(spot.nth, len(found) - 1)][0], spot.words)
 
-    def _put_sought(self, place: int, words: str) -> None:
-        self.put(place)
+    def _put_sought(self, number: int, words: str) -> None:
+        self.put(number)
         self._sought = words
 
-    def _places(self, wanted: str) -> list[tuple[int, str]]:
-        """Return the rows in which lines that hold the words have them, and those lines whole."""
+    def _lines_with(self, words: str) -> list[tuple[int, str]]:
+        """Return the lines that hold words: the row in which these begin, and the whole line."""
         found: list[tuple[int, str]] = []
         start = 0
         while start < self.count:
             end = start + 1
             while end < self.count and self._rows[end].goes_on:
                 end += 1
-            parts = [self._rows[place].text.plain for place in range(start, end)]
-            whole = "".join(parts)
-            at = whole.lower().find(wanted)
+            parts = [row.text.plain for row in self._rows[start:end]]
+            line = "".join(parts)
+            at = line.lower().find(words.lower())
             if at >= 0:
-                place = start
-                while at >= len(parts[place - start]) and place + 1 < end:
-                    at -= len(parts[place - start])
-                    place += 1
-                found.append((place, whole))
+                ends = accumulate(map(len, parts))
+                number = next((n for n, length in enumerate(ends) if at < length), 0)
+                found.append((start + number, line))
             start = end
         return found
-
-    @property
-    def text(self) -> str:
-        """The page as text, to be copied."""
-        return markdown(self.page)
-
-
-class StepList(Lines):
-    """A row for each step of an episode: what it did, what failed, what it changed."""
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.episode: Episode | None = None
-        self._known: dict[int, tuple[bool, bool, Text]] = {}
-        self._latest = 0
-
-    def show(self, episode: Episode | None) -> None:
-        """Show another episode, from its first step."""
-        self.episode = episode
-        self._known.clear()
-        self._latest = self.count
-        self.cursor = 0
-        self.grown()
-
-    def take_in(self) -> None:
-        """Show what was written since; the last step may have become another."""
-        if self.count < self._latest:
-            self._known.clear()  # it began again
-        self._known.pop(self._latest, None)
-        self._latest = self.count
-        self.grown()
-
-    @property
-    def count(self) -> int:
-        """The number of steps."""
-        return len(self.episode) if self.episode is not None else 0
-
-    @property
-    def number(self) -> int:
-        """The step under the cursor, counted from 1; 0 when there is none."""
-        return self.cursor + 1 if self.count else 0
-
-    def row(self, place: int) -> Text:
-        """Return what a step did in a line."""
-        return self._about(place + 1)[2]
-
-    def failed(self, number: int) -> bool:
-        """Tell whether something failed in a step."""
-        return self._about(number)[0]
-
-    def edits(self, number: int) -> bool:
-        """Tell whether a step changed a file."""
-        return self._about(number)[1]
-
-    def _about(self, number: int) -> tuple[bool, bool, Text]:
-        if number not in self._known:
-            assert self.episode is not None
-            step = self.episode.step(number)
-            self._known[number] = (step.failed, step.edits, summary(step))
-        return self._known[number]
-
-
-def summary(step: Step) -> Text:
-    """Return a step as one line: number, marks, time, cost, what it did."""
-    text = Text(no_wrap=True, end="")
-    text.append(f"{step.number:>4} ", "dim")
-    text.append("✗" if step.failed else " ", "bold red" if step.failed else "")
-    text.append("✎ " if step.edits else "  ", "bold green" if step.edits else "")
-    seconds = (step.seconds or 0.0) + step.acting
-    if seconds:
-        text.append(f"{duration(seconds):>6} ", "dim")
-    if step.usage is not None and step.usage.usd is not None:
-        text.append(f"{money(step.usage.usd)} ", "dim")
-    text.append(one_line(step.summary, 300))
-    return text

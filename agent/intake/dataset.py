@@ -1,4 +1,4 @@
-"""Rows of a SWE-bench dataset as tasks, read through a list of what may be known before grading."""
+"""Rows of a SWE-bench dataset as tasks; of a row, only what may be known before grading is read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from agent.intake.issue import TaskFile
 from tools.base import NetworkError, UserError
 
 ALLOWED = ("instance_id", "repo", "base_commit", "problem_statement", "created_at", "image")
-"""All that is read of a row: `image` to find the environment, the rest for the task. Patches, tests
+"""The columns that are read: `image` to find the environment, the rest for the task. Patches, tests
 and their names, hints, versions and scripts are for grading alone."""
 REQUIRED = ALLOWED[:4]
 HUB = {"lite": "SWE-bench/SWE-bench_Lite", "verified": "SWE-bench/SWE-bench_Verified"}
 SOURCE = ": "
-"""Between a dataset and an instance of it, in a task's `source`."""
+"""Separates a dataset and its instance in a task's `source`."""
 HOST = "https://github.com/"
 EXTRA = "install it with: pip install 'repair-agent[bench]'"
 FORMS = "give lite, verified, or a .parquet, .jsonl or .json file in SWE-bench's form"
@@ -27,9 +27,8 @@ def task(instance: str, dataset: str) -> TaskFile:
     """Return one instance of a dataset as a task; raises UserError when it is not in it."""
     found = tasks(dataset)
     if instance not in found:
-        raise UserError(
-            f"{dataset} has no instance {instance}", f"it has {len(found)}; check the id"
-        )
+        hint = f"it has {len(found)}; check the id"
+        raise UserError(f"{dataset} has no instance {instance}", hint)
     return found[instance]
 
 
@@ -39,9 +38,8 @@ def tasks(dataset: str) -> dict[str, TaskFile]:
     Raises UserError for a file that is not in SWE-bench's form, NetworkError for a hub that is not
     there.
     """
-    rows = read(dataset, ALLOWED)
     found: dict[str, TaskFile] = {}
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(read(dataset, ALLOWED), 1):
         missing = [name for name in REQUIRED if not isinstance(row.get(name), str)]
         if missing:
             raise UserError(f"{dataset}: row {number} has no {', '.join(missing)}", FORMS)
@@ -55,14 +53,14 @@ def tasks(dataset: str) -> dict[str, TaskFile]:
 
 
 def read(dataset: str, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a dataset: these columns of them, all where None is given, for grading."""
+    """Yield the rows of a dataset with these columns, or, for grading, with all (None)."""
     if dataset in HUB:
         return _from_hub(dataset, columns)
     return _from_file(Path(dataset).expanduser(), columns)
 
 
 def named_in(source: str, instance: str) -> str | None:
-    """Return the dataset that a task's `source` is of, None where it is of none."""
+    """Return the dataset that a task's `source` names, None when it names none."""
     dataset, mark, name = source.rpartition(SOURCE)
     return dataset if mark and name == instance else None
 
@@ -97,16 +95,15 @@ def _from_file(path: Path, columns: Sequence[str] | None) -> Iterator[dict[str, 
     if not path.is_file():
         raise UserError(f"there is no dataset {path}", FORMS)
     try:
-        match path.suffix:
-            case ".parquet":
-                rows = _from_parquet(path, columns)
-            case ".jsonl":
-                lines = path.read_text(encoding="utf-8").split("\n")
-                rows = [json.loads(line) for line in lines if line.strip()]
-            case ".json":
-                rows = json.loads(path.read_text(encoding="utf-8"))
-            case _:
-                raise UserError(f"{path} is no dataset", FORMS)
+        if path.suffix == ".parquet":
+            rows = _from_parquet(path, columns)
+        elif path.suffix == ".jsonl":
+            lines = path.read_text(encoding="utf-8").split("\n")
+            rows = [json.loads(line) for line in lines if line.strip()]
+        elif path.suffix == ".json":
+            rows = json.loads(path.read_text(encoding="utf-8"))
+        else:
+            raise UserError(f"{path} is no dataset", FORMS)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}", FORMS) from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -122,19 +119,20 @@ def _from_parquet(path: Path, columns: Sequence[str] | None) -> list[dict[str, A
         from pyarrow import parquet  # noqa: PLC0415  the extra `bench`
     except ImportError as error:
         raise UserError("reading parquet files takes pyarrow", EXTRA) from error
-    there = parquet.read_schema(path).names
-    wanted = [name for name in there if columns is None or name in columns]
+    names = parquet.read_schema(path).names
+    wanted = [name for name in names if columns is None or name in columns]
     rows: list[dict[str, Any]] = parquet.read_table(path, columns=wanted).to_pylist()
     return rows
 
 
 def _from_hub(dataset: str, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     try:
-        from datasets import load_dataset  # noqa: PLC0415  the extra `bench`
+        from datasets import disable_progress_bars, load_dataset  # noqa: PLC0415  the extra `bench`
     except ImportError as error:
         raise UserError(
             f"{dataset} comes from the Hugging Face hub by `datasets`", EXTRA
         ) from error
+    disable_progress_bars()  # the screen shows our own progress
     try:
         rows = load_dataset(HUB[dataset], split="test")
     except (OSError, ValueError) as error:

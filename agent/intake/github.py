@@ -1,10 +1,10 @@
-"""An issue on GitHub, and the commit it is solved at; the only door to GitHub's API."""
+"""An issue on GitHub, and the commit it is solved at; the only module that uses GitHub's API."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,14 +13,13 @@ from urllib.parse import urlsplit
 
 import requests
 from github import Auth, BadAttributeException, Github, GithubException, RateLimitExceededException
-from github.Commit import Commit
 from github.Issue import Issue
 from github.Repository import Repository
 
 from agent.config import Config
 from agent.errors import NetworkError, UserError
 from agent.intake import repository_address
-from agent.intake.issue import IssueName, TaskFile
+from agent.intake.issue import IssueName, Options, TaskFile
 from agent.intake.package_release import reason
 from agent.records import Comment
 
@@ -33,7 +32,7 @@ SECONDS = 30
 PAGE = 100
 MOST_COMMITS = 50
 """Commits that are looked at to find one that was there in time; each costs a request."""
-ODD = (  # what PyGithub ends with when an answer is none that GitHub gives
+ODD = (  # what PyGithub raises when a server does not answer as GitHub does
     AssertionError, AttributeError, BadAttributeException, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 
@@ -53,7 +52,7 @@ class Server:
 
     @property
     def advice(self) -> str:
-        """What to do for more rights."""
+        """How the user can get more rights."""
         if self.token:
             return f"{TOKEN} must be allowed to read it"
         if self.api == PUBLIC_API:
@@ -61,28 +60,19 @@ class Server:
         return f"set {TOKEN}, and github_api to {self.api} in your configuration file"
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What the options say of the code and the time that an issue is solved at."""
-
-    repository: str | None = None
-    ref: str | None = None
-    at_issue_time: bool = False
-
-
-def read(name: IssueName, config: Config, wanted: Wanted) -> TaskFile:
+def read(name: IssueName, config: Config, options: Options) -> TaskFile:
     """Return an issue as a task; a closed one at the last commit before it was opened.
 
     Raises UserError for what is no issue or may not be read, NetworkError for the way to it.
     """
     server = server_of(name.host, config)
-    with _told(server, name), _client(server, config.ca_bundle) as client:
+    with _translated(server, name), closing(_client(server, config.ca_bundle)) as client:
         found = client.get_repo(f"{name.owner}/{name.repository}").get_issue(name.number)
         if not found.title or not found.created_at:
             raise ValueError("an issue without a title or a date")
         if found.pull_request is not None:
             raise UserError(f"{name.shown} is a pull request", "name an issue: only those are read")
-        return _task(found, f"{server.web}/{name.path}", name, wanted)
+        return _task(found, f"{server.web}/{name.path}", name, options)
 
 
 def server_of(host: str | None, config: Config) -> Server:
@@ -92,22 +82,17 @@ def server_of(host: str | None, config: Config) -> Server:
         raise UserError("github_api is no address", f"write it as {PUBLIC_API}")
     own = known["host"].lower()
     if host in (None, own):
-        return Server(config.github_api, f"{known['scheme']}://{own}", _token(config))
+        token = config.keys.get(TOKEN)
+        if token and not (token.isascii() and token.isprintable() and " " not in token):
+            raise UserError(f"{TOKEN} is no token", "copy it again, or unset it")
+        return Server(config.github_api, f"{known['scheme']}://{own}", token)
     api = PUBLIC_API if host == "github.com" else f"https://{host}/api/v3"
     return Server(api, f"https://{host}")
 
 
-def _token(config: Config) -> str | None:
-    token = config.keys.get(TOKEN)
-    if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise UserError(f"{TOKEN} is no token", "copy it again, or unset it")
-    return token
-
-
-@contextmanager
-def _client(server: Server, ca_bundle: str | None) -> Iterator[Github]:
-    """Give a client that neither retries nor waits: a user who is told can do better."""
-    client = Github(
+def _client(server: Server, ca_bundle: str | None) -> Github:
+    """Return a client that neither retries nor waits: a user who is told can do better."""
+    return Github(
         auth=Auth.Token(server.token) if server.token else None,
         base_url=server.api,
         timeout=SECONDS,
@@ -118,19 +103,28 @@ def _client(server: Server, ca_bundle: str | None) -> Iterator[Github]:
         seconds_between_requests=None,
         lazy=True,  # a repository is asked for only when something about it is
     )
-    try:
-        yield client
-    finally:
-        client.close()
 
 
-def _task(found: Issue, source: str, name: IssueName, wanted: Wanted) -> TaskFile:
-    early = wanted.at_issue_time or found.state == "closed"
-    repository, ref = wanted.repository, wanted.ref
-    note, opened = _decided(found, early, wanted), None
-    if early and ref is None and not _is_release(repository):
-        commit, note = _commit_before(found)
-        ref, opened = commit.sha, found.created_at
+def _task(found: Issue, source: str, name: IssueName, options: Options) -> TaskFile:
+    early = options.at_issue_time or found.state == "closed"
+    repository, ref = options.repo, options.ref
+    address = repository_address.parse(repository) if repository is not None else None
+    opened = None
+    if early and ref is None and not isinstance(address, repository_address.Release):
+        ref, branch = _commit_before(found)
+        opened = found.created_at
+        commit = (
+            f"{ref[:12]}, the last commit on {branch} before it was opened on {opened:%Y-%m-%d}"
+        )
+        note = f"the issue is {found.state}: it is solved at {commit}"
+    else:
+        code = "at the head of the default branch"
+        if ref is not None:
+            code = f"at {ref}"
+        elif address is not None:
+            code = f"in {repository_address.display_name(address)} as it is"
+        until = " with the comments of its time" if early else ""
+        note = f"the issue is {found.state}: it is solved {code}{until}"
     return TaskFile(
         id=name.id,
         source=source,
@@ -145,37 +139,19 @@ def _task(found: Issue, source: str, name: IssueName, wanted: Wanted) -> TaskFil
     )
 
 
-def _is_release(repository: str | None) -> bool:
-    return repository is not None and isinstance(
-        repository_address.parse(repository), repository_address.Release
-    )
-
-
-def _decided(found: Issue, early: bool, wanted: Wanted) -> str:
-    """Say what is worked on when options, or nothing at all, decide it."""
-    if wanted.ref is not None:
-        place = f"at {wanted.ref}"
-    elif wanted.repository is not None:
-        place = (
-            f"in {repository_address.shown(repository_address.parse(wanted.repository))} as it is"
-        )
-    else:
-        place = "at the head of the default branch"
-    until = " with the comments of its time" if early else ""
-    return f"the issue is {found.state}: it is solved {place}{until}"
-
-
 def _comments(found: Issue) -> tuple[Comment, ...]:
-    if not found.comments:
-        return ()
-    return tuple(
-        Comment(
-            author=comment.user.login if comment.user else "ghost",  # as GitHub shows it
-            created_at=comment.created_at,
-            body=comment.body or "",
-            edited_at=comment.updated_at,
+    return (
+        ()
+        if not found.comments
+        else tuple(
+            Comment(
+                author=comment.user.login if comment.user else "ghost",  # as GitHub shows it
+                created_at=comment.created_at,
+                body=comment.body or "",
+                edited_at=comment.updated_at,
+            )
+            for comment in found.get_comments()
         )
-        for comment in found.get_comments()
     )
 
 
@@ -186,8 +162,8 @@ def _clone_url(repository: Repository) -> str:
     return url
 
 
-def _commit_before(found: Issue) -> tuple[Commit, str]:
-    """Return the last commit that the default branch had when an issue was opened, and say so.
+def _commit_before(found: Issue) -> tuple[str, str]:
+    """Return the last commit that the default branch had when an issue was opened, and its name.
 
     A commit's date is not when it arrived: a fix may be older than its issue, and come with a pull
     request later. So a commit counts only if no pull request brought it after the opening.
@@ -198,22 +174,15 @@ def _commit_before(found: Issue) -> tuple[Commit, str]:
     for commit in islice(commits, MOST_COMMITS):
         arrivals = (pull.merged_at for pull in commit.get_pulls())
         if not any(arrival and arrival > opened for arrival in arrivals):
-            note = (
-                f"the issue is {found.state}: it is solved at {commit.sha[:12]}, the last commit "
-                f"on {branch} before it was opened on {opened:%Y-%m-%d}"
-            )
-            return commit, note
+            return commit.sha, branch
     raise UserError(
         f"no commit on {branch} is sure to be older than the issue", "name one with --ref"
     )
 
 
-# --- whose fault it is ---
-
-
 @contextmanager
-def _told(server: Server, name: IssueName) -> Iterator[None]:
-    """Turn what PyGithub raises into whose error it is: the user's or the network's."""
+def _translated(server: Server, name: IssueName) -> Iterator[None]:
+    """Turn what PyGithub raises into an error of the user or of the network."""
     try:
         yield
     except GithubException as error:
@@ -231,7 +200,8 @@ def _told(server: Server, name: IssueName) -> Iterator[None]:
 
 def _raise(error: GithubException, server: Server, name: IssueName) -> NoReturn:
     headers = error.headers or {}
-    said = _message(error)
+    message = error.data.get("message") if isinstance(error.data, dict) else None
+    reply = " ".join(str(message or "no reason given").split())[:200]
     if _is_limit(error, headers):
         raise NetworkError(
             f"{server.host} answers no more requests {_until(headers)}: its rate limit is reached",
@@ -245,11 +215,11 @@ def _raise(error: GithubException, server: Server, name: IssueName) -> NoReturn:
         hint = f"check the name; if it is private, {server.advice}"
         raise UserError(f"there is no {name.shown} on {server.host}", hint) from error
     if error.status == 410:
-        raise UserError(f"{name.shown} is gone: {said}", "choose another issue") from error
+        raise UserError(f"{name.shown} is gone: {reply}", "choose another issue") from error
     if error.status < 500:
-        raise UserError(f"{server.host} refuses {name.shown}: {said}", server.advice) from error
+        raise UserError(f"{server.host} refuses {name.shown}: {reply}", server.advice) from error
     raise NetworkError(
-        f"{server.host} fails with status {error.status}: {said}", "run it again later"
+        f"{server.host} fails with status {error.status}: {reply}", "run it again later"
     ) from error
 
 
@@ -267,9 +237,3 @@ def _until(headers: dict[str, str]) -> str:
     if reset.isdecimal() and len(reset) < 12:
         return f"until {datetime.fromtimestamp(int(reset), UTC):%Y-%m-%d %H:%M} UTC"
     return "for now"
-
-
-def _message(error: GithubException) -> str:
-    data = error.data
-    text = data.get("message") if isinstance(data, dict) else None
-    return " ".join(str(text or "no reason given").split())[:200]

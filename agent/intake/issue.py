@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -50,8 +51,18 @@ class IssueName:
 
     @property
     def shown(self) -> str:
-        """The name as a message has it."""
+        """The name as messages show it."""
         return f"issue {self.owner}/{self.repository}#{self.number}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the options say of the task; None where they say nothing."""
+
+    repo: str | None = None
+    ref: str | None = None
+    dataset: str | None = None
+    at_issue_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,8 +98,7 @@ def on_github(text: str) -> IssueName | None:
     if parts.get("kind") == "pull":
         raise UserError("that is a pull request", "name an issue: only those are read")
     host = parts.get("host")
-    if host is not None:
-        host = host.lower().removeprefix("www.")
+    host = host.lower().removeprefix("www.") if host else None
     return IssueName(host, parts["owner"], parts["repository"], int(parts["number"]))
 
 
@@ -97,23 +107,16 @@ def read(text: str) -> TaskFile:
     path = repository_address.expanded(text)
     if path.suffix in (".md", ".toml"):
         return _from_file(path, text)
-    if _is_there(text, path):
-        fault = "is a folder, not a task" if path.is_dir() else "is neither a .md nor a .toml file"
-        raise UserError(f"{text} {fault}", FORMS)
-    shown = text if len(text) <= 80 else f"{text[:80]}…"
-    raise UserError(f"{shown!r} is no task that this version knows", FORMS)
-
-
-def _is_there(text: str, path: Path) -> bool:
-    try:
-        return bool(text.strip()) and path.exists()
-    except OSError:  # too long to name a file, such as the issue itself
-        return False
+    with suppress(OSError):  # too long to name a file, such as the issue itself
+        if text.strip() and path.exists():
+            kind = "a folder, not a task" if path.is_dir() else "neither a .md nor a .toml file"
+            raise UserError(f"{text} is {kind}", FORMS)
+    start = text if len(text) <= 80 else f"{text[:80]}…"
+    raise UserError(f"{start!r} is no task that this version knows", FORMS)
 
 
 def _from_file(path: Path, source: str) -> TaskFile:
-    data = _content(path, source)
-    text = data.decode("utf-8-sig")
+    data, text = _content(path, source)
     if path.suffix == ".toml":
         fields = _fields(text, source, (*TEXT_KEYS, *COMMON_KEYS))
         title, body = fields.pop("title", "").strip(), fields.pop("body", "")
@@ -122,31 +125,30 @@ def _from_file(path: Path, source: str) -> TaskFile:
         fields = _fields(front, source, COMMON_KEYS)
         title, body = _title_and_body(rest)
     if not title:
-        raise UserError(
-            f"{source}: the title is missing", "the first line of the issue is its title"
-        )
+        hint = "the first line of the issue is its title"
+        raise UserError(f"{source}: the title is missing", hint)
     if fields.get("repository"):
         fields["repository"] = _beside(fields["repository"], path.parent)
     return TaskFile(identity(path.stem, data), source, title, body, **fields)
 
 
-def _content(path: Path, source: str) -> bytes:
+def _content(path: Path, source: str) -> tuple[bytes, str]:
     try:
         data = path.read_bytes()
+        text = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"there is no file {source}", FORMS) from None
     except IsADirectoryError:
         raise UserError(f"{source} is a folder, not a task file", FORMS) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot read {source}: {reason}") from error
-    try:
-        if not data.decode("utf-8-sig").strip():
-            raise UserError(f"{source} is empty", "its first line is the title, the rest the issue")
     except UnicodeDecodeError as error:
         where = f"byte {error.start}"
         raise UserError(f"{source} is not UTF-8 text ({where})", "save it as UTF-8") from error
-    return data
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read {source}: {reason}") from error
+    if not text.strip():
+        raise UserError(f"{source} is empty", "its first line is the title, the rest the issue")
+    return data, text
 
 
 def _split(text: str, source: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from tools import git_url
 from tools.base import NetworkError, UserError, WorldError
 
 SECONDS = (15.0, 120.0)
-"""How long to wait for a connection, and for the next bytes."""
+"""Seconds to wait for a connection, and for the next bytes."""
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 PARTIAL_ANSWERS = (
     UnsupportedContentTypeError,
@@ -54,17 +54,16 @@ def unpack(project: str, version: str, into: Path, *, index_url: str | None = No
     The archive's single top folder becomes `into`. Raises UserError (no such project, version or
     source archive), NetworkError, WorldError (an archive that cannot be unpacked).
     """
-    client = PyPISimple(index_url) if index_url else PyPISimple()
-    with client, _told(f"{project}=={version}"):
+    with _index(f"{project}=={version}", index_url) as client:
         page = client.get_project_page(project, timeout=SECONDS)
-        package = choose(page.packages, project, version)
+        package = _source_of(page.packages, project, version)
         archive = into.with_name(f"{into.name}-{package.filename}")
         try:
             client.download_package(package, archive, timeout=SECONDS)
-            written = _extract(archive, into)
+            newest = _extract(archive, into)
         finally:
             archive.unlink(missing_ok=True)
-    date = package.upload_time or written
+    date = package.upload_time or newest
     return Unpacked(package.version or version, date.astimezone(UTC), package.filename)
 
 
@@ -75,31 +74,29 @@ def wheel(
     *,
     index_url: str | None = None,
     ca_bundle: str | None = None,
-    heard: Callable[[int], object] = lambda count: None,
+    on_bytes: Callable[[int], object] = lambda count: None,
 ) -> None:
-    """Download the wheel of a release to the file `into`; `heard` is told how many bytes came.
+    """Download the wheel of a release to the file `into`; `on_bytes` is told how many came.
 
     Whether they are the right ones is for the caller to tell. Raises UserError (no such project,
     version or wheel), NetworkError.
     """
-    client = PyPISimple(index_url) if index_url else PyPISimple()
-    client.s.verify = ca_bundle or True
-    with client, _told(f"{project}=={version}"):
+    with _index(f"{project}=={version}", index_url, ca_bundle) as client:
         page = client.get_project_page(project, timeout=SECONDS)
         wheels = [package for package in page.packages if package.package_type == "wheel"]
         found = next((package for package in wheels if _same(package.version, version)), None)
         if found is None:
             raise UserError(f"the package index has no wheel of {project} {version}")
         client.download_package(
-            found, into, verify=False, timeout=SECONDS, progress=lambda total: _Heard(heard)
+            found, into, verify=False, timeout=SECONDS, progress=lambda total: _Progress(on_bytes)
         )
 
 
-class _Heard:
+class _Progress:
     """Passes the progress of a download on, in the form that the client wants."""
 
-    def __init__(self, heard: Callable[[int], object]) -> None:
-        self._heard = heard
+    def __init__(self, on_bytes: Callable[[int], object]) -> None:
+        self._on_bytes = on_bytes
 
     def __enter__(self) -> Self:
         return self
@@ -108,36 +105,30 @@ class _Heard:
         pass
 
     def update(self, increment: int) -> None:
-        self._heard(increment)
+        self._on_bytes(increment)
 
 
-def choose(
-    packages: Iterable[DistributionPackage], project: str, version: str
+def _source_of(
+    packages: list[DistributionPackage], project: str, version: str
 ) -> DistributionPackage:
     """Return the source archive of a version; raises UserError that lists near versions."""
-    packages = list(packages)
+    known = {str(_parsed(item.version)) for item in packages if _parsed(item.version)}
     of_version = [package for package in packages if _same(package.version, version)]
     if not of_version:
-        known = sorted({str(found) for item in packages if (found := _parsed(item.version))})
         near = _near(version, known)
         hint = f"near it are {', '.join(near)}" if near else ""
         raise UserError(f"{project} has no release {version}", hint)
-    sources = [
-        package
-        for suffix in ARCHIVES
-        for package in of_version
-        if package.package_type == "sdist" and package.filename.endswith(suffix)
-    ]
-    if not sources:
-        others = _near(version, sorted({p.version or "" for p in packages if _is_source(p)}))
+    sources = [item for item in packages if item.package_type == "sdist"]
+    sources = [item for item in sources if item.filename.endswith(ARCHIVES)]
+    fitting = [item for item in sources if item in of_version]
+    if not fitting:
+        others = _near(version, {item.version or "" for item in sources})
         hint = f"versions with one are {', '.join(others)}" if others else ""
         hint = hint or "give a git repository with --repo"
         raise UserError(f"{project} {version} was released without a source archive", hint)
-    return sources[0]
-
-
-def _is_source(package: DistributionPackage) -> bool:
-    return package.package_type == "sdist" and package.filename.endswith(ARCHIVES)
+    return min(
+        fitting, key=lambda item: [item.filename.endswith(end) for end in ARCHIVES].index(True)
+    )
 
 
 def _parsed(version: str | None) -> Version | None:
@@ -152,17 +143,25 @@ def _same(one: str | None, other: str) -> bool:
     return one == other or (parsed is not None and parsed == _parsed(other))
 
 
-def _near(version: str, known: list[str]) -> list[str]:
+def _near(version: str, known: Collection[str]) -> list[str]:
     """Return up to six versions like the one asked for, else the newest ones."""
-    close = get_close_matches(version, known, n=6, cutoff=0.6)
-    chosen = close or sorted(known, key=lambda text: _parsed(text) or Version("0"))[-6:]
-    return sorted(chosen, key=lambda text: _parsed(text) or Version("0"))
+
+    def order(text: str) -> Version:
+        return _parsed(text) or Version("0")
+
+    close = get_close_matches(version, sorted(known), n=6, cutoff=0.6)
+    return sorted(close or sorted(known, key=order)[-6:], key=order)
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _index(what: str, url: str | None, ca_bundle: str | None = None) -> Iterator[PyPISimple]:
+    """Open a client of the package index, whose errors become UserError or NetworkError."""
+    client = PyPISimple(url) if url else PyPISimple()
+    if ca_bundle:
+        client.s.verify = ca_bundle
     try:
-        yield
+        with client:
+            yield client
     except NoSuchProjectError as error:
         raise UserError(
             f"the package index has no project {error.project}", "check the name"
@@ -195,7 +194,7 @@ def _extract(archive: Path, into: Path) -> datetime:
     opened = into.with_name(f"{into.name}-unpacked")
     try:
         opened.mkdir()
-        newest = _unzip(archive, opened) if archive.suffix == ".zip" else _untar(archive, opened)
+        newest = _unpack(archive, opened)
         top = list(opened.iterdir())
         inner = top[0] if len(top) == 1 and top[0].is_dir() and not top[0].is_symlink() else opened
         inner.rename(into)
@@ -207,15 +206,12 @@ def _extract(archive: Path, into: Path) -> datetime:
     return newest
 
 
-def _untar(archive: Path, into: Path) -> datetime:
-    with tarfile.open(archive) as file:
-        file.extractall(into, filter="data")
-        newest = max((member.mtime for member in file.getmembers()), default=0)
-    return datetime.fromtimestamp(newest, UTC)
-
-
-def _unzip(archive: Path, into: Path) -> datetime:
-    with zipfile.ZipFile(archive) as file:
-        file.extractall(into)
-        newest = max((item.date_time for item in file.infolist()), default=(1980, 1, 1, 0, 0, 0))
-    return datetime(*newest, tzinfo=UTC)
+def _unpack(archive: Path, into: Path) -> datetime:
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(into)
+            times = [datetime(*item.date_time, tzinfo=UTC) for item in file.infolist()]
+        return max(times, default=datetime(1980, 1, 1, tzinfo=UTC))
+    with tarfile.open(archive) as tar:
+        tar.extractall(into, filter="data")
+        return datetime.fromtimestamp(max((one.mtime for one in tar.getmembers()), default=0), UTC)

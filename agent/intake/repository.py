@@ -14,8 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from agent.intake import mirrors, package_release, repository_address
 from agent.intake.repository_address import Folder, Release, Remote
-from tools import snapshot as history
-from tools import submodules
+from tools import snapshot, submodules
 from tools.base import UserError, WorldError
 from tools.snapshot import Description
 
@@ -45,7 +44,7 @@ class Source:
 
     @property
     def content(self) -> str:
-        """What tells its files apart from others': the commit, and which submodules are empty."""
+        """What identifies its files: the commit, and which submodules are empty."""
         return " ".join((self.commit, *self.empty))
 
 
@@ -65,8 +64,9 @@ def fetch(
     """
     named = repository_address.parse(repository)
     if isinstance(named, Release) and ref:
+        release = repository_address.display_name(named)
         raise UserError(
-            f"--ref {ref} goes with a git repository, not with {repository_address.shown(named)}",
+            f"--ref {ref} goes with a git repository, not with {release}",
             "leave it out, or give the project's git URL with --repo",
         )
     partial = into.with_name(f".{into.name}.{secrets.token_hex(4)}.partial")
@@ -87,47 +87,36 @@ def fetch(
 def _from_release(named: Release, partial: Path, into: Path, index_url: str | None) -> Source:
     unpacked = package_release.unpack(named.project, named.version, partial, index_url=index_url)
     message = f"{named.project} {unpacked.version}, from {unpacked.archive}"
-    made = history.commit_folder(partial, date=unpacked.date, message=message)
-    return Source(
-        into, repository_address.short_name(named), repository_address.shown(named),
-        made.commit, made.date,
-        unpacked.version, made.notes,
-    )  # fmt: skip
+    made = snapshot.commit_folder(partial, date=unpacked.date, message=message)
+    name, shown = repository_address.short_name(named), repository_address.display_name(named)
+    return Source(into, name, shown, made.commit, made.date, unpacked.version, made.notes)
 
 
 def _from_git(
     named: Remote | Folder, ref: str | None, partial: Path, into: Path, mirrored: Sequence[Path]
 ) -> Source:
-    where: Path | str = named.path if isinstance(named, Folder) else named.url
-    notes: tuple[str, ...] = ()
-    if isinstance(named, Remote) and ref:
-        mirror = mirrors.holding(mirrored, repository_address.short_name(named), ref)
-        where, notes = (mirror, (f"from the mirror {mirror}",)) if mirror else (where, ())
-    made = history.snapshot(where, ref, partial)
-    version = None
-    if _version_comes_from_tags(partial):
-        version = version_of(history.describe(where, made.commit))
-    origin = named.path if isinstance(named, Folder) else named.url
-
     def mirror_of(url: str, commit: str) -> Path | None:
         return mirrors.holding(mirrored, repository_address.short_name(Remote(url)), commit)
 
-    filled = tuple(submodules.fill(partial, origin, mirror_of))
-    return Source(
-        into, repository_address.short_name(named), repository_address.shown(named),
-        made.commit, made.date, version,
-        (*notes, *made.notes, *(one.text for one in filled)),
-        tuple(one.path for one in filled if one.commit is None),
-    )  # fmt: skip
-
-
-def _version_comes_from_tags(folder: Path) -> bool:
-    files = [folder / name for name in BUILD_FILES]
-    return any(
-        VERSION_FROM_TAGS.search(file.read_text(encoding="utf-8", errors="replace"))
-        for file in files
+    origin: Path | str = named.path if isinstance(named, Folder) else named.url
+    mirror = mirror_of(named.url, ref) if isinstance(named, Remote) and ref else None
+    notes = (f"from the mirror {mirror}",) if mirror else ()
+    made = snapshot.snapshot(mirror or origin, ref, partial)
+    texts = (
+        file.read_text(encoding="utf-8", errors="replace")
+        for file in (partial / name for name in BUILD_FILES)
         if file.is_file() and not file.is_symlink()
     )
+    version = None
+    if any(VERSION_FROM_TAGS.search(text) for text in texts):
+        version = version_of(snapshot.describe(mirror or origin, made.commit))
+    filled = tuple(submodules.fill(partial, origin, mirror_of))
+    return Source(
+        into, repository_address.short_name(named), repository_address.display_name(named),
+        made.commit, made.date, version,
+        (*notes, *made.notes, *(submodule.text for submodule in filled)),
+        tuple(submodule.path for submodule in filled if submodule.commit is None),
+    )  # fmt: skip
 
 
 def version_of(description: Description | None) -> str | None:

@@ -82,7 +82,7 @@ def short_name(address: Address) -> str:
     return last.removesuffix(".git") or "repository"
 
 
-def shown(address: Address) -> str:
+def display_name(address: Address) -> str:
     """Return the name as records keep it, without credentials."""
     if isinstance(address, Release):
         return f"pypi:{address.project}=={address.version}"

@@ -108,7 +108,7 @@ class Index:
         """Return the files and definitions that hold the words of a query, best first."""
         words = parts(query_text)
         files = self.files.parts(words)
-        near = [self.paths[number] for number in _best(files)]
+        near = [self.paths[number] for number in sorted(files, key=lambda n: (-files[n], n))]
         found = self.definitions(near)
         inner = searchable_definitions(self, found).parts(words)
         hits = [Hit(self.paths[number], None, score) for number, score in files.items()]
@@ -124,10 +124,6 @@ def searchable_definitions(index: Index, symbols: Sequence[Symbol]) -> Searchabl
 def sort_key(hit: Hit) -> tuple[float, str, int]:
     """Return what hits are sorted by: their score, then where they stand."""
     return -hit.score, hit.path, hit.symbol.line if hit.symbol else 0
-
-
-def _best(scores: Mapping[int, float]) -> list[int]:
-    return sorted(scores, key=lambda number: (-scores[number], number))
 
 
 def _own_texts(index: Index, symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, str]]:

@@ -110,8 +110,9 @@ def _dedented(block: str) -> str:
 def programs(issue: str) -> list[str]:
     """Return the blocks of an issue that are Python, without their outputs, in their order."""
     sessions = (_session(piece.text) for piece in pieces(issue) if piece.kind == "block")
-    codes = (session.code for session in sessions if session and not _is_value(session.code))
-    return list(dict.fromkeys(codes))[:MOST]
+    codes = dict.fromkeys(session.code for session in sessions if session)
+    # A block that is an expression without a call only shows something, such as a result.
+    return [code for code in codes if _calls(code) or not is_expression(code)][:MOST]
 
 
 def statements(issue: str) -> list[Statement]:
@@ -165,11 +166,6 @@ def _calls(code: str) -> bool:
     """Tell whether a program calls something: names and literals alone show nothing."""
     tree = parse(code)
     return tree is not None and any(isinstance(node, ast.Call) for node in ast.walk(tree))
-
-
-def _is_value(code: str) -> bool:
-    """Tell whether a block only shows something, such as a result."""
-    return is_expression(code) and not _calls(code)
 
 
 def is_expression(code: str) -> bool:

@@ -15,7 +15,7 @@ from agent.localization.symbols import Symbol
 from tools.nearby_tests import TEST_FOLDERS, is_collected
 
 Evidence = Mapping[str, Mapping[str, float]]
-"""By its kind, then by path: how much speaks for a file, about 1 where it is strong."""
+"""How strongly each kind of evidence points to a file, by kind and path; about 1 is strong."""
 
 # Set by hand and halved or doubled where 77 issues agreed; finer steps did not hold on 76 others.
 FILE_WEIGHTS = {
@@ -103,7 +103,7 @@ def file_scores(evidence: Evidence) -> dict[str, float]:
 def file_evidence(
     index: Index, named: Terms, tests: Collection[str]
 ) -> dict[str, dict[str, float]]:
-    """Return what speaks for each file."""
+    """Return the evidence for each file, by its kind and path."""
     resolver = PathResolver(index.paths)
     by_number = {
         "title": index.files.parts(named.title),
@@ -176,7 +176,7 @@ def _files_with(message: str, index: Index, tests: Collection[str]) -> dict[str,
 def definition_evidence(
     index: Index, named: Terms, symbols: Sequence[Symbol], files: Mapping[str, float]
 ) -> dict[str, dict[int, float]]:
-    """Return what speaks for each definition, by kind of evidence and its number in `symbols`."""
+    """Return the evidence for each definition, by its kind and its number in `symbols`."""
     documents = searchable_definitions(index, symbols)
     evidence = {
         "title": _shares(documents.parts(named.title)),

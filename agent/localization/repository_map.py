@@ -16,7 +16,7 @@ from tools.nearby_tests import nearby
 FILES = 10
 """How many files are named, the best of them with what is in them."""
 FIRST_DEFINITIONS, DEFINITIONS = 20, 150
-"""How many definitions come before the other files and the tests, and how many at all."""
+"""How many definitions come before the other files and the tests, and how many in all."""
 NEIGHBOURS = 12
 IMPORTS_UNTIL = 150
 _IMPORT = re.compile(r"(?:from\s+\S+\s+import\s+[^(\\]+|import\s+\S.*)")
@@ -36,19 +36,19 @@ def outline(
 ) -> str:
     """Return the files and definitions that an issue is likely about, outlined in plain text.
 
-    It has at most `most_tokens` by `estimate` and is the same for the same input; "" when nothing
-    ranks or nothing fits.
+    The outline has at most `most_tokens` by `estimate`, and is "" when nothing ranks or nothing
+    fits.
     """
     lines = list(dict.fromkeys(_lines(index, ranking)))
     # More lines cost more tokens, so the number that fits is found in a few estimates.
     fitting = bisect_right(
-        range(1, len(lines) + 1), most_tokens, key=lambda count: estimate(_shown(lines[:count]))
+        range(1, len(lines) + 1), most_tokens, key=lambda count: estimate(_rendered(lines[:count]))
     )
-    return _shown(lines[:fitting])
+    return _rendered(lines[:fitting])
 
 
-def _shown(lines: Sequence[Line]) -> str:
-    """Group lines by file: the files stand in the order of `lines`, what is in each by number."""
+def _rendered(lines: Sequence[Line]) -> str:
+    """Return lines grouped by file: files in the order of `lines`, lines of a file by number."""
     files: dict[str, list[Line]] = {}
     for line in lines:
         files.setdefault(line.path, []).append(line)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from shlex import quote
 
 from tools.sandbox.protocol import Sandbox
@@ -30,33 +29,37 @@ _OBJECT = re.compile(rb"([0-9a-f]{40,64}) blob (\d{1,12})\n")
 _GENERATED = re.compile(r"@generated|do not edit|(?:auto-?|automatically )generated", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One file of the commit: its path, the name of its content, its size in bytes."""
-
-    path: str
-    blob: str
-    size: int
-
-
 def read_sources(sandbox: Sandbox) -> dict[str, str]:
     """Return the text of the source files of the commit that is checked out, by path, in order.
 
     Symbolic links, submodules, vendored, generated, minified, binary and very large files are left
-    out. What the sandbox says is not trusted: too much or malformed is cut, never written to disk.
+    out. What the sandbox answers is not trusted: what is malformed or too much is left out, and
+    nothing is written to disk.
     """
     listing = sandbox.run(
         "git ls-tree -r -l -z --full-tree HEAD 2>/dev/null", limit=LONGEST_LISTING
     )
-    chosen = list(_bounded(_wanted(listing.output))) if listing.ok else []
-    data = _blobs(sandbox, [entry.blob for entry in chosen]) if chosen else b""
-    texts = dict(_contents(data))
-    found = ((entry.path, texts.get(entry.blob)) for entry in chosen)
-    return {path: text for path, text in found if text is not None}
+    chosen = _chosen(listing.output) if listing.ok else {}
+    texts = dict(_contents(_blobs(sandbox, chosen.values()))) if chosen else {}
+    return {path: texts[blob] for path, blob in chosen.items() if blob in texts}
 
 
-def _blobs(sandbox: Sandbox, names: list[str]) -> bytes:
-    """Return what git says of these objects; by way of a file, for output is decoded as text."""
+def _chosen(listing: str) -> dict[str, str]:
+    """Return the files of a listing that are read, by path the name of the content."""
+    chosen: dict[str, str] = {}
+    total = 0
+    for match in filter(None, map(_ENTRY.fullmatch, listing.split("\0"))):
+        blob, size, path = match[1], int(match[2]), match[3]
+        if len(chosen) == MOST_FILES:
+            break
+        if is_source(path) and 0 < size <= LARGEST_FILE and total + size <= LARGEST_WHOLE:
+            total += size
+            chosen[path] = blob
+    return chosen
+
+
+def _blobs(sandbox: Sandbox, names: Iterable[str]) -> bytes:
+    """Return what git prints of these objects, read from a file: output is decoded as text."""
     command = f"git cat-file --batch 2>/dev/null | head -c {LARGEST_ANSWER}"
     stdin = "".join(f"{name}\n" for name in names).encode()
     done = sandbox.run(f'file=$(mktemp) && {command} > "$file" && echo "$file"', stdin=stdin)
@@ -69,13 +72,6 @@ def _blobs(sandbox: Sandbox, names: list[str]) -> bytes:
         sandbox.run(f"rm -f -- {quote(file)}")
 
 
-def _wanted(listing: str) -> Iterator[Entry]:
-    for line in listing.split("\0"):
-        match = _ENTRY.fullmatch(line)
-        if match and is_source(match[3]):
-            yield Entry(match[3], match[1], int(match[2]))
-
-
 def is_source(path: str) -> bool:
     """Tell by its path whether a file is the project's own source."""
     *folders, name = path.split("/")
@@ -83,16 +79,6 @@ def is_source(path: str) -> bool:
     if not VENDORED.isdisjoint(folders) or ".min." in name or not path.isprintable():
         return False
     return posixpath.splitext(name)[1].lower() in SUFFIXES
-
-
-def _bounded(entries: Iterable[Entry]) -> Iterator[Entry]:
-    whole = 0
-    for count, entry in enumerate(entries):
-        if count >= MOST_FILES:
-            return
-        if 0 < entry.size <= LARGEST_FILE and whole + entry.size <= LARGEST_WHOLE:
-            whole += entry.size
-            yield entry
 
 
 def _contents(data: bytes) -> Iterator[tuple[str, str]]:

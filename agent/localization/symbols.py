@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -39,63 +38,38 @@ class Symbol:
         return self.name.rpartition(".")[2]
 
 
-@dataclass(frozen=True)
-class Grammar:
-    """How one language is read.
-
-    `classes` and `functions` are the types of nodes that define, each with a field `name` and a
-    field `body`; `through` are the types of other nodes that definitions stand in; `definition`
-    finds the names that are defined without parsing, and is sometimes wrong.
-    """
-
-    language: Callable[[], object]
-    classes: frozenset[str]
-    functions: frozenset[str]
-    through: frozenset[str]
-    definition: re.Pattern[str]
-
-
-PYTHON = Grammar(
-    tree_sitter_python.language,
-    frozenset({"class_definition"}),
-    frozenset({"function_definition"}),
-    frozenset(
-        {"module", "block", "decorated_definition", "with_statement", "ERROR"}
-        | {"if_statement", "elif_clause", "else_clause", "for_statement", "while_statement"}
-        | {"try_statement", "except_clause", "finally_clause"}
-    ),
-    re.compile(r"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE),
+SUFFIXES = (".py", ".pyi", ".pyw")
+"""Of files that are parsed; those of other languages have no symbols and can still be searched."""
+_SHAPES: dict[str, Shape] = {"class_definition": "class", "function_definition": "function"}
+_CONTAINERS = frozenset(
+    {"module", "block", "decorated_definition", "with_statement", "ERROR"}
+    | {"if_statement", "elif_clause", "else_clause", "for_statement", "while_statement"}
+    | {"try_statement", "except_clause", "finally_clause"}
 )
-LANGUAGES = {".py": PYTHON, ".pyi": PYTHON, ".pyw": PYTHON}
-"""By the suffix of a path; a file of another language has no symbols and can still be searched."""
+"""Types of other nodes that definitions stand in."""
+_DEFINITION = re.compile(r"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
 
 
 def defined_names(path: str, text: str) -> list[str]:
     """Return the unqualified names that a file seems to define, 30 times faster than `symbols`."""
-    grammar = _grammar(path)
-    return grammar.definition.findall(text) if grammar else []
+    return _DEFINITION.findall(text) if path.endswith(SUFFIXES) else []
 
 
 def symbols(path: str, text: str) -> list[Symbol]:
     """Return the definitions of a file in their order, without functions inside functions."""
-    grammar = _grammar(path)
-    if grammar is None:
+    if not path.endswith(SUFFIXES):
         return []
     source = text.encode("utf-8", "replace")
-    tree = Parser(_language(grammar)).parse(source)
-    return _qualified(path, source, list(islice(_definitions(tree, grammar), MOST_SYMBOLS)))
-
-
-def _grammar(path: str) -> Grammar | None:
-    return LANGUAGES.get(posixpath.splitext(path)[1])
+    tree = Parser(_language()).parse(source)
+    return _qualified(path, source, list(islice(_definitions(tree), MOST_SYMBOLS)))
 
 
 @cache
-def _language(grammar: Grammar) -> Language:
-    return Language(grammar.language())
+def _language() -> Language:
+    return Language(tree_sitter_python.language())
 
 
-def _definitions(tree: Tree, grammar: Grammar) -> Iterator[tuple[Node, Shape]]:
+def _definitions(tree: Tree) -> Iterator[tuple[Node, Shape]]:
     """Yield the nodes that define, outer before inner.
 
     A cursor is walked by hand: a query's time grows with the square of the siblings (15 s for
@@ -105,11 +79,10 @@ def _definitions(tree: Tree, grammar: Grammar) -> Iterator[tuple[Node, Shape]]:
     while True:
         node = cursor.node
         assert node is not None
-        shape: Shape | None = "function" if node.type in grammar.functions else None
-        shape = "class" if node.type in grammar.classes else shape
+        shape = _SHAPES.get(node.type)
         if shape:
             yield node, shape
-        if (shape or node.type in grammar.through) and cursor.goto_first_child():
+        if (shape or node.type in _CONTAINERS) and cursor.goto_first_child():
             continue
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():

@@ -1,4 +1,4 @@
-"""What an adapter does: a conversation as one kind of request, and a reply as messages."""
+"""An adapter turns a request into the body of one API, and an answer of it into messages."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from agent.model.protocol import Request, estimate
-from agent.records import Message, Usage
+from agent.records import Message
 from agent.trajectory.formats.api_usage import Billed
 
 Body = dict[str, Any]
 
 
 class Wire(Protocol):
-    """An API by which a conversation can be sent."""
+    """An API that a model is asked by."""
 
     @property
     def path(self) -> str: ...
@@ -26,19 +26,19 @@ class Wire(Protocol):
         """Return the replies in an answer, () when there is nothing in it."""
 
 
-def guessed(body: Body, replies: Sequence[Message]) -> Billed:
-    """Return about what a request and its replies cost, for servers that do not say."""
-    said = "".join(f"{reply.content}{arguments(reply)}" for reply in replies)
-    return Billed(estimate(json.dumps(body, ensure_ascii=False)), estimate(said) if said else 0)
+def estimated_usage(body: Body, replies: Sequence[Message]) -> Billed:
+    """Estimate the tokens of a request and its replies, for servers that do not tell them."""
+    text = "".join(f"{reply.content}{arguments(reply)}" for reply in replies)
+    return Billed(estimate(json.dumps(body, ensure_ascii=False)), estimate(text) if text else 0)
 
 
 def arguments(message: Message) -> str:
-    """Return what a message's calls are made of, for counting."""
+    """Return the text of a message's tool calls, for counting tokens."""
     return "".join(f"{call.name}{call.arguments}" for call in message.tool_calls)
 
 
-def sampled(request: Request) -> Body:
-    """Return the parts of a request that say how to sample, in the words of the older APIs."""
+def sampling_fields(request: Request) -> Body:
+    """Return how a request samples and how long a reply may be, as chat completions name it."""
     return {
         "n": request.sampling.n if request.sampling.n > 1 else None,
         "temperature": request.sampling.temperature,
@@ -49,10 +49,5 @@ def sampled(request: Request) -> Body:
 
 
 def without_nothing(fields: Mapping[str, Any]) -> Body:
-    """Return the fields that have a value."""
+    """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def plus(left: Usage, count: int, right: Usage) -> Usage:
-    """Return `left` and `count` times `right`."""
-    return sum((right for _ in range(count)), left)

@@ -59,7 +59,7 @@ class Known:
     dialect: Dialect
     at: datetime
 
-    def told(self, model: ServedModel) -> ServedModel:
+    def apply(self, model: ServedModel) -> ServedModel:
         """Return the model with what is known of it."""
         return replace(
             model,
@@ -94,7 +94,7 @@ def discover(model: ServedModel, api: Api | Literal["auto"]) -> tuple[ServedMode
         calls = all(_calls_ready(message) for message in replies.messages)
         settled: Api = "text" if choice == "chat" and api == "auto" and not calls else choice
         known = Known(settled, _capabilities(trial, settled, replies), trial.dialect, _now())
-        return replace(known.told(model), opening=model.opening + replies.usage), known
+        return replace(known.apply(model), opening=model.opening + replies.usage), known
     assert refusal is not None
     raise refusal
 
@@ -125,7 +125,6 @@ def _capabilities(trial: ServedModel, api: Api, replies: Replies) -> Capabilitie
         tools=api != "text",
         several=api != "responses" and len(replies.messages) == 2,
         grammar=properties is not None,
-        fill=properties is not None,
         context=window_of(trial),
         parameters=size_of(trial),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.model.adapter import Body, sampled, without_nothing
+from agent.model.adapter import Body, sampling_fields, without_nothing
 from agent.model.protocol import Request
 from agent.records import Finish, Message
 from tools.base import ToolCall
@@ -31,7 +31,7 @@ class Chat:
             {
                 "messages": [outgoing(message) for message in in_turn(request.messages)],
                 "tools": list(request.tools) or None,
-                **sampled(request),
+                **sampling_fields(request),
             }
         )
 
@@ -47,10 +47,10 @@ def in_turn(messages: Sequence[Message]) -> list[Message]:
 
     Mistral's servers refuse a user's turn there: "Unexpected role 'user' after role 'tool'".
     """
-    return joined(messages, lambda last, one: (last.role, one.role) == ("tool", "user"))
+    return join(messages, lambda last, one: (last.role, one.role) == ("tool", "user"))
 
 
-def joined(
+def join(
     messages: Iterable[Message], together: Callable[[Message, Message], bool]
 ) -> list[Message]:
     """Return messages with the text of each that belongs `together` with the last put into it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,14 +13,13 @@ import platformdirs
 
 from agent.config import Config
 from agent.errors import ModelLost, UserError
-from agent.model import scripted
-from agent.model.capability_probe import WIRES, Known, Memory, discover, size_of, window_of
+from agent.model import llama_server, scripted
+from agent.model.capability_probe import WIRES, Memory, discover, size_of, window_of
 from agent.model.client import Connection
-from agent.model.embedded.model_file import named, shelf
+from agent.model.embedded.model_file import model_path, shelf
 from agent.model.embedded.server import CONTEXT, EmbeddedServer
-from agent.model.endpoint import ServedModel, explained
+from agent.model.endpoint import ServedModel, explanation
 from agent.model.failures import Refused, Unanswered
-from agent.model.llama_server import LlamaModel
 from agent.model.pricing import Prices, is_private
 from agent.model.protocol import Capabilities, Model
 from agent.model.text import Text
@@ -51,26 +51,24 @@ def open_model(
             "use --sandbox docker, or add --unsafe",
         )
     if kind == "local":
-        with embedded(config, say) as model:
+        with open_embedded(config, say) as model:
             yield model
     else:
-        with hosted(config, say, fresh=fresh) as model:
+        with open_hosted(config, say, fresh=fresh) as model:
             yield model
 
 
-def known_already(model: Model) -> Model:
+def without_opening(model: Model) -> Model:
     """Return a model of which another task has on record what finding out about it has cost."""
-    if isinstance(model, LlamaModel):
-        return LlamaModel(replace(model.served, opening=Usage()))
     return replace(model, opening=Usage()) if isinstance(model, ServedModel) else model
 
 
 @contextmanager
-def embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
+def open_embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
     """Serve a model's file in a child process for as long as the block lasts."""
     if config.origins.get("base_url") == "an option":
         raise UserError("--base-url needs the name of a model there", "add -m NAME")
-    path = named(config.model, shelf())
+    path = model_path(config.model, shelf())
     say(f"loading {path.name}")
     with (
         EmbeddedServer(path, context=config.window or CONTEXT) as server,
@@ -81,7 +79,6 @@ def embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
             tools=config.api in ("chat", "responses"),
             several=config.api != "responses",
             grammar=True,
-            fill=True,
             context=server.context,
             output=LOCAL_REPLY,
         )
@@ -94,14 +91,15 @@ def embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
             able,
             options=config.options,
             request_seconds=LOCAL_REQUEST_SECONDS,
+            count=partial(llama_server.count, connection),
         )
-        yield LlamaModel(replace(served, capabilities=replace(able, parameters=size_of(served))))
+        yield replace(served, capabilities=replace(able, parameters=size_of(served)))
 
 
 @contextmanager
-def hosted(config: Config, say: Callable[[str], None], *, fresh: bool = False) -> Iterator[Model]:
+def open_hosted(config: Config, say: Callable[[str], None], *, fresh: bool) -> Iterator[Model]:
     """Open the model of an endpoint, with what it can do found out or remembered."""
-    base_url = checked_url(config.base_url or OPENAI)
+    base_url = check_url(config.base_url or OPENAI)
     key = config.keys.get("OPENAI_API_KEY", "")
     if not (key.isascii() and key.isprintable()):
         raise UserError("OPENAI_API_KEY holds a character that no key has", "copy the key again")
@@ -119,29 +117,26 @@ def hosted(config: Config, say: Callable[[str], None], *, fresh: bool = False) -
             Prices(config.model, base_url, config.prices.get(config.model, {})),
             options=config.options,
             request_seconds=config.request_seconds,
-            offers=offered(connection, config.model),
+            offers=list_models(connection, config.model),
         )
         memory = Memory(platformdirs.user_cache_path("repair-agent") / "endpoints.json")
-        yield _known(model, config, memory, say, fresh=fresh)
+        place = f"{connection.shown} {config.model} {config.api}"
+        known = None if fresh else memory.recall(place)
+        if known is None:
+            say(f"finding out what {config.model} can do")
+            model, known = discover(model, config.api)
+            memory.remember(place, known)
+        else:
+            model = known.apply(model)
+            able = known.capabilities
+            able = replace(able, context=window_of(model), parameters=size_of(model))
+            model = replace(model, capabilities=able)
+        if known.capabilities.grammar:  # it is llama.cpp
+            model = replace(model, count=partial(llama_server.count, connection))
+        yield model
 
 
-def _known(
-    model: ServedModel, config: Config, memory: Memory, say: Callable[[str], None], *, fresh: bool
-) -> Model:
-    place = f"{model.connection.shown} {model.model} {config.api}"
-    known: Known | None = None if fresh else memory.recall(place)
-    if known is None:
-        say(f"finding out what {model.model} can do")
-        model, known = discover(model, config.api)
-        memory.remember(place, known)
-    else:
-        model = known.told(model)
-        able = replace(model.capabilities, context=window_of(model), parameters=size_of(model))
-        model = replace(model, capabilities=able)
-    return LlamaModel(model) if known.capabilities.fill else model
-
-
-def checked_url(url: str) -> str:
+def check_url(url: str) -> str:
     """Return an endpoint's address; raises UserError for what is none."""
     try:
         parts = urlsplit(url)
@@ -153,7 +148,7 @@ def checked_url(url: str) -> str:
     return url
 
 
-def offered(connection: Connection, model: str) -> tuple[str, ...]:
+def list_models(connection: Connection, model: str) -> tuple[str, ...]:
     """Return the names of the models that an endpoint lists.
 
     A wrong key or address shows here, before any other work is done.
@@ -161,7 +156,7 @@ def offered(connection: Connection, model: str) -> tuple[str, ...]:
     try:
         listed = (connection.get("/models") or {}).get("data") or ()
     except Refused as refusal:
-        message, hint, _ = explained(refusal, model, connection.shown)
+        message, hint, _ = explanation(refusal, model, connection.shown)
         raise UserError(message, hint) from refusal
     except Unanswered as failure:
         raise ModelLost(

@@ -10,21 +10,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import openai
 import tenacity
 
 from agent.model.adapter import Body
-from agent.model.failures import (
-    Passing,
-    Refused,
-    Unanswered,
-    Waste,
-    meaning,
-    told,
-)
+from agent.model.failures import Passing, Refused, Unanswered, Waste, error_message, meaning
 from agent.model.protocol import ContextOverflow
 from agent.trajectory.redaction import without_secrets
 
@@ -104,22 +97,21 @@ class Connection:
         try:
             text = self._client.get(path, cast_to=str, options={"timeout": CONNECT_SECONDS})
             answer = json.loads(text)
+        except openai.APIConnectionError as error:
+            raise Unanswered(str(error.__cause__ or error), Waste(), too_late=False) from error
         except openai.APIStatusError as error:
             if error.status_code == 401:
                 raise self._status(error) from error
             return None
-        except openai.APIConnectionError as error:
-            raise Unanswered(str(error.__cause__ or error), Waste(), too_late=False) from error
         except json.JSONDecodeError:
             return None
         return answer if isinstance(answer, dict) else None
 
     def look(self, path: str) -> Body | None:
         """Return the object that a GET brings, None for whatever else happens."""
-        try:
+        with suppress(Refused, Unanswered):
             return self.get(path)
-        except (Refused, Unanswered):
-            return None
+        return None
 
     @property
     def root(self) -> str:
@@ -171,27 +163,23 @@ class Connection:
             return min(LONGEST_WAIT, doubled) if asked is None else asked
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            failure = _failure(state)
-            if patience.seconds is None:
-                return wait(state) > LONGEST_ASKED or self._enough(state, patience, waste)
-            used = (state.seconds_since_start or 0.0) + wait(state)
-            failure.too_late = used >= patience.seconds
-            return failure.too_late or self._enough(state, patience, waste)
-
-        def tell(state: tenacity.RetryCallState) -> None:
-            self.say(f"{_failure(state)}; trying again in {state.upcoming_sleep:.0f} s")
+            failure, pause = _failure(state), wait(state)
+            if patience.seconds is not None:
+                used = (state.seconds_since_start or 0.0) + pause
+                failure.too_late = used >= patience.seconds
+            endless = patience.seconds is None and pause > LONGEST_ASKED
+            enough = state.attempt_number >= patience.tries or waste.count >= patience.lost
+            return failure.too_late or endless or enough
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Passing),
             stop=stop,
             wait=wait,
-            before_sleep=tell,
+            before_sleep=lambda state: self.say(
+                f"{_failure(state)}; trying again in {state.upcoming_sleep:.0f} s"
+            ),
             reraise=True,
         )
-
-    def _enough(self, state: tenacity.RetryCallState, patience: Patience, waste: Waste) -> bool:
-        billed = waste.lost + len(waste.unusable)
-        return state.attempt_number >= patience.tries or billed >= patience.lost
 
     def _once(self, path: str, body: Body, seconds: float) -> Body:
         timeout = openai.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
@@ -233,13 +221,11 @@ class Connection:
                 self._open()
 
     def _status(self, error: openai.APIStatusError) -> Exception:
-        """Return what a status of 4xx or 5xx means."""
-        text, detail = told(error.response.text)
-        return meaning(error.status_code, self._clean(text), detail, error.response.headers)
-
-    def _clean(self, text: str) -> str:
-        """Return what a server says without the key, which some repeat."""
-        return text.replace(self.key, "[key]") if len(self.key) >= SHORTEST_KEY else text
+        """Return what a status of 4xx or 5xx means, without the key, which some servers repeat."""
+        text, detail = error_message(error.response.text)
+        if len(self.key) >= SHORTEST_KEY:
+            text = text.replace(self.key, "[key]")
+        return meaning(error.status_code, text, detail, error.response.headers)
 
 
 JSON = {"Accept": "application/json"}
@@ -270,7 +256,6 @@ def _object(text: str) -> Body:
         raise Passing("the reply is no JSON object", lost=True)
     failure = answer.get("error")
     if isinstance(failure, dict):
-        code = failure.get("code")
-        status = code if isinstance(code, int) else 500
-        raise meaning(status, told(text)[0], failure, {})
+        status = failure["code"] if isinstance(failure.get("code"), int) else 500
+        raise meaning(status, error_message(text)[0], failure, {})
     return answer

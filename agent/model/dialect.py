@@ -30,7 +30,7 @@ class Dialect:
     dropped: tuple[str, ...] = ()
     most: int | None = None
 
-    def spoken(self, body: Body) -> Body:
+    def translate(self, body: Body) -> Body:
         """Return the request as the server takes it."""
         named = {self.renamed.get(name, name): value for name, value in body.items()}
         left = {name: value for name, value in named.items() if name not in self.dropped}
@@ -41,7 +41,7 @@ class Dialect:
         messages = [_standard(message) for message in left.get("messages", ())]
         return {**left, "messages": messages}
 
-    def after(self, status: int, text: str, parameter: str, body: Body) -> Dialect | None:
+    def learn(self, status: int, text: str, parameter: str, body: Body) -> Dialect | None:
         """Return what a refusal teaches, None when it is about something else.
 
         `parameter` is what the server names; without it, its words are searched.

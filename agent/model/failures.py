@@ -1,4 +1,4 @@
-"""How a request can fail: for good, for now, by its length; and what a server's words mean."""
+"""How a request can fail, and how a server's error is read: refused, passing, or too long."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _TOKENS = re.compile(
     re.IGNORECASE,
 )
 NO_TEMPLATE = "--jinja"
-"""What an older llama.cpp fails with when it is given tools: trying again does not help."""
+"""In the error of an older llama.cpp that is given tools: it fails so each time."""
 
 
 class Refused(Exception):
-    """The server does not take this request: `status`, what it says, and the parameter it names."""
+    """The server refuses this request, saying `text` about `parameter`, "" when it names none."""
 
     def __init__(self, status: int, text: str, parameter: str = "") -> None:
         super().__init__(text)
@@ -61,6 +61,11 @@ class Waste:
     lost: int = 0
     unusable: list[Body] = field(default_factory=list)
 
+    @property
+    def count(self) -> int:
+        """How many replies were billed in vain."""
+        return self.lost + len(self.unusable)
+
     def __add__(self, other: Waste) -> Waste:
         return Waste(self.lost + other.lost, [*self.unusable, *other.unusable])
 
@@ -74,7 +79,7 @@ class Unanswered(Exception):
         self.too_late = too_late
 
 
-def told(text: str) -> tuple[str, Mapping[str, Any]]:
+def error_message(text: str) -> tuple[str, Mapping[str, Any]]:
     """Return the message of an error's body, whatever its shape, and the object it stands in."""
     try:
         plain = json.loads(text)
@@ -87,12 +92,12 @@ def told(text: str) -> tuple[str, Mapping[str, Any]]:
         return _line(detail), {}
     metadata = detail.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
-    said = detail.get("message") or detail.get("detail") or text
-    return _line(f"{_line(said)}: {raw}" if raw else said), detail
+    message = detail.get("message") or detail.get("detail") or text
+    return _line(f"{_line(message)}: {raw}" if raw else message), detail
 
 
-def _line(said: object) -> str:
-    text = said if isinstance(said, str) else json.dumps(said)
+def _line(message: object) -> str:
+    text = message if isinstance(message, str) else json.dumps(message)
     return " ".join(text.split())[:500]
 
 

@@ -17,16 +17,15 @@ class Capabilities:
 
     `tools`: it calls tools natively; without, the same calls are written as text. `several`: n
     samples of one prompt cost one prompt. `grammar`: output can be held to a GBNF grammar.
-    `fill`: it completes between a prefix and a suffix. `context` is its window and `output` the
-    longest reply, both in tokens, `parameters` how many the model has, None when unknown.
-    `prepared`: its replies were written beforehand, and nothing that it is told changes them;
-    `narrow`: they answer narrow questions, so that the program must drive as it did then.
+    `context` is its window and `output` the longest reply, both in tokens, `parameters` how many
+    the model has, None when unknown.
+    `prepared`: its replies were written beforehand, and no message changes them; `narrow`: they
+    answer narrow questions, so that the program must drive as it did when they were recorded.
     """
 
     tools: bool = True
     several: bool = False
     grammar: bool = False
-    fill: bool = False
     context: int | None = None
     output: int | None = None
     parameters: float | None = None
@@ -35,7 +34,7 @@ class Capabilities:
 
 
 class ContextOverflow(Exception):
-    """The messages do not fit the window: `tokens` of them and the `limit`, where they are told.
+    """The messages have `tokens` and the window is `limit`; None where the server does not say.
 
     `usage` is what replies that were lost before have cost.
     """
@@ -100,29 +99,6 @@ class Model(Protocol):
         Raises WorldError when the server is away or refuses, ContextOverflow when the messages do
         not fit its window, EpisodeOver when it has nothing more to say.
         """
-
-
-class Filler(Protocol):
-    """A model that completes code between a prefix and a suffix (`Capabilities.fill`)."""
-
-    def fill(
-        self,
-        prefix: str,
-        suffix: str,
-        *,
-        n: int = 1,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        max_tokens: int = 256,
-    ) -> Replies:
-        """Return n completions as messages; an empty suffix makes it a raw completion."""
-
-
-class Counter(Protocol):
-    """A model that counts tokens exactly; others are estimated with `estimate`."""
-
-    def count(self, text: str) -> int:
-        """Return how many tokens the model makes of a text."""
 
 
 CHARACTERS_PER_TOKEN = 3.2

@@ -34,12 +34,6 @@ class RunBudget:
         with self._lock:
             return self._spent
 
-    @property
-    def empty(self) -> bool:
-        """Tell whether nothing is left."""
-        with self._lock:
-            return self._spent >= self._limit
-
     def charge(self, usd: float | None) -> None:
         """Count what was billed."""
         with self._lock:

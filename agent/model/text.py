@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.model.adapter import Body
-from agent.model.chat import Chat, joined
+from agent.model.chat import Chat, join
 from agent.model.protocol import Request
 from agent.records import Message
 from prompts import render
@@ -38,7 +38,7 @@ class Text(Chat):
 
     def body(self, request: Request) -> Body:
         """Return the request: no tools, and no two messages of one role in a row."""
-        messages = merged(as_text(request.messages, instructions(request.tools)))
+        messages = join_neighbours(as_text(request.messages, instructions(request.tools)))
         body = super().body(replace(request, messages=messages, tools=()))
         return {**body, "stop": [STOP]} if request.tools else body
 
@@ -57,10 +57,10 @@ def instructions(tools: Sequence[Body]) -> str:
     """Return how to call the tools, "" when there are none."""
     if not tools:
         return ""
-    return render("text_tools", tools=[described(tool["function"]) for tool in tools])
+    return render("text_tools", tools=[describe(tool["function"]) for tool in tools])
 
 
-def described(function: Mapping[str, Any]) -> dict[str, Any]:
+def describe(function: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the prompt shows of a tool: each argument with whether it may be left out."""
     parameters = function["parameters"]
     required = parameters.get("required", ())
@@ -77,16 +77,16 @@ def described(function: Mapping[str, Any]) -> dict[str, Any]:
 
 def about(schema: Mapping[str, Any], shapes: Mapping[str, Any]) -> str:
     """Return an argument's description, and the form of one that is a list."""
-    said = str(schema.get("description", ""))
+    description = str(schema.get("description", ""))
     if kind(schema) != "array":
-        return said
+        return description
     shape = shapes.get(str(schema["items"].get("$ref", "")).rpartition("/")[2], {})
-    fields = {name: allowed(field) for name, field in shape.get("properties", {}).items()}
+    fields = {name: allowed_values(field) for name, field in shape.get("properties", {}).items()}
     item = json.dumps(fields) if fields else '"a", "b"'
-    return f"{said} A list, such as [{item}]."
+    return f"{description} A list, such as [{item}]."
 
 
-def allowed(schema: Mapping[str, Any]) -> str:
+def allowed_values(schema: Mapping[str, Any]) -> str:
     """Return what may stand in a field."""
     return " or ".join(schema.get("enum", ["..."]))
 
@@ -102,9 +102,9 @@ def as_text(messages: Sequence[Message], how: str) -> Iterator[Message]:
             yield Message("", message.role, message.content)
 
 
-def merged(messages: Iterable[Message]) -> list[Message]:
+def join_neighbours(messages: Iterable[Message]) -> list[Message]:
     """Join neighbours of one role: many chat templates take only turns."""
-    return joined(messages, lambda last, one: last.role == one.role)
+    return join(messages, lambda last, one: last.role == one.role)
 
 
 def call(reply: str, tools: Sequence[Body], *, cut: bool = False) -> tuple[ToolCall, ...]:
@@ -115,14 +115,14 @@ def call(reply: str, tools: Sequence[Body], *, cut: bool = False) -> tuple[ToolC
     """
     said = _THOUGHT.sub(lambda thought: " " * len(thought.group()), reply)
     known = {tool["function"]["name"] for tool in tools}
-    found = [one for one in (as_json(said, known), fenced(said, known, cut=cut)) if one]
+    found = [one for one in (first_object(said, known), first_fence(said, known, cut=cut)) if one]
     if not found:
         return ()
     _, name, arguments = min(found, key=lambda item: item[0])
     return (ToolCall("call-1", name, json.dumps(arguments, ensure_ascii=False)),)
 
 
-def as_json(reply: str, known: Set[str]) -> Found | None:
+def first_object(reply: str, known: Set[str]) -> Found | None:
     """Find the first JSON object that names a tool.
 
     Nothing is looked for inside an object that begins like a call and cannot be read: what stands
@@ -130,17 +130,17 @@ def as_json(reply: str, known: Set[str]) -> Found | None:
     """
     at = 0
     while (at := reply.find("{", at)) >= 0:
-        plain, end = decoded(reply, at)
+        plain, end = decode(reply, at)
         if plain is None and _CALL.match(reply, at):
             return None
-        found = named(plain, known) if isinstance(plain, dict) else None
+        found = tool_named(plain, known) if isinstance(plain, dict) else None
         if found:
             return at, *found
         at = max(end, at + 1)
     return None
 
 
-def decoded(text: str, at: int) -> tuple[Any, int]:
+def decode(text: str, at: int) -> tuple[Any, int]:
     """Return the JSON value at a place and where it ends, None when there is none.
 
     Small models forget to double a backslash; one that means nothing in JSON is doubled.
@@ -154,23 +154,23 @@ def decoded(text: str, at: int) -> tuple[Any, int]:
     return None, at
 
 
-def named(plain: Mapping[str, Any], known: Set[str]) -> tuple[str, dict[str, Any]] | None:
+def tool_named(plain: Mapping[str, Any], known: Set[str]) -> tuple[str, dict[str, Any]] | None:
     """Return the tool that an object names and its arguments, None when it names none."""
     inner = plain.get("function")
     if isinstance(inner, Mapping):
-        return named(inner, known)
+        return tool_named(inner, known)
     names = (plain.get(key) for key in _NAME_KEYS)
     name = next((one for one in names if isinstance(one, str) and one in known), None)
     if name is None:
         return None
     given = next((plain[key] for key in _ARGUMENT_KEYS if key in plain), None)
     if isinstance(given, str):
-        given, _ = decoded(given, 0)
+        given, _ = decode(given, 0)
     rest = {key: item for key, item in plain.items() if key not in (*_NAME_KEYS, "type")}
     return name, given if isinstance(given, dict) else rest
 
 
-def fenced(reply: str, known: Set[str], *, cut: bool) -> Found | None:
+def first_fence(reply: str, known: Set[str], *, cut: bool) -> Found | None:
     """Find the first fenced block of shell, where there is a shell."""
     if "bash" not in known:
         return None

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agent.model.budget import Budget
+from agent.model.budget import Allowance
 from agent.records import Message
 from agent.trajectory.events import Outcome
 from prompts import render
@@ -23,7 +23,7 @@ REPEATED, STUCK = 3, 5
 class Advice:
     """Remembers the last steps of one attempt; `nudge` says how a call looks."""
 
-    budget: Budget
+    budget: Allowance
     nudge: str
     _silent: int = 0
     _refused: int = 0

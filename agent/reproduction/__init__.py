@@ -1,1 +1,1 @@
-"""Reproduction: tests made of the issue alone, by its snippets or by a model."""
+"""Reproduction: tests made of the issue alone, of its snippets or by a model."""

@@ -1,9 +1,8 @@
-"""Does a test fail for the issue's reason, or merely fail?"""
+"""Whether a test fails for the issue's reason or for another."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 
 from tools.junit import CaseReport
 from tools.nearby_tests import is_collected
@@ -29,16 +28,15 @@ def issue_reason(report: CaseReport, issue: str) -> str:
     if report.exception == "AssertionError":
         return f"assertion: {report.message[:200]}"
     inside = [path for path in report.frames if not is_collected(path)]
-    said = report.message.partition(": ")[2].strip()
-    named = exceptions_named(issue)
-    if not inside or not _fits(report.exception, said, named, issue):
+    text = report.message.partition(": ")[2].strip()
+    if not inside or not _fits(report.exception, text, issue):
         return ""
-    return f"{report.exception} raised in {inside[-1]}: {said[:200]}"
+    return f"{report.exception} raised in {inside[-1]}: {text[:200]}"
 
 
-def _fits(exception: str, said: str, named: Collection[str], issue: str) -> bool:
-    if exception in named:
-        return True
-    if exception in _BROKEN:
-        return False
-    return not named or (len(said) >= 8 and said in issue)
+def _fits(exception: str, text: str, issue: str) -> bool:
+    """Tell whether an exception with this text may be the one that the issue is about."""
+    named = exceptions_named(issue)
+    if exception in named or exception in _BROKEN:
+        return exception in named
+    return not named or (len(text) >= 8 and text in issue)

@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from textwrap import indent
 
 from agent.localization.index import Index
-from agent.localization.issue_snippets import Stated, is_expression, parsed, programs, stated
+from agent.localization.issue_snippets import (
+    Statement,
+    is_expression,
+    parse,
+    programs,
+    statements,
+)
 from agent.reproduction.issue_reason import issue_reason
-from agent.reproduction.snippet_names import free_names, head, imports_of, nearest_head
+from agent.reproduction.snippet_names import free_names, imports_of, lines_giving, nearest_lines
 from tools.junit import CaseReport
 from tools.nearby_tests import tracked_files
 from tools.python_query import ask
@@ -25,15 +31,14 @@ WANTS_ERROR = re.compile(
     r"|\bwrong (?:error|exception)",
     re.IGNORECASE,
 )
-"""An issue about which error is right, not about there being none."""
+"""In an issue that asks for another error: that a snippet raises does not show the fault."""
 SECONDS, EACH = 60.0, 20.0
 """For all of an issue's snippets together on the clean base, and for each where one hangs."""
 MOST_ALONE = 6
 """Files that are run one by one."""
-THEN, NOW = "test_reported", "test_as_told"
-NAME = "test_snippet_{}{}.py"
+EXPECTED, CURRENT = "test_reported", "test_as_told"
 MODES = ("{}", "str({})", "repr({})")
-"""How a result may be meant that an issue writes down: its value, or how it looks."""
+"""What an issue may mean by a result that it writes down: the value, or how it is printed."""
 _IMPORTER = """
 import json, sys
 sys.path.insert(0, "")
@@ -53,25 +58,29 @@ print(json.dumps(found))
 
 @dataclass(frozen=True)
 class Proposal:
-    """A test that may show the issue: `then` must fail on the clean base and `now`, if any, pass.
+    """One way to read a snippet as a test, which may show the issue.
 
-    `path` is where it would stand, beside the test file whose names it borrows in `top`.
+    It does when its body `expected` fails on the clean base and its body `current`, "" where the
+    issue does not say what happens now, passes there. `path` is where its file would stand, beside
+    the test file whose names it borrows in `top`, and `trial_path` where it is tried: a snippet's
+    readings are tried side by side.
     """
 
     path: str
+    trial_path: str
     top: str
-    then: str
-    now: str = ""
+    expected: str
+    current: str = ""
 
     @property
     def source(self) -> str:
         """The file that goes into the matrix."""
-        return _file(self.top, {THEN: self.then})
+        return _file(self.top, {EXPECTED: self.expected})
 
     @property
     def trial(self) -> str:
         """The file that tells whether this shows the issue."""
-        return _file(self.top, {THEN: self.then, NOW: self.now})
+        return _file(self.top, {EXPECTED: self.expected, CURRENT: self.current})
 
 
 def probes(
@@ -85,33 +94,36 @@ def probes(
     """Return files by path, each with one test that shows the issue on this clean repository.
 
     `tests` are the project's test files, those nearest to the issue first. What the issue says of
-    the present is believed only where it is so. Only a structured
-    runner tells a failure's reason. `note` hears
-    of snippets that could not be judged.
+    the present must be true. There are none where results do not come test by test, because then
+    no failure has a reason. `note` is called with what a person should know of left out snippets.
     """
     if not is_structured(command):
         return {}
-    proposals = list(_placed(sandbox, index, tests, issue))
+    proposals = list(_proposals(sandbox, index, tests, issue))
     if not proposals:
         return {}
-    trials = {one.path: one.trial for one in proposals}
+    trials = {proposal.trial_path: proposal.trial for proposal in proposals}
     reports = {report.id: report for report in _reports(sandbox, command, trials, note)}
     files: dict[str, str] = {}
-    right: set[str] = set()
-    for one in proposals:  # of the ways to read one statement, the first that shows the issue
-        path = re.sub(r"[a-c](?=\.py$)", "", one.path)
-        then = reports.get(f"{one.path}::{THEN}")
-        if then is not None and then.result == "pass":  # read in this way, all is as it should be
-            right.add(path)
-        elif _shows(one, reports, issue):
-            files.setdefault(path, one.source)
-    return {path: source for path, source in files.items() if path not in right}
+    fulfilled: set[str] = set()
+    for proposal in proposals:  # of one snippet's readings, the first that shows the issue
+        expected = reports.get(f"{proposal.trial_path}::{EXPECTED}")
+        if expected is None:
+            continue
+        if expected.result == "pass":  # read in this way, all is as it should be
+            fulfilled.add(proposal.path)
+            continue
+        current = reports.get(f"{proposal.trial_path}::{CURRENT}")
+        describes_present = not proposal.current or (current and current.result == "pass")
+        if describes_present and issue_reason(expected, issue):
+            files.setdefault(proposal.path, proposal.source)
+    return {path: source for path, source in files.items() if path not in fulfilled}
 
 
 def _reports(
     sandbox: Sandbox, command: str, trials: Mapping[str, str], note: Callable[[str], None]
 ) -> Iterator[CaseReport]:
-    """Yield what each test did; where one hangs, the files run one by one, and it is left out."""
+    """Yield what each test did; where one hangs, the files run one by one to find which it is."""
     run = run_written(sandbox, command, trials, timeout=SECONDS)
     yield from run.reports
     if not run.completed.timed_out:
@@ -125,80 +137,74 @@ def _reports(
         note(f"a snippet hangs: of {len(trials)} ways to test them {MOST_ALONE} were tried")
 
 
-def _shows(one: Proposal, reports: Mapping[str, CaseReport], issue: str) -> bool:
-    then = reports.get(f"{one.path}::{THEN}")
-    now = reports.get(f"{one.path}::{NOW}")
-    as_told = not one.now or (now is not None and now.result == "pass")
-    return as_told and then is not None and bool(issue_reason(then, issue))
-
-
-def _placed(sandbox: Sandbox, index: Index, tests: Sequence[str], issue: str) -> Iterator[Proposal]:
+def _proposals(
+    sandbox: Sandbox, index: Index, tests: Sequence[str], issue: str
+) -> Iterator[Proposal]:
     """Yield the proposals that an issue's snippets make, with the names that they need."""
-    wanted = list(_wanted(issue))
-    heads = [nearest_head(index.sources, tests, free_names(code)) for code, _, _ in wanted]
-    missing = {name for _, _, names in heads for name in names}
-    found = _importable(sandbox, index, missing)
-    taken = set(tracked_files(sandbox))
-    for number, ((_, top, bodies), (path, lines, names)) in enumerate(
-        zip(wanted, heads, strict=True), 1
-    ):
-        if not found.keys() >= set(names):
+    snippets = list(_snippets(issue))
+    borrowed = [nearest_lines(index.sources, tests, free_names(code)) for code, _, _ in snippets]
+    imports = _importable(sandbox, index, {name for _, _, names in borrowed for name in names})
+    existing = set(tracked_files(sandbox))
+    pairs = zip(snippets, borrowed, strict=True)
+    for number, ((_, top, readings), (neighbour, lines, missing)) in enumerate(pairs, 1):
+        if not imports.keys() >= set(missing):
             continue
-        borrowed = "\n".join(filter(None, [top, *(found[name] for name in names), lines]))
-        for letter, (then, now) in zip("abc", bodies, strict=False):
-            where = posixpath.join(posixpath.dirname(path), NAME.format(number, letter))
-            final = posixpath.join(posixpath.dirname(path), NAME.format(number, ""))
-            if taken.isdisjoint((where, final)):
-                yield Proposal(where, borrowed, then, now)
+        head = "\n".join(filter(None, [top, *(imports[name] for name in missing), lines]))
+        stem = posixpath.join(posixpath.dirname(neighbour), f"test_snippet_{number}")
+        for letter, (expected, current) in zip("abc", readings, strict=False):
+            proposal = Proposal(f"{stem}.py", f"{stem}{letter}.py", head, expected, current)
+            if existing.isdisjoint((proposal.path, proposal.trial_path)):
+                yield proposal
 
 
-def _wanted(issue: str) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
-    """Yield the code whose names must be known, the imports in it, and bodies of tests."""
-    for one in stated(issue):
-        top, setup = _divided(one.setup)
-        compared = (_compared(one, setup, mode) for mode in MODES)
-        bodies = [pair for pair in compared if pair is not None]
-        whole = "\n".join([one.setup, one.expression, one.expected])
-        code = whole if parsed(whole) else "\n".join([one.setup, one.expression])
-        yield code, top, bodies
-    if WANTS_ERROR.search(issue):  # then that a snippet raises may be as it should be
+def _snippets(issue: str) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Yield code whose names must be known, the imports in it, and the bodies of its readings."""
+    for statement in statements(issue):
+        top, setup = _split_imports(statement.setup)
+        bodies = (_bodies(statement, setup, mode) for mode in MODES)
+        code = f"{statement.setup}\n{statement.expression}"
+        whole = f"{code}\n{statement.expected}"
+        yield whole if parse(whole) else code, top, [pair for pair in bodies if pair is not None]
+    if WANTS_ERROR.search(issue):
         return
-    for program in _in_sequence(programs(issue)):
-        top, body = _divided(program)
+    for program in _completed(programs(issue)):
+        top, body = _split_imports(program)
         if body:
             yield program, top, [(body, "")]
 
 
-def _in_sequence(blocks: Sequence[str]) -> Iterator[str]:
-    """Yield each program with what it needs of the blocks before it: an issue tells a story."""
-    told = ""
+def _completed(blocks: Sequence[str]) -> Iterator[str]:
+    """Yield each block with the lines that it needs of the blocks before it."""
+    earlier = ""
     for block in blocks:
-        before, _ = head(told, free_names(block), definitions=True)
-        yield "\n".join(filter(None, [before, block]))
-        told = f"{told}\n{block}"
+        needed, _ = lines_giving(free_names(block), earlier, definitions=True)
+        yield "\n".join(filter(None, [needed, block]))
+        earlier = f"{earlier}\n{block}"
 
 
-def _compared(one: Stated, setup: str, mode: str) -> tuple[str, str] | None:
+def _bodies(statement: Statement, setup: str, mode: str) -> tuple[str, str] | None:
     """Return the bodies of two tests: of what should be, and of what is said to be now."""
     plain = mode == MODES[0]
-    if plain and not (is_expression(one.expected) and is_expression(one.actual or "0")):
+    values = (statement.expected, statement.actual or "0")
+    if plain and not all(map(is_expression, values)):
         return None
-    expression = mode.format(one.expression if not plain else f"({one.expression})")
+    expression = mode.format(f"({statement.expression})" if plain else statement.expression)
 
-    def asserted(value: str) -> str:
+    def body(value: str) -> str:
         return f"{setup}\nassert {expression} == {f'({value})' if plain else repr(value)}".strip()
 
-    return asserted(one.expected), asserted(one.actual) if one.actual is not None else ""
+    current = body(statement.actual) if statement.actual is not None else ""
+    return body(statement.expected), current
 
 
-def _divided(code: str) -> tuple[str, str]:
+def _split_imports(code: str) -> tuple[str, str]:
     """Return the imports of a program, which stand at the top of a file, and all the rest."""
     body = ast.parse(code).body
     imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
     rest = [node for node in body if node not in imports]
     try:
         return "\n".join(map(ast.unparse, imports)), "\n".join(map(ast.unparse, rest))
-    except RecursionError:  # too deep to be written out: no snippet that anybody typed
+    except RecursionError:  # nested so deeply that nobody typed it
         return "", ""
 
 

@@ -7,14 +7,14 @@ import builtins
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from agent.localization.issue_snippets import parsed
+from agent.localization.issue_snippets import parse
 from tools.nearby_tests import is_collected
 
 LONGEST, WIDEST = 5, 300
-"""Lines and columns of a value at the top of a test file that is still taken along."""
-MOST_PLACES = 3
+"""Lines and columns that an assignment at the top of a test file may have to be borrowed."""
+MOST_MODULES = 3
 ALIASES = {"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot"}
-"""Short names by which everybody knows these packages."""
+"""Names that these packages are usually imported by."""
 
 
 def free_names(code: str) -> list[str]:
@@ -36,53 +36,50 @@ def free_names(code: str) -> list[str]:
     return [name for name in used if name not in own]
 
 
-def head(
-    source: str, names: Iterable[str] | None = None, *, definitions: bool = False
+def lines_giving(
+    names: Iterable[str] | None, source: str, *, definitions: bool = False
 ) -> tuple[str, set[str]]:
-    """Return the lines of a program that give these names, and which they give.
+    """Return the lines of a program that give these names, and which of the names they give.
 
-    Without `names`, all that its lines give. Lines are imports and short values, and with
-    `definitions` functions and classes.
+    None for `names` asks for all that its lines give. Lines are imports and short assignments, and
+    with `definitions` functions and classes.
     """
-    tree = parsed(source)
+    tree = parse(source)
     if tree is None:
         return "", set()
-    body = tree.body
-    gives = {id(node): _bound(node, definitions) for node in body}
-    names = {name for found in gives.values() for name in found} if names is None else set(names)
-    wanted, kept, given = set(names), list[str](), set[str]()
-    for node in reversed(body):  # what a line needs stands above it
-        bound = gives[id(node)]
-        if not wanted & bound.keys():
-            continue
-        given |= wanted & bound.keys()
-        kept.append(_narrowed(node, wanted))
-        wanted |= set(free_names(kept[-1]))
-    return "\n".join(reversed(kept)), given & names
+    bindings = [(node, _bound(node, definitions)) for node in tree.body]
+    asked = {name for _, bound in bindings for name in bound} if names is None else set(names)
+    wanted, lines, given = set(asked), list[str](), set[str]()
+    for node, bound in reversed(bindings):  # what a line needs stands above it
+        if wanted & bound:
+            given |= wanted & bound
+            lines.append(_without_other_imports(node, wanted))
+            wanted |= set(free_names(lines[-1]))
+    return "\n".join(reversed(lines)), given & asked
 
 
-def _bound(node: ast.stmt, definitions: bool) -> Mapping[str, None]:
-    """Return the names that a line binds by an import, with a short value or as a definition."""
+def _bound(node: ast.stmt, definitions: bool) -> set[str]:
+    """Return the names that a line binds by an import, a short assignment or a definition."""
     match node:
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if definitions:
-            return {name: None}
+            return {name}
         case ast.ImportFrom(module="__future__"):
-            return {}
+            return set()
         case ast.Import(names=found) | ast.ImportFrom(names=found):
-            return dict.fromkeys(one.asname or one.name.partition(".")[0] for one in found)
+            return {one.asname or one.name.partition(".")[0] for one in found}
         case ast.Assign(targets=targets) if _is_short(node):
             inner = (part for target in targets for part in ast.walk(target))
-            return {part.id: None for part in inner if isinstance(part, ast.Name)}
-    return {}
+            return {part.id for part in inner if isinstance(part, ast.Name)}
+    return set()
 
 
 def _is_short(node: ast.stmt) -> bool:
-    """Tell by its place in the file whether a line is short; to write it out takes recursion."""
+    """Tell by its position whether a line is short: to write a deep one out can fail."""
     lines, columns = (node.end_lineno or 0) - node.lineno, (node.end_col_offset or 0)
     return lines < LONGEST and columns <= WIDEST
 
 
-def _narrowed(node: ast.stmt, wanted: set[str]) -> str:
+def _without_other_imports(node: ast.stmt, wanted: set[str]) -> str:
     """Return a line with no other imports in it than the wanted ones."""
     if isinstance(node, ast.ImportFrom):
         few = [one for one in node.names if (one.asname or one.name) in wanted]
@@ -90,18 +87,18 @@ def _narrowed(node: ast.stmt, wanted: set[str]) -> str:
     return ast.unparse(node)
 
 
-def nearest_head(
+def nearest_lines(
     sources: Mapping[str, str], tests: Sequence[str], names: Sequence[str]
 ) -> tuple[str, str, list[str]]:
     """Return the test file that gives most of the names, its lines for them, and what is missing.
 
-    Of files that give equally many, the first in `tests` is taken; "" when there are none.
+    Of files that give equally many it is the first in `tests`; "" when there are none.
     """
     best = ("", "", list(names))
     for path in tests:
         if not path.endswith(".py") or not is_collected(path):
             continue
-        lines, given = head(sources[path], names)
+        lines, given = lines_giving(names, sources[path])
         missing = [name for name in names if name not in given]
         if not best[0] or len(missing) < len(best[2]):
             best = (path, lines, missing)
@@ -113,13 +110,11 @@ def imports_of(name: str, paths: Iterable[str], defining: Mapping[str, Sequence[
 
     `paths` are the project's files, `defining` maps names to the files that define them.
     """
-    package = main_package(paths)
-    modules = [module(path) for path in defining.get(name, ()) if not is_collected(path)]
-    lines = [f"from {package} import {name}"] if package else []
-    lines += [f"from {found} import {name}" for found in modules[:MOST_PLACES]]
     if name in ALIASES:
         return [f"import {ALIASES[name]} as {name}"]
-    return [*lines, f"import {name}"]
+    modules = [module(path) for path in defining.get(name, ()) if not is_collected(path)]
+    origins = [*filter(None, [main_package(paths)]), *modules[:MOST_MODULES]]
+    return [*(f"from {origin} import {name}" for origin in origins), f"import {name}"]
 
 
 def main_package(paths: Iterable[str]) -> str:

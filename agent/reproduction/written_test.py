@@ -12,7 +12,7 @@ from agent.conversation.conversation import Conversation
 from agent.localization.index import Index
 from agent.records import Image, Reproduction, Task
 from agent.reproduction.issue_reason import issue_reason
-from agent.reproduction.snippet_names import head
+from agent.reproduction.snippet_names import lines_giving
 from prompts import render
 from tools.base import EpisodeOver
 from tools.nearby_tests import is_collected, tracked_files
@@ -28,64 +28,65 @@ _BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Given:
-    """Where a test is put, "" for the usual place, and the lines at its top."""
+class Template:
+    """Where a written test is put, "" for the usual folder, and the lines at its top."""
 
     path: str = ""
     top: str = ""
 
-    def before(self, test: str) -> str:
-        """Return a whole file."""
+    def filled(self, test: str) -> str:
+        """Return the whole file of a test."""
         return f"{self.top}\n\n\n{test}" if self.top and test.strip() else test
 
 
-NOTHING_GIVEN = Given()
+EMPTY = Template()
 
 
-def nearest(index: Index, tests: Sequence[str]) -> Given:
-    """Return the imports and names of the nearest of the project's `tests`: a small model does not
-    know where things are."""
+def template_like(index: Index, tests: Sequence[str]) -> Template:
+    """Return a template with the imports and names of the nearest of the project's `tests`.
+
+    A small model does not know where things are.
+    """
     for path in tests:
         if path.endswith(".py") and is_collected(path):
-            top, _ = head(index.sources[path])
+            top, _ = lines_giving(None, index.sources[path])
             if top and len(top) <= LONGEST_TOP:
-                return Given(posixpath.join(posixpath.dirname(path), NAME), top)
-    return NOTHING_GIVEN
+                return Template(posixpath.join(posixpath.dirname(path), NAME), top)
+    return EMPTY
 
 
 def reproduce(
-    talk: Conversation, sandbox: Sandbox, task: Task, image: Image, given: Given = NOTHING_GIVEN
+    talk: Conversation, sandbox: Sandbox, task: Task, image: Image, template: Template = EMPTY
 ) -> Reproduction:
     """Ask for a test and return it when it fails on the clean base for the issue's reason.
 
-    `given` is what every test begins with. Of several samples of one prompt the first that shows
-    the issue is taken.
+    Of several samples of one prompt it is the first that shows the issue.
     """
     if image.test_command is None:
         return Reproduction({}, "the repository has no test runner, so no test was written")
     files = tracked_files(sandbox)
-    path = free_name(given.path or place(files), files)
+    path = free_name(template.path or usual_path(files), files)
     prompt = render(
         "reproduce",
         test_command=image.test_command,
         toolchain=image.toolchain,
         repository=task.repository,
         path=path,
-        top=given.top,
+        top=template.top,
         issue=issue_text(task.text, talk.window.tokens),
     )
-    asked = [talk.add("user", prompt)]
+    messages = [talk.add("user", prompt)]
     remark = "no reply was a test"
     try:
         for _ in range(TRIES):
-            replies = talk.sample(asked)
+            replies = talk.sample(messages)
             for reply in replies:
-                content = given.before(fenced(reply.content))
+                content = template.filled(code_block(reply.content))
                 remark, output = _try(sandbox, image.test_command, path, content, task)
                 if not remark:
                     return Reproduction({path: content})
             again = render("reproduce_again", reason=remark, output=output)
-            asked += [replies[-1], talk.add("user", again)]
+            messages += [replies[-1], talk.add("user", again)]
     except EpisodeOver as over:
         remark = over.detail
     return Reproduction({}, f"no reproducing test was written: {remark}")
@@ -111,13 +112,13 @@ def free_name(path: str, files: Sequence[str]) -> str:
     return path
 
 
-def place(files: list[str]) -> str:
-    """Choose where a new test file goes: among the shallowest collected tests."""
+def usual_path(files: list[str]) -> str:
+    """Return where a new test file goes: among the shallowest collected tests."""
     folders = sorted({posixpath.dirname(file) for file in files if is_collected(file)})
     best = min(folders, key=lambda folder: (folder.count("/"), len(folder)), default="")
     return posixpath.join(best, NAME) if best else NAME
 
 
-def fenced(reply: str) -> str:
+def code_block(reply: str) -> str:
     """Return the longest fenced block of a reply, "" when there is none."""
     return max(_BLOCK.findall(reply), key=len, default="")

@@ -1,6 +1,6 @@
 """What an attempt changed, read with a git repository of our own that borrows its objects.
 
-The attempt's settings, index, attributes, hooks and replaced objects have no say in it.
+The attempt's settings, index, attributes, hooks and replaced objects have no influence on it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ _EXTENDED = re.compile(
 )
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _BINARY = re.compile(r"GIT binary patch\n((literal|delta) \d+\n([A-Za-z][!-~]+\n)*\n){2}")
-_TAKEN = {"+": (0, 1), "-": (1, 0), " ": (1, 1), "\\": (0, 0)}
-_ESCAPES = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
-# What an attempt put on its own PATH is not asked; where git lives elsewhere, that PATH has to do.
+_LINES = {"+": (0, 1), "-": (1, 0), " ": (1, 1), "\\": (0, 0)}
+"""How many lines of the old and of the new file a line of a hunk is, by its first character."""
+_ESCAPES = {code: f"\\{code:03o}" for code in (*range(32), 127)}
+_ESCAPES |= {7: r"\a", 8: r"\b", 9: r"\t", 10: r"\n", 11: r"\v", 12: r"\f", 13: r"\r"}
+_ESCAPES |= {34: r"\"", 92: r"\\"}
+# No program on the attempt's own PATH is run, unless git stands in none of the usual folders.
 _PATH = (
     "fixed=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin; "
     "(PATH=$fixed; command -v git) >/dev/null 2>&1 && PATH=$fixed; export PATH; "
@@ -55,7 +58,7 @@ _DIFF += " --src-prefix=a/ --dst-prefix=b/"
 
 
 class HarvestFailed(Exception):
-    """The attempt's work cannot be taken; the attempt ends, the task goes on."""
+    """The attempt's work cannot be read; the attempt ends, the task goes on."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,13 @@ class Staging:
 
     def git(self, words: str, stdin: bytes = b"", index: str = "index") -> bytes:
         """Return what git prints; raises HarvestFailed when it fails."""
-        said = self.complaint(words, stdin, index)
-        if said is not None:
-            raise HarvestFailed(f"git {words.partition(' ')[0]} failed: {said}")
+        problem = self.failure(words, stdin, index)
+        if problem is not None:
+            raise HarvestFailed(f"git {words.partition(' ')[0]} failed: {problem}")
         return self.sandbox.read(f"{self.folder}/out")
 
-    def complaint(self, words: str, stdin: bytes = b"", index: str = "index") -> str | None:
-        """Run git and return what it says when it fails, else None."""
+    def failure(self, words: str, stdin: bytes = b"", index: str = "index") -> str | None:
+        """Run git and return what it prints when it fails, None when it succeeds."""
         git = _GIT.format(folder=quote(self.folder), index=index)
         command = f"{_PATH}{git}{words} >{quote(self.folder)}/out"
         done = self.sandbox.run(command, timeout=SECONDS, stdin=stdin)
@@ -102,35 +105,35 @@ def borrow(sandbox: Sandbox) -> Staging:
     done = sandbox.run(_PATH + _BORROW, timeout=SECONDS)
     folder = done.output.rstrip("\n").rpartition("\n")[2]
     if not done.ok or not _NAME.fullmatch(folder):
-        said = done.output.strip()[-300:] or "the sandbox does not answer in time"
-        raise HarvestFailed(f"no repository to take a diff from: {said}")
+        problem = done.output.strip()[-300:] or "the sandbox does not answer in time"
+        raise HarvestFailed(f"no repository to take a diff from: {problem}")
     return Staging(sandbox, folder)
 
 
 def stage(staging: Staging, base: str) -> dict[str, str]:
     """Stage everything over a commit; return what git refuses to take, and why."""
     staging.git(f"read-tree {quote(base)}")
-    said = staging.complaint("add -A --ignore-errors .")
-    if said is None:
+    problem = staging.failure("add -A --ignore-errors .")
+    if problem is None:
         return {}
     left = staging.git("ls-files --others --exclude-standard -z")
     left += staging.git("diff-files --name-only -z")
     if not left:
-        raise HarvestFailed(f"git add failed: {said}")
-    paths = sorted({shown(name) for name in left.split(b"\0") if name})
+        raise HarvestFailed(f"git add failed: {problem}")
+    paths = sorted({printable(name) for name in left.split(b"\0") if name})
     reasons = {True: "a repository of its own", False: "git cannot read it"}
     return {path: reasons[path.endswith("/")] for path in paths}
 
 
-def shown(name: bytes) -> str:
-    """Return a file's name as it can be written down."""
+def printable(name: bytes) -> str:
+    """Return a file's name as text, what is no UTF-8 in it escaped."""
     return name.decode("utf-8", "backslashreplace")
 
 
 def committed(staging: Staging, base: str) -> list[str]:
     """Return the paths of a commit."""
     names = staging.git(f"ls-tree -r --full-tree --name-only -z {quote(base)}").split(b"\0")
-    return [shown(name) for name in names if name]
+    return [printable(name) for name in names if name]
 
 
 def changes(staging: Staging, base: str) -> dict[bytes, Change]:
@@ -177,23 +180,23 @@ def diff(
     staging: Staging, base: str, kept: Mapping[str, Change], blobs: Mapping[str, bytes]
 ) -> str:
     """Return the patch of the kept changes, text as text whatever an attribute says of it."""
-    binary = {
-        path for path, change in kept.items() if not all(_is_text(blobs[n]) for n in change.blobs)
-    }
+    kinds: dict[str, list[str]] = {"text": [], "binary": []}
+    for path, change in sorted(kept.items()):
+        is_text = all(_is_text(blobs[name]) for name in change.blobs)
+        kinds["text" if is_text else "binary"].append(path)
     parts = []
-    for name, options, paths in (
-        ("text", "--text", kept.keys() - binary),
-        ("binary", "--binary", binary),
-    ):
+    for kind, paths in kinds.items():
         if not paths:
             continue
-        if name == "binary":
-            path = f"{staging.folder}/git/info/attributes"
-            staging.sandbox.write(path, b"* -diff\n")
-        staging.git(f"read-tree {quote(base)}", index=name)
-        lines = [_index_line(path, kept[path]) for path in sorted(paths)]
-        staging.git("update-index -z --index-info", "".join(lines).encode(), index=name)
-        parts.append(staging.git(f"{_DIFF} {options} {quote(base)}", index=name))
+        if kind == "binary":
+            staging.sandbox.write(f"{staging.folder}/git/info/attributes", b"* -diff\n")
+        staging.git(f"read-tree {quote(base)}", index=kind)
+        lines = ""
+        for path, change in ((path, kept[path]) for path in paths):
+            mode = "0" if change.status == "D" else change.modes[1]
+            lines += f"{mode} {change.names[1]}\t{path}\0"
+        staging.git("update-index -z --index-info", lines.encode(), index=kind)
+        parts.append(staging.git(f"{_DIFF} --{kind} {quote(base)}", index=kind))
     try:
         patch = b"".join(parts).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -207,11 +210,6 @@ def _is_text(content: bytes) -> bool:
         return "\0" not in content.decode("utf-8")
     except UnicodeDecodeError:
         return False
-
-
-def _index_line(path: str, change: Change) -> str:
-    mode = "0" if change.status == "D" else change.modes[1]
-    return f"{mode} {change.names[1]}\t{path}\0"
 
 
 def check_paths(patch: str, paths: Iterable[str]) -> None:
@@ -232,13 +230,7 @@ def _quoted(name: str) -> str:
     """Write a name as git does in a patch."""
     if not re.search(r'[\x00-\x1f\x7f"\\]', name):
         return name
-    words = [
-        f"\\{_ESCAPES[ord(c)]}"
-        if ord(c) in _ESCAPES
-        else (f"\\{ord(c):03o}" if ord(c) < 32 or ord(c) == 127 else c)
-        for c in name
-    ]
-    return f'"{"".join(words)}"'
+    return f'"{name.translate(_ESCAPES)}"'
 
 
 def _is_clean(rest: str, path: str) -> bool:
@@ -269,10 +261,10 @@ def _are_hunks(lines: list[str]) -> bool:
                 return False
             before, after = (int(count or 1) for count in match.groups())
             continue
-        if line[:1] not in _TAKEN:
+        if line[:1] not in _LINES:
             return False
-        taken = _TAKEN[line[0]]
-        before, after = before - taken[0], after - taken[1]
+        old, new = _LINES[line[0]]
+        before, after = before - old, after - new
         if min(before, after) < 0:
             return False
     return before == after == 0

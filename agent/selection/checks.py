@@ -1,4 +1,4 @@
-"""The tests that will judge: which files run, and in whose name."""
+"""Which test files judge the candidates, and who wrote each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import chain, count, zip_longest
 
 from agent.records import Candidate, Origin, Reproduction
 from tools.nearby_tests import find_nearby, tracked_files
@@ -44,39 +44,36 @@ def gather(
     written: Reproduction,
     authors: Sequence[Candidate],
 ) -> list[CheckFile]:
-    """List the files: those made of the issue, existing ones near any change, then attempts'.
+    """Return the files: those made of the issue, existing ones near any change, then attempts'.
 
-    `sandbox` is clean; what `written` holds, nobody made who saw a patch. `authors` are candidates,
-    patchless ones too, whose own tests are used. What was written gets a name of its own beside
-    the original, so that no existing test is replaced.
+    `sandbox` is clean; `written` holds what was made without any patch in sight. `authors` are the
+    candidates, patchless ones too, whose own tests are used. What was written gets a name of its
+    own beside the original, so that no existing test is replaced.
     """
-    taken = set(tracked_files(sandbox))
-    made: list[tuple[Origin, dict[str, str]]] = [
-        ("probe", written.probes),
-        ("reproduction", written.tests),
-    ]
-    files = [
-        replace(_new(renamed(path, "issue", taken), None, text), origin=origin)
-        for origin, texts in made
-        for path, text in texts.items()
-    ]
-    near = [find_nearby(sandbox, one.files, MOST_FILES) for one in candidates if one.files]
-    files += [CheckFile(path, (path,)) for path in in_turn(near)[:MOST_FILES]]
-    for candidate in authors:
-        for path, content in candidate.tests.items():
-            name = renamed(path, f"attempt_{candidate.id.replace('.', '_')}", taken)
-            files += _changed_only(sandbox, path, _new(name, candidate.attempt, content))
+    existing = set(tracked_files(sandbox))
+    from_issue: dict[Origin, dict[str, str]] = {
+        "probe": written.probes,
+        "reproduction": written.tests,
+    }
+    files = []
+    for origin, texts in from_issue.items():
+        for original, content in texts.items():
+            path = new_name(original, "issue", existing)
+            files.append(CheckFile(path, (path,), None, content, origin))
+    near = [find_nearby(sandbox, each.files, MOST_FILES) for each in candidates if each.files]
+    files += [CheckFile(path, (path,)) for path in round_robin(near)[:MOST_FILES]]
+    for author in authors:
+        for original, content in author.tests.items():
+            path = new_name(original, f"attempt_{author.id.replace('.', '_')}", existing)
+            file = CheckFile(path, (path,), author.attempt, content, "reproduction")
+            files += _changed_only(sandbox, original, file)
     return files
 
 
-def in_turn(lists: Sequence[Sequence[str]]) -> list[str]:
-    """Take the first of each list, then the second of each: no candidate crowds out another."""
+def round_robin(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Return the first of each list, then the second of each: no candidate crowds out another."""
     rounds = zip_longest(*lists)
     return list(dict.fromkeys(item for each in rounds for item in each if item is not None))
-
-
-def _new(path: str, author: int | None, content: str) -> CheckFile:
-    return CheckFile(path, (path,), author, content, "reproduction")
 
 
 def _changed_only(sandbox: Sandbox, original: str, file: CheckFile) -> list[CheckFile]:
@@ -107,13 +104,12 @@ def _tests_of(source: str) -> dict[str, str]:
     return found
 
 
-def renamed(path: str, suffix: str, taken: set[str]) -> str:
-    """Return a collected name beside `path` that is not in `taken`, and put it there."""
+def new_name(path: str, suffix: str, existing: set[str]) -> str:
+    """Return a collected name beside `path` that no file of `existing` has, and add it to them."""
     folder, name = posixpath.split(path)
     stem = re.sub(r"^test_|_test$", "", name.removesuffix(".py"))
-    number, found = 1, ""
-    while not found or found in taken:
-        more = f"_{number}" if number > 1 else ""
-        found, number = posixpath.join(folder, f"test_{stem}_by_{suffix}{more}.py"), number + 1
-    taken.add(found)
+    endings = chain([""], (f"_{number}" for number in count(2)))
+    names = (posixpath.join(folder, f"test_{stem}_by_{suffix}{end}.py") for end in endings)
+    found = next(name for name in names if name not in existing)
+    existing.add(found)
     return found

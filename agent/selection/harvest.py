@@ -22,7 +22,7 @@ from agent.selection.changed_files import (
     committed,
     contents,
     diff,
-    shown,
+    printable,
     sizes,
     stage,
 )
@@ -59,14 +59,20 @@ def harvest(sandbox: Sandbox, base: str, attempt: int, sample: int = 1) -> Candi
 
 def _harvest(staging: Staging, base: str, identity: str, attempt: int) -> Candidate | None:
     refused = stage(staging, base)
-    changed, unfit = _fitting(staging, changes(staging, base))
+    all_changes = changes(staging, base)
+    size = sizes(staging, {name for change in all_changes.values() for name in change.blobs})
+    changed, unfit = _split_unfit(all_changes, size)
     dropped = [Dropped(path, reason) for path, reason in (refused | unfit).items()]
     if not changed and not dropped:
         return None
     letters = {path: change.status for path, change in changed.items()}
     kept, left_out = sort_out(letters, committed(staging, base))
-    tests = [item.path for item in left_out if _is_new_test(item.path, changed[item.path])]
-    blobs = _blobs(staging, [changed[path] for path in (*kept, *tests)])
+    present = [item.path for item in left_out if changed[item.path].status != "D"]
+    tests = [path for path in present if is_collected(path) and changed[path].modes[1] != LINK]
+    wanted = {name: size[name] for path in (*kept, *tests) for name in changed[path].blobs}
+    if sum(wanted.values()) > MOST_BYTES:
+        raise HarvestFailed(f"the attempt changed more than {MOST_BYTES >> 20} MiB")
+    blobs = contents(staging, wanted)
     after = {path: blobs.get(changed[path].names[1]) for path in (*kept, *tests)}
     return Candidate(
         id=identity,
@@ -83,14 +89,13 @@ def _harvest(staging: Staging, base: str, identity: str, attempt: int) -> Candid
     )
 
 
-def _fitting(
-    staging: Staging, changed: Mapping[bytes, Change]
+def _split_unfit(
+    changed: Mapping[bytes, Change], size: Mapping[str, int]
 ) -> tuple[dict[str, Change], dict[str, str]]:
     """Split changes into those that a patch can carry and, by path, why it cannot."""
-    size = sizes(staging, {name for change in changed.values() for name in change.blobs})
     fitting, unfit = {}, {}
     for name, change in sorted(changed.items()):
-        path = shown(name)
+        path = printable(name)
         if path.encode() != name:
             unfit[path] = "its name is not UTF-8"
         elif REPOSITORY in change.modes:
@@ -102,17 +107,6 @@ def _fitting(
     return fitting, unfit
 
 
-def _is_new_test(path: str, change: Change) -> bool:
-    return is_collected(path) and change.status != "D" and change.modes[1] != LINK
-
-
-def _blobs(staging: Staging, changed: Sequence[Change]) -> dict[str, bytes]:
-    size = sizes(staging, {name for change in changed for name in change.blobs})
-    if sum(size.values()) > MOST_BYTES:
-        raise HarvestFailed(f"the attempt changed more than {MOST_BYTES >> 20} MiB")
-    return contents(staging, size)
-
-
 def sort_out(changed: Mapping[str, str], files: Collection[str]) -> tuple[list[str], list[Dropped]]:
     """Split changed paths into those of the patch and those left out, each with its reason.
 
@@ -120,16 +114,20 @@ def sort_out(changed: Mapping[str, str], files: Collection[str]) -> tuple[list[s
     alone say whether a file that stood there is a test.
     """
     kept, dropped = [], []
-    before = _one_test_each(files)
-    after = before | _one_test_each(path for path in changed if changed[path] == "A")
-    scripts_are_loose = _has_no_modules(files)
+    before = _one_test_per_folder(files)
+    after = before | _one_test_per_folder(path for path in changed if changed[path] == "A")
+    # Where the project has no modules at the top, a new one there is a script of the attempt.
+    modules = {file for file in files if "/" not in file and file.endswith(".py")}
+    scripts: tuple[str, ...] = (".sh", ".txt", ".ipynb")
+    if modules <= {"setup.py", "conftest.py", "noxfile.py"}:
+        scripts += (".py",)
     for path in sorted(changed):
         new = changed[path] == "A"
         if is_test(path, (after if new else before).values()):
             dropped.append(Dropped(path, "a test, or beside the tests"))
         elif new and _STRAY.search(path):
             dropped.append(Dropped(path, "left over from working"))
-        elif new and _is_script(path, scripts_are_loose):
+        elif new and "/" not in path and path.endswith(scripts):
             dropped.append(Dropped(path, "a new script at the top level"))
         else:
             kept.append(path)
@@ -144,21 +142,9 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _one_test_each(files: Iterable[str]) -> dict[str, str]:
-    """Return one collected file of every folder that has any: asking of thousands takes minutes."""
+def _one_test_per_folder(files: Iterable[str]) -> dict[str, str]:
+    """Return one collected file of every folder that has any: with all of them it takes minutes."""
     return {posixpath.dirname(file): file for file in files if is_collected(file)}
-
-
-def _has_no_modules(files: Collection[str]) -> bool:
-    modules = [file for file in files if "/" not in file and file.endswith(".py")]
-    return set(modules) <= {"setup.py", "conftest.py", "noxfile.py"}
-
-
-def _is_script(path: str, scripts_are_loose: bool) -> bool:
-    """Tell whether a new file is a loose script: at the top, where the project has no modules."""
-    if "/" in path:
-        return False
-    return path.endswith((".sh", ".txt", ".ipynb")) or (path.endswith(".py") and scripts_are_loose)
 
 
 def canonical_key(after: Mapping[str, bytes | None], modes: Mapping[str, str] | None = None) -> str:
@@ -171,8 +157,8 @@ def canonical_key(after: Mapping[str, bytes | None], modes: Mapping[str, str] | 
     total = hashlib.sha256()
     for path in sorted(after):
         content, mode = after[path], (modes or {}).get(path, "")
-        said = b"deleted" if content is None else _meaning(path, content, mode)
-        digest = hashlib.sha256(said).hexdigest()
+        meaning = b"deleted" if content is None else _meaning(path, content, mode)
+        digest = hashlib.sha256(meaning).hexdigest()
         total.update(f"{path}\0{mode}\0{digest}\0".encode("utf-8", "replace"))
     return total.hexdigest()[:16]
 
@@ -203,13 +189,11 @@ def _strip_docstring(node: ast.AST) -> None:
 
 def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Let textual twins stand as one candidate: the first, which then names the others."""
-    first: dict[str, Candidate] = {}
+    twins: dict[str, list[Candidate]] = {}
     for candidate in candidates:
-        if not candidate.patch:
-            continue
-        twin = first.get(candidate.key)
-        if twin is None:
-            first[candidate.key] = replace(candidate, merged=())
-        else:
-            first[candidate.key] = replace(twin, merged=(*twin.merged, candidate.id))
-    return list(first.values())
+        if candidate.patch:
+            twins.setdefault(candidate.key, []).append(candidate)
+    return [
+        replace(first, merged=tuple(other.id for other in others))
+        for first, *others in twins.values()
+    ]

@@ -13,7 +13,7 @@ from agent.selection.behaviour import group, samples
 class Standing:
     """What the checks say of one candidate, as ids of checks and the number that it passes.
 
-    Issue checks that its own attempt wrote have no voice in it.
+    Issue checks that its own attempt wrote are in neither list of issue checks.
     """
 
     candidate: Candidate
@@ -105,14 +105,11 @@ def _rank(behaviour_class: BehaviourClass, first: Standing) -> tuple[float, ...]
 
 def _status(ranked: Sequence[BehaviourClass], standings: Mapping[str, Standing]) -> Status:
     """Return the status of the best class; section 10 of the design defines it."""
-    whole = [each for each in ranked if _passes_all(standings[each.candidates[0]])]
+    firsts = [(each, standings[each.candidates[0]]) for each in ranked]
+    # Those that pass every issue check that may judge them, and at least one.
+    whole = [c for c, s in firsts if s.issue_passed and not s.issue_failed and not s.tampered]
     if len(whole) >= 2 and all(each.mass < 0.5 for each in whole):
         return "disagree"
-    best, first = ranked[0], standings[ranked[0].candidates[0]]
+    best, first = firsts[0]
     proven = first.issue_passed and not first.regressions and not first.tampered
     return "verified" if proven and first.candidate.applies and best.mass >= 0.5 else "unverified"
-
-
-def _passes_all(first: Standing) -> bool:
-    """Tell whether a candidate passes every issue check that may judge it, and at least one."""
-    return bool(first.issue_passed) and not first.issue_failed and not first.tampered

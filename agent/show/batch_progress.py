@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
@@ -17,11 +16,10 @@ from rich.text import Text
 
 from agent.records import Result, Usage
 from agent.show.figures import clock, money
+from agent.show.progress import cut_line, redraws
 from agent.show.terminal_safe import one_line
 
 REDRAWS_PER_SECOND = 2.0
-MOST_LOST = 3
-"""Instances in a row whose model did not answer, after which no other begins."""
 MOST_SHOWN = 12
 """Instances at work that are shown by name."""
 ORDER = ("verified", "unverified", "disagree", "no_patch", "failed", "out of money", "stopped")
@@ -46,7 +44,10 @@ class Ended:
 
 
 class Tally:
-    """Counts and shows; keeps nothing of an instance that has ended. Safe to share."""
+    """Counts and shows; keeps nothing of an instance that has ended. Safe to share.
+
+    `model_is_away` is why the batch began no other instance, where it is left with some.
+    """
 
     def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
         self._console, self._now, self._started = console, now, now()
@@ -54,12 +55,12 @@ class Tally:
         self._all = 0
         self.counts: Counter[str] = Counter()
         self.earlier = self.resolved = self.graded = 0
-        self._lost_in_a_row = 0
+        self.model_is_away = False
         self._tokens, self._usd = 0, 0.0
         self._working: dict[str, tuple[str, Usage]] = {}
         self._live = (
             Live(self, console=console, refresh_per_second=REDRAWS_PER_SECOND, transient=True)
-            if console.is_terminal and not console.is_dumb_terminal
+            if redraws(console)
             else None
         )
 
@@ -68,21 +69,6 @@ class Tally:
         """Tell whether there was anything to work on."""
         return self._all > 0
 
-    @property
-    def out_of_money(self) -> bool:
-        """Tell whether an instance was left for want of money: no other begins."""
-        return self.counts["out of money"] > 0
-
-    @property
-    def model_is_away(self) -> bool:
-        """Tell whether the model seems to be lost for good: no other instance begins."""
-        return self._lost_in_a_row >= MOST_LOST
-
-    @property
-    def failed(self) -> int:
-        """How many instances failed for the world's reasons."""
-        return self.counts["failed"]
-
     def begin(self, number: int) -> None:
         """Show from now on how many of so many have ended."""
         self._all = number
@@ -90,14 +76,14 @@ class Tally:
             self._live.start()
 
     def remark(self, text: str) -> None:
-        """Say something that concerns all."""
-        self._line(text)
+        """Print what concerns all instances."""
+        self._print(text)
 
     def watch(self, instance: str) -> Watching:
         """Return what hears how one instance goes."""
         return Watching(self, instance)
 
-    def heard(self, instance: str, stage: str | None, usage: Usage | None) -> None:
+    def note(self, instance: str, stage: str | None, usage: Usage | None) -> None:
         """Note what an instance does, and what it has used so far."""
         with self._lock:
             before = self._working.get(instance, ("", Usage()))
@@ -109,8 +95,6 @@ class Tally:
             self._working.pop(ended.id, None)
             self.counts[ended.state] += 1
             self.earlier += ended.earlier
-            if not ended.earlier:
-                self._lost_in_a_row = self._lost_in_a_row + 1 if ended.lost else 0
             self.graded += ended.resolved is not None
             self.resolved += bool(ended.resolved)
             if ended.result and not ended.earlier:
@@ -121,9 +105,9 @@ class Tally:
             return
         grade = {True: ", resolved", False: ", not resolved", None: ""}[ended.resolved]
         problem = f": {ended.problem}" if ended.problem else ""
-        self._line(f"{ended.id}: {ended.state}{grade}{problem}")
+        self._print(f"{ended.id}: {ended.state}{grade}{problem}")
 
-    def _line(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         line = f"{clock(self._now() - self._started)} {one_line(text)}"
         if self._live:
             self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -144,7 +128,7 @@ class Tally:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:
             working, seconds = dict(self._working), self._now() - self._started
-            yield Group(self._head(seconds), self._states(), *_lines(working))
+            yield Group(self._head(seconds), self._states(), *_working_lines(working))
 
     def _head(self, seconds: float) -> Text:
         done = sum(self.counts.values())
@@ -156,7 +140,7 @@ class Tally:
         if fresh:
             left = seconds / fresh * (self._all - done)
             parts += [f"{fresh / seconds * 3600:,.1f} per hour", f"{clock(left)} left"]
-        return Text("  ".join(parts), style="bold", no_wrap=True, overflow="ellipsis")
+        return cut_line("  ".join(parts), "bold")
 
     def _states(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
@@ -172,23 +156,17 @@ class Tally:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._live:
             self._live.stop()
 
 
-def _lines(working: dict[str, tuple[str, Usage]]) -> list[Text]:
-    shown = list(working.items())[:MOST_SHOWN]
+def _working_lines(working: dict[str, tuple[str, Usage]]) -> list[Text]:
     lines = [
-        Text(one_line(f"{name}  {stage}", 300), style="dim", no_wrap=True, overflow="ellipsis")
-        for name, (stage, _) in shown
+        cut_line(one_line(f"{name}  {stage}", 300))
+        for name, (stage, _) in list(working.items())[:MOST_SHOWN]
     ]
-    more = len(working) - len(shown)
+    more = len(working) - len(lines)
     return [*lines, Text(f"and {more} more", style="dim")] if more else lines
 
 
@@ -200,15 +178,15 @@ class Watching:
 
     def stage(self, text: str) -> None:
         """A new part of the work begins."""
-        self._tally.heard(self._instance, text, None)
+        self._tally.note(self._instance, text, None)
 
     def attempt(self, number: int, of: int) -> None:
         """An attempt begins."""
-        self._tally.heard(self._instance, f"attempt {number}/{of}", None)
+        self._tally.note(self._instance, f"attempt {number}/{of}", None)
 
     def step(self, number: int, last_action: str, usage: Usage) -> None:
         """A step is over."""
-        self._tally.heard(self._instance, f"step {number}: {last_action}", usage)
+        self._tally.note(self._instance, f"step {number}: {last_action}", usage)
 
     def done(self) -> None:
         """Nothing more will come."""

@@ -15,6 +15,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from agent.show.progress import redraws
+
 LINES = 10
 
 
@@ -87,6 +89,4 @@ class TransferLines:
 
 def transfer(console: Console, name: str) -> Transfer:
     """Return the view that fits where `console` writes to."""
-    if console.is_terminal and not console.is_dumb_terminal:
-        return TransferBar(console, name)
-    return TransferLines(console, name)
+    return TransferBar(console, name) if redraws(console) else TransferLines(console, name)

@@ -37,6 +37,16 @@ class Watch(Protocol):
         """Nothing more will come; may be called twice."""
 
 
+def redraws(console: Console) -> bool:
+    """Tell whether what a console shows can be redrawn in place."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def cut_line(text: str, style: str = "dim") -> Text:
+    """Return a line that is cut, not wrapped, where the terminal is narrow."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
 @dataclass(frozen=True)
 class State:
     """All that the live view shows, but the time."""
@@ -50,7 +60,7 @@ class State:
 
 
 def view(state: State, seconds: float) -> Group:
-    """Return two lines that are cut, not wrapped, where the terminal is narrow."""
+    """Return two lines: figures, and what is done."""
     parts = [clock(seconds)]
     if state.attempt:
         parts.append(f"attempt {state.attempt}/{state.of}")
@@ -59,15 +69,8 @@ def view(state: State, seconds: float) -> Group:
     used = state.usage.prompt + state.usage.completion
     if used or state.usage.usd is not None:
         parts += [f"{used:,} tokens", money(state.usage.usd)]
-    return Group(
-        Text("  ".join(parts), style="bold", no_wrap=True, overflow="ellipsis"),
-        Text(
-            one_line(state.action or state.stage, LONGEST_ACTION),
-            style="dim",
-            no_wrap=True,
-            overflow="ellipsis",
-        ),
-    )
+    doing = one_line(state.action or state.stage, LONGEST_ACTION)
+    return Group(cut_line("  ".join(parts), "bold"), cut_line(doing))
 
 
 class LiveProgress:
@@ -114,28 +117,27 @@ class PlainProgress:
         self._console, self._now, self._started = console, now, now()
         self._attempt = ""
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         self._console.file.write(f"{clock(self._now() - self._started)} {one_line(text)}\n")
         self._console.file.flush()
 
     def stage(self, text: str) -> None:
-        self._say(text)
+        self._write(text)
 
     def attempt(self, number: int, of: int) -> None:
         self._attempt = f"attempt {number}/{of}"
-        self._say(self._attempt)
+        self._write(self._attempt)
 
     def step(self, number: int, last_action: str, usage: Usage) -> None:
         used = f"{usage.prompt + usage.completion:,} tokens, {money(usage.usd)}"
-        self._say(
-            f"{self._attempt} step {number} ({used}): {one_line(last_action, LONGEST_ACTION)}"
-        )
+        action = one_line(last_action, LONGEST_ACTION)
+        self._write(f"{self._attempt} step {number} ({used}): {action}")
 
     def done(self) -> None:
         self._console.file.flush()
 
 
-class FileProgress:
+class FileProgress(PlainProgress):
     """A line for each event in a log of one instance, added to what an earlier start wrote there.
 
     Another watch hears the same.
@@ -144,22 +146,19 @@ class FileProgress:
     def __init__(self, path: Path, other: Watch) -> None:
         self._other = other
         self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
-        self._plain = PlainProgress(Console(file=self._file))
+        super().__init__(Console(file=self._file))
 
     def stage(self, text: str) -> None:
-        self._plain.stage(text)
+        super().stage(text)
         self._other.stage(text)
 
     def attempt(self, number: int, of: int) -> None:
-        self._plain.attempt(number, of)
+        super().attempt(number, of)
         self._other.attempt(number, of)
 
     def step(self, number: int, last_action: str, usage: Usage) -> None:
-        self._plain.step(number, last_action, usage)
+        super().step(number, last_action, usage)
         self._other.step(number, last_action, usage)
-
-    def done(self) -> None:
-        self._plain.done()
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +169,4 @@ class FileProgress:
 
 def progress(console: Console) -> Watch:
     """Return the view that fits where `console` writes to."""
-    if console.is_terminal and not console.is_dumb_terminal:
-        return LiveProgress(console)
-    return PlainProgress(console)
+    return LiveProgress(console) if redraws(console) else PlainProgress(console)

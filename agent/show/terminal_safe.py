@@ -10,9 +10,7 @@ ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
-
-
-HEADS = ("+++ ", "--- ")
+FILE_NAMES = ("+++ ", "--- ")
 
 
 def visible(text: str) -> str:
@@ -20,7 +18,7 @@ def visible(text: str) -> str:
     return ACTING.sub(_escape, text.replace("\r\n", "\n"))
 
 
-def seen_lines(text: str) -> list[str]:
+def visible_lines(text: str) -> list[str]:
     """Return a text's lines, visible; a file's own line ends, CR LF or LF, are not shown."""
     return visible(text).removesuffix("\n").split("\n")
 
@@ -31,8 +29,8 @@ def patch_lines(patch: str) -> list[str]:
     A file that has one on each line reads as any other; a patch that changes line ends shows them.
     """
     lines = patch.removesuffix("\n").split("\n")
-    changed = [line for line in lines if line[:1] in ("+", "-", " ") and line[:4] not in HEADS]
-    mixed = len({line.endswith("\r") for line in changed}) > 1
+    code = [line for line in lines if line[:1] in ("+", "-", " ") and line[:4] not in FILE_NAMES]
+    mixed = len({line.endswith("\r") for line in code}) > 1
     return [visible(line if mixed else line.removesuffix("\r")) for line in lines]
 
 
@@ -40,6 +38,11 @@ def one_line(text: str, limit: int | None = None) -> str:
     """Return visible text on one line, blanks collapsed, at most `limit` characters."""
     line = " ".join(visible(text).split())
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def inline(text: str) -> str:
+    """Return visible text on one line, with the blanks at its ends: words or code stand there."""
+    return re.sub(r"[^\S ]\s*|(?<=\S)\s+", " ", visible(text))
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypedDict, Unpack
-
-from rich.console import RenderableType
 
 from agent.records import (
     BehaviourClass,
@@ -19,8 +16,8 @@ from agent.records import (
     Task,
     Verdict,
 )
-from agent.show import blocks
-from agent.show.blocks import Block, Bullets, Code, Diff, Heading, Paragraph, Table, Words
+from agent.show.blocks import Block, Bullets, Code, Diff, Heading, Paragraph, Piece, Table, Words
+from agent.show.check_table import behaviour, outcomes_of, result_words
 from agent.show.figures import duration, money, several, tokens
 
 STATUS: dict[Status, str] = {
@@ -38,28 +35,7 @@ NOT_CALIBRATED = (
 )
 
 
-class Parts(TypedDict):
-    """What a sheet is made of."""
-
-    task: Task
-    image: Image
-    candidates: Sequence[Candidate]
-    matrix: Matrix | None
-    verdict: Verdict
-    result: Result
-
-
-def sheet(**parts: Unpack[Parts]) -> str:
-    """Return the sheet as Markdown, the content of verdict.md."""
-    return blocks.markdown(page(**parts))
-
-
-def screen(**parts: Unpack[Parts]) -> RenderableType:
-    """Return the sheet for the terminal."""
-    return blocks.screen(page(**parts))
-
-
-def page(
+def verdict_sheet(
     *,
     task: Task,
     image: Image,
@@ -67,28 +43,40 @@ def page(
     matrix: Matrix | None,
     verdict: Verdict,
     result: Result,
+    losers: Sequence[Block] = (),
 ) -> list[Block]:
-    """Return the sheet as blocks; sections that would be empty are left out."""
+    """Return the sheet; sections that would be empty are left out.
+
+    `losers` are put below the table of the behaviour classes.
+    """
     matrix = matrix or Matrix((), ())
     chosen = next((item for item in candidates if item.id == verdict.chosen), None)
     return [
         Heading(f"{task.id}: {STATUS[verdict.status]}", 1),
         Paragraph((task.title,)),
         *(Paragraph((f"{note}.",)) for note in task.notes),
-        *_why(image, verdict),
+        *_reasons(image, verdict),
         *(_question(matrix, verdict) if verdict.status == "disagree" else ()),
         *(_patch(chosen, result) if chosen else ()),
         *_classes(matrix, verdict),
+        *losers,
         *(_evidence(matrix, verdict, chosen) if chosen else ()),
-        *_left_out(candidates, chosen),
-        *_risks(verdict),
-        *_doubts(matrix, result),
+        *_list("Left out of the patch", _left_out(candidates, chosen)),
+        *_list("Look at before merging", _risks(verdict)),
+        *_list("Remarks", _doubts(matrix, result)),
         *_confidence(verdict),
-        *_cost(image, result),
+        *_list("Cost", _cost(image, result)),
     ]
 
 
-def _why(image: Image, verdict: Verdict) -> Iterator[Block]:
+def _list(title: str, items: Iterator[Words]) -> Iterator[Block]:
+    bullets = tuple(items)
+    if bullets:
+        yield Heading(title)
+        yield Bullets(bullets)
+
+
+def _reasons(image: Image, verdict: Verdict) -> Iterator[Block]:
     if verdict.sentences:
         yield Paragraph((" ".join(verdict.sentences),))
     if image.test_command is None:
@@ -96,17 +84,17 @@ def _why(image: Image, verdict: Verdict) -> Iterator[Block]:
 
 
 def _question(matrix: Matrix, verdict: Verdict) -> Iterator[Block]:
-    """Say in which checks the leading classes differ, as a question for the maintainer."""
+    """Ask the maintainer about the checks in which the leading classes differ."""
     most = max((item.issue_checks_passed for item in verdict.classes), default=0)
     leading = [
         item for item in verdict.classes if item.issue_checks_passed == most and not item.tampered
     ]
-    by_pair = {(outcome.candidate, outcome.check): outcome for outcome in matrix.outcomes}
+    rows = [outcomes_of(matrix, item.candidates[0]) for item in leading]
     items = [
-        (*_should(check), *_answers(outcomes, leading))
+        _answers(check, leading, outcomes)
         for check in matrix.checks
-        if (outcomes := [by_pair.get((item.candidates[0], check.id)) for item in leading])
-        and len({(found.result, found.digest) if found else None for found in outcomes}) > 1
+        if (outcomes := [row.get(check.id) for row in rows])
+        and len(set(map(behaviour, outcomes))) > 1
     ]
     yield Heading("Which behaviour is right?")
     if items:
@@ -116,16 +104,14 @@ def _question(matrix: Matrix, verdict: Verdict) -> Iterator[Block]:
         yield Paragraph(("No single check tells the candidates apart; compare their patches.",))
 
 
-def _should(check: Check) -> Words:
-    if check.origin == "probe":
-        return ("What should ", Code(check.id), " give? ")
-    return ("Should ", Code(check.id), " pass? ")
-
-
-def _answers(outcomes: Sequence[CheckResult | None], leading: Sequence[BehaviourClass]) -> Words:
-    words: list[str | Code] = []
-    for outcome, item in zip(outcomes, leading, strict=True):
-        words += ["; " if words else "", f"{', '.join(item.candidates)}: "]
+def _answers(
+    check: Check, leading: Sequence[BehaviourClass], outcomes: Sequence[CheckResult | None]
+) -> Words:
+    probe = check.origin == "probe"
+    words: list[Piece] = ["What should " if probe else "Should ", Code(check.id)]
+    words.append(" give? " if probe else " pass? ")
+    for number, (item, outcome) in enumerate(zip(leading, outcomes, strict=True)):
+        words.append(f"{'; ' if number else ''}{', '.join(item.candidates)}: ")
         words.append(outcome.result if outcome else "not run")
         if outcome and outcome.message:
             words += [" (", Code(outcome.message), ")"]
@@ -168,25 +154,24 @@ def _remark(item: BehaviourClass, verdict: Verdict) -> str:
 
 
 def _evidence(matrix: Matrix, verdict: Verdict, chosen: Candidate) -> Iterator[Block]:
-    found = {item.check: item for item in matrix.outcomes if item.candidate == chosen.id}
-    failing = [check for check in matrix.checks if check.base != "pass" and check.id in found]
-    fixed = [check for check in failing if found[check.id].result == "pass"]
+    outcomes = outcomes_of(matrix, chosen.id)
+    failing = [check for check in matrix.checks if check.base != "pass" and check.id in outcomes]
+    fixed = [check for check in failing if outcomes[check.id].result == "pass"]
     if fixed:
         yield Heading("Fails before, passes with the patch")
-        yield Table(("check", "from", "before", "why it counts"), tuple(map(_fixed, fixed)))
-    open_ = [check for check in failing if check.issue and check not in fixed]
-    if open_:
-        yield Heading("Issue checks that still do not pass")
-        yield Bullets(tuple(_bullet(check.id, found[check.id]) for check in open_))
+        yield Table(("check", "from", "before", "why it counts"), tuple(map(_fixed_row, fixed)))
+    unfixed = (check.id for check in failing if check.issue and check not in fixed)
     broken = next(
         (item.regressions for item in verdict.classes if chosen.id in item.candidates), ()
     )
-    if broken:
-        yield Heading("Regressions")
-        yield Bullets(tuple(_bullet(check, found.get(check)) for check in broken))
+    for title, checks in (
+        ("Issue checks that still do not pass", unfixed),
+        ("Regressions", broken),
+    ):
+        yield from _list(title, (_bullet(check, outcomes.get(check)) for check in checks))
 
 
-def _fixed(check: Check) -> tuple[Words, ...]:
+def _fixed_row(check: Check) -> tuple[Words, ...]:
     reason: Words = ("it fails for the issue's reason: ", Code(check.reason))
     return (
         (Code(check.id),),
@@ -197,44 +182,25 @@ def _fixed(check: Check) -> tuple[Words, ...]:
 
 
 def _bullet(check: str, outcome: CheckResult | None) -> Words:
-    if outcome is None:
-        return (Code(check),)
-    message: Words = (", ", Code(outcome.message)) if outcome.message else ()
-    return (Code(check), f": {outcome.result}", *message)
+    return (Code(check), *((": ", *result_words(outcome, ", ")) if outcome else ()))
 
 
-def _left_out(candidates: Sequence[Candidate], chosen: Candidate | None) -> Iterator[Block]:
-    shown = [chosen] if chosen else candidates
-    items = [
-        (Code(dropped.path), f": {dropped.reason}" + ("" if chosen else f" (candidate {item.id})"))
-        for item in shown
-        for dropped in item.dropped
-    ]
-    if items:
-        yield Heading("Left out of the patch")
-        yield Bullets(tuple(items))
+def _left_out(candidates: Sequence[Candidate], chosen: Candidate | None) -> Iterator[Words]:
+    for item in [chosen] if chosen else candidates:
+        of = "" if chosen else f" (candidate {item.id})"
+        yield from ((Code(dropped.path), f": {dropped.reason}{of}") for dropped in item.dropped)
 
 
-def _risks(verdict: Verdict) -> Iterator[Block]:
-    if verdict.risks:
-        yield Heading("Look at before merging")
-        yield Bullets(
-            tuple(
-                (f"{risk.kind}: ", Code(f"{risk.path}:{risk.line}"), " ", Code(risk.text))
-                for risk in verdict.risks
-            )
-        )
+def _risks(verdict: Verdict) -> Iterator[Words]:
+    for risk in verdict.risks:
+        yield f"{risk.kind}: ", Code(f"{risk.path}:{risk.line}"), " ", Code(risk.text)
 
 
-def _doubts(matrix: Matrix, result: Result) -> Iterator[Block]:
-    items: list[Words] = [(note,) for note in matrix.notes]
-    items += [
-        (Code(check), ": unstable without the patch, not counted") for check in matrix.unstable
-    ]
-    items += [("error: ", Code(error)) for error in result.errors]
-    if items:
-        yield Heading("Remarks")
-        yield Bullets(tuple(items))
+def _doubts(matrix: Matrix, result: Result) -> Iterator[Words]:
+    yield from ((note,) for note in matrix.notes)
+    for check in matrix.unstable:
+        yield Code(check), ": unstable without the patch, not counted"
+    yield from (("error: ", Code(error)) for error in result.errors)
 
 
 def _confidence(verdict: Verdict) -> Iterator[Block]:
@@ -245,18 +211,13 @@ def _confidence(verdict: Verdict) -> Iterator[Block]:
     yield Paragraph((f"{verdict.confidence:.2f}{entropy}.{NOT_CALIBRATED}",))
 
 
-def _cost(image: Image, result: Result) -> Iterator[Block]:
+def _cost(image: Image, result: Result) -> Iterator[Words]:
     counts = (
         several(result.attempts, "attempt"),
         several(result.candidates, "candidate"),
         several(result.classes, "behaviour class", "behaviour classes"),
     )
-    yield Heading("Cost")
-    yield Bullets(
-        (
-            (", ".join(counts),),
-            (f"{money(result.cost_usd)}, {tokens(result.tokens)}, {duration(result.seconds)}",),
-            ("model ", Code(result.model)),
-            ("image ", Code(image.reference), f", {image.made}, {image.toolchain}"),
-        )
-    )
+    yield (", ".join(counts),)
+    yield (f"{money(result.cost_usd)}, {tokens(result.tokens)}, {duration(result.seconds)}",)
+    yield "model ", Code(result.model)
+    yield "image ", Code(image.reference), f", {image.made}, {image.toolchain}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,10 @@ def line_of(event: Event) -> dict[str, Any]:
     of its own.
     """
     kind: Any = type(event)
-    patchless = replace(event, patch="") if isinstance(event, Candidate) else event
-    return {"kind": NAMES[kind], **_set_fields(patchless)}
+    line = {"kind": NAMES[kind], **_set_fields(event)}
+    if isinstance(event, Candidate):
+        del line["patch"]
+    return line
 
 
 def _set_fields(value: Any) -> Any:
@@ -83,7 +85,7 @@ def event_from(values: dict[str, Any], origin: str) -> Event:
     known = {name: value for name, value in values.items() if name != "kind"}
     if kind == "candidate":
         known.setdefault("patch", "")  # it stands in a file of its own
-    event: Event = _checked(KINDS[kind], known, origin)
+    event: Event = record_from(KINDS[kind], known, origin)
     return event
 
 
@@ -138,10 +140,11 @@ def decode(kind: Any, data: bytes, origin: str) -> Any:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise _unreadable(origin, f"not JSON ({error})") from error
-    return _checked(kind, values, origin)
+    return record_from(kind, values, origin)
 
 
-def _checked(kind: Any, values: Any, origin: str) -> Any:
+def record_from(kind: Any, values: Any, origin: str) -> Any:
+    """Return the record that plain values make; raises UserError that names `origin`."""
     try:
         return made(kind, values)
     except ValueError as error:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.trajectory.encoding import event_from
+from agent.errors import UserError
+from agent.records import Message
+from agent.trajectory.encoding import event_from, record_from
 from agent.trajectory.events import CHANGE, Action, Event, Note, Outcome, Step, TrialResult
 from tools.base import TestCounts, ToolCall
 
@@ -29,76 +33,105 @@ KINDS = ("call", "observation")
 """What only format 1 has in its logs."""
 
 
-def upgraded(lines: Sequence[dict[str, Any]], origins: Sequence[str]) -> Iterator[Event]:
+@dataclass(frozen=True)
+class Observation:
+    """What came of an action: `call_id` is the tool call's, or that of the reply with a change.
+
+    In a remark of the program's it is the name of the conversation.
+    """
+
+    call_id: str
+    text: str
+    error: bool = False
+    seconds: float = 0.0
+
+
+def upgraded(
+    lines: Sequence[dict[str, Any]], origins: Sequence[str], refuse: Callable[[UserError], None]
+) -> Iterator[Event]:
     """Yield the events of lines in which lines of format 1 may stand.
 
-    `origins` name each line in errors. Raises UserError for a line that cannot be read.
+    `origins` name each line in errors; `refuse` hears of a line that cannot be read.
     """
     at, known = 0, dict[str, ToolCall]()
     while at < len(lines):
-        values, origin = lines[at], origins[at]
-        if values.get("kind") == "call":
-            replies = _replies(lines, at)
-            step = _step(values, replies, origin)
-            for reply in step.replies:
-                known |= {call.id: call for call in reply.tool_calls}
-                known |= {} if reply.tool_calls else {reply.id: ToolCall(reply.id, CHANGE, "")}
-            yield step
-            at += 1 + len(replies)
-        elif values.get("kind") == "observation":
-            following = lines[at + 1] if at + 1 < len(lines) else {}
-            told = following.get("tool_call_id") == values.get("call_id", "") != ""
-            yield from _observed(values, known, following["id"] if told else None)
-            at += 1 + told
-        else:
-            yield event_from(values, origin)
-            at += 1
+        kind, read = lines[at].get("kind"), 1
+        try:
+            if kind == "call":
+                step, replies = _step(lines, at, origins)
+                known |= _actions(step)
+                read += replies
+                yield step
+            elif kind == "observation":
+                seen: Observation = record_from(Observation, lines[at], origins[at])
+                message = _message(lines, at + 1, seen)
+                yield from _observed(seen, known, message)
+                read += message is not None
+            else:
+                yield event_from(lines[at], origins[at])
+        except UserError as error:
+            refuse(error)
+        at += read
 
 
-def _replies(lines: Sequence[dict[str, Any]], at: int) -> list[dict[str, Any]]:
-    """Return the messages that a call's replies became, which follow it."""
-    replies = []
-    for line in lines[at + 1 : at + 1 + len(lines[at].get("replies") or ())]:
-        if line.get("kind") != "message" or line.get("role") != "assistant":
-            break
-        replies.append(line)
-    return replies
+def _step(lines: Sequence[dict[str, Any]], at: int, origins: Sequence[str]) -> tuple[Step, int]:
+    """Return the step of a call, and how many of its replies became messages, which follow it.
 
-
-def _step(values: dict[str, Any], replies: list[dict[str, Any]], origin: str) -> Step:
-    known = {name: value for name, value in values.items() if name != "kind"}
-    bare = list(known.get("replies") or ())[len(replies) :]
-    cut = [{**reply, "id": f"{known.get('id')}.{n}"} for n, reply in enumerate(bare, 1)]
-    messages = [{k: v for k, v in reply.items() if k != "kind"} for reply in replies]
-    step = event_from({**known, "kind": "step", "replies": [*messages, *cut]}, origin)
+    The other replies have the step's id and a number: a kill came before their messages.
+    """
+    step = event_from({**lines[at], "kind": "step"}, origins[at])
     assert isinstance(step, Step)
-    return step
+    replies = list[Message]()
+    with suppress(UserError):  # told where the message's own turn comes
+        for place in range(at + 1, min(len(lines), at + 1 + len(step.replies))):
+            message = event_from(lines[place], origins[place])
+            if not isinstance(message, Message) or message.role != "assistant":
+                break
+            replies.append(message)
+    cut = list(enumerate(step.replies, 1))[len(replies) :]
+    unnamed = [replace(reply, id=f"{step.id}.{number}") for number, reply in cut]
+    return replace(step, replies=(*replies, *unnamed)), len(replies)
+
+
+def _actions(step: Step) -> dict[str, ToolCall]:
+    """Return what a step's replies call, by id; a reply without a call may hold a change."""
+    found = dict[str, ToolCall]()
+    for reply in step.replies:
+        found |= {call.id: call for call in reply.tool_calls}
+        found |= {} if reply.tool_calls else {reply.id: ToolCall(reply.id, CHANGE, "")}
+    return found
+
+
+def _message(lines: Sequence[dict[str, Any]], at: int, seen: Observation) -> str | None:
+    """Return the id of the message that told the model what was observed, if it comes next."""
+    line = lines[at] if at < len(lines) else {}
+    told = seen.call_id and line.get("tool_call_id") == seen.call_id
+    identity = line.get("id")
+    return identity if told and isinstance(identity, str) else None
 
 
 def _observed(
-    values: dict[str, Any], known: dict[str, ToolCall], message: str | None
+    seen: Observation, known: dict[str, ToolCall], message: str | None
 ) -> Iterator[Event]:
     """Yield the outcome that an observation tells of, or the note that it is."""
-    of, text = str(values.get("call_id", "")), str(values.get("text", ""))
-    call = known.get(of)
-    error, seconds = bool(values.get("error")), float(values.get("seconds") or 0.0)
+    call, text = known.get(seen.call_id), seen.text
     if call is None and message is None:
-        yield Note(of, text)
+        yield Note(seen.call_id, text)
     elif call is not None and call.name == CHANGE:
-        yield from _tried(of, text, seconds)
+        yield from _tried(seen)
     else:
-        name = "" if call is None or error else call.name
+        name = "" if call is None or seen.error else call.name
         ended = ENDED.search(text[-400:]) if name == "bash" else None
         yield Outcome(
-            action=of,
+            action=seen.call_id,
             message=message,
             text=text,
-            error=error,
+            error=seen.error,
             exit_code=int(ended[1]) if ended else None,
             timed_out=name == "bash" and bool(KILLED.search(text[-400:])),
             tests=_tests(text) if name == "run_tests" else None,
             changed=_changed(name, call),
-            seconds=seconds,
+            seconds=seen.seconds,
         )
 
 
@@ -113,12 +146,14 @@ def _changed(name: str, call: ToolCall | None) -> tuple[str, ...] | None:
     return (path,) if isinstance(path, str) else ()
 
 
-def _tried(reply: str, text: str, seconds: float) -> Iterator[Event]:
+def _tried(seen: Observation) -> Iterator[Event]:
     """Yield what a guided model's change was and what came of it."""
-    sample = SAMPLE.fullmatch(text)
+    reply, sample = seen.call_id, SAMPLE.fullmatch(seen.text)
     if sample is None:
         yield Action(reply, CHANGE)
-        yield Outcome(action=reply, text=text, trial="unusable", changed=(), seconds=seconds)
+        yield Outcome(
+            action=reply, text=seen.text, trial="unusable", changed=(), seconds=seen.seconds
+        )
         return
     number, said = int(sample[1]), sample[2]
     trial: TrialResult = next(
@@ -130,7 +165,7 @@ def _tried(reply: str, text: str, seconds: float) -> Iterator[Event]:
         text=said,
         trial=trial,
         changed=() if trial in ("problems", "unchanged") else None,
-        seconds=seconds,
+        seconds=seen.seconds,
     )
 
 

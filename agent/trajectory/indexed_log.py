@@ -178,6 +178,10 @@ class IndexedLog:
         """Read the lines of one step; those that cannot be read are remarked on."""
         events, problems = self._events(self._range(number))
         notes = [Note("", problem) for problem in problems]
+        if number == 1:  # what was remarked on before the first step
+            start = self._headers[-1] + 1 if self._headers else 0
+            before, _ = self._events(range(start, self._steps[0]))
+            notes[:0] = [event for event in before if isinstance(event, Note)]
         if not events or not isinstance(events[0], Step):
             return Turn(number, UNREADABLE, notes=tuple(notes))
         return turn_of(number, [*events, *notes])

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 
 from agent.trajectory.reader import RecordedTask, patch_name
 
-WRITTEN_BEFORE_RESULT = ("task", "image", "candidates", "matrix", "verdict")
+WRITTEN_BEFORE_RESULT = ("task", "image", "matrix", "verdict")
 """The records that every finished task has."""
+ONLY_IN_FORMAT_1 = ("reproduction.json", "candidates.json")
+"""Of every finished task of format 1; a task that has the one should have the other."""
 
 
 def missing_files(record: RecordedTask) -> Iterator[str]:
     """Yield what is missing, a line for each file, as far as what is there tells of it."""
     folder, result = record.folder, record.result
     names = [f"{name}.json" for name in WRITTEN_BEFORE_RESULT] if result is not None else []
+    if result is not None and any((folder / name).exists() for name in ONLY_IN_FORMAT_1):
+        names += ONLY_IN_FORMAT_1
     if record.reproduction is not None:
         names.append("shared.jsonl")
     attempts = {one.attempt for one in record.candidates}

@@ -108,7 +108,7 @@ def read_lines(
 ) -> Iterator[Event]:
     """Yield the events of decoded lines of either format; damage is told in `problems`, if any."""
     if any(line.get("kind") in format_1.KINDS for line in lines):
-        yield from format_1.upgraded(lines, origins)
+        yield from format_1.upgraded(lines, origins, lambda error: _tell(error, problems))
         return
     for line, origin in zip(lines, origins, strict=True):
         try:
@@ -217,10 +217,22 @@ def read_log(folder: Path) -> TaskLog:
     """Return a task's log as earlier starts left it, to be gone on with."""
     paths = [folder / f"{SHARED}.jsonl", *folder.glob("attempt-*.jsonl")]
     earlier = {path.stem: list(read_events(path)) for path in paths if path.exists()}
-    for candidate in (read_part(folder, "candidates") or ()) if earlier else ():
-        events = earlier.get(attempt_name(candidate.attempt), [])
-        events[-1:] = [candidate, *events[-1:]]  # before the end
+    if earlier:
+        _add_files_of_format_1(folder, earlier)
     return TaskLog(folder, earlier)
+
+
+def _add_files_of_format_1(folder: Path, earlier: dict[str, list[Event]]) -> None:
+    """Put what format 1 had in files of their own where it stands in the logs since."""
+    parts = list[Event](filter(None, [read_part(folder, "reproduction")]))
+    places = read_part(folder, "places")
+    parts += [Locations(places)] if places is not None else []
+    earlier.setdefault(SHARED, [])[:0] = parts  # what is newer comes later
+    newer = {name for name in earlier if any(isinstance(one, Candidate) for one in earlier[name])}
+    for candidate in read_part(folder, "candidates") or ():
+        name = attempt_name(candidate.attempt)
+        if name in earlier and name not in newer:
+            earlier[name].insert(-1, candidate)  # before the end
 
 
 def attempt_number(path: Path) -> int:

@@ -24,10 +24,11 @@ from fcntl import ioctl
 from pathlib import Path
 from time import monotonic
 
-from agent.records import Call, Message, Sampling, Usage
+from agent.records import Message, Sampling, Usage
+from agent.trajectory.attempt import messages_of
 from agent.trajectory.encoding import as_json, line_of
-from agent.trajectory.events import End, Event, Header
-from tools.base import Observation, ToolCall
+from agent.trajectory.events import End, Event, Header, Outcome, Step
+from tools.base import ToolCall
 
 PROJECT = Path(__file__).parent.parent.parent
 PROGRAM = str(Path(sys.executable).parent / "repair-agent")
@@ -54,17 +55,18 @@ def make_long(folder: Path) -> None:
             )
             reply = Message(f"r{number}", "assistant", f"I look for word{number}. " * 8, (call,))
             text = "\n".join(f"src/file{n}.py:{n}: word{number}" for n in range(40))
-            seen = Observation(
-                call.id, f"{text}\n[exit code {number % 7 == 0:d}, 0.1 s]", False, 0.1
-            )
-            answer = Message(f"o{number}", "tool", seen.text, (), call.id)
-            asked = Call(
-                f"c{number}", "attempt-1", tuple(one.id for one in sent), {}, Sampling(), "0" * 64,
+            code = int(number % 7 == 0)
+            seen = Outcome(
+                action=call.id, message=f"o{number}", text=f"{text}\n[exit code {code}, 0.1 s]",
+                exit_code=code, seconds=0.1,
+            )  # fmt: skip
+            asked = Step(
+                f"s{number}", "attempt-1", tuple(one.id for one in sent), {}, Sampling(), "0" * 64,
                 (reply,), Usage(9000, 90, 8000, 0.01), 1.5,
             )  # fmt: skip
-            happened: list[Event] = [asked, reply, seen, answer]
+            happened: list[Event] = [asked, seen]
             log.writelines(as_json(line_of(event)) for event in happened)
-            sent += [reply, answer]
+            sent += messages_of(happened)
         log.write(as_json(line_of(End("steps", "", Usage(1, 1), 9.0))))
 
 

@@ -8,32 +8,31 @@ import time
 from pathlib import Path
 from statistics import median
 
-from agent.records import Call, Message, Sampling, Usage
-from agent.trajectory.events import Event
+from agent.records import Message, Sampling, Usage
+from agent.trajectory.events import Event, Outcome, Step
 from agent.trajectory.reader import read_events
 from agent.trajectory.run_folder import RunFolder
-from tools.base import Observation, ToolCall
+from agent.trajectory.task_log import TaskLog, attempt_name
+from tools.base import ToolCall
 
 BOUND_MS = 1.0
 EVENTS = 3000
 
 
 def main() -> int:
-    """Append as an attempt of 250 steps does: long observations, requests with long id lists."""
+    """Append as an attempt of 250 steps does: long outcomes, requests with long id lists."""
     sent = tuple(f"m{number}" for number in range(500))
     call = ToolCall("t1", "bash", '{"command": "python -m pytest -q"}')
-    reply = Message("", "assistant", "I run the tests. " * 20, (call,))
+    reply = Message("m8", "assistant", "I run the tests. " * 20, (call,))
     events: list[Event] = [
-        Call("c1", "attempt-1", sent, {}, Sampling(), "d" * 64, (reply,), Usage(9000, 200), 2.5),
-        reply,
-        Observation("t1", "a line of output\n" * 600, seconds=3.5),
-        Message("m9", "tool", "a line of output\n" * 600, tool_call_id="t1"),
+        Step("s1", "attempt-1", sent, {}, Sampling(), "d" * 64, (reply,), Usage(9000, 200), 2.5),
+        Outcome(action="t1", message="m9", text="a line of output\n" * 600, seconds=3.5),
     ]
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
         with (
             RunFolder.open(Path(folder) / "run", versions={}, config={}) as run,
-            run.task("t-1").attempt_log(1) as log,
+            TaskLog(run.task("t-1").path).open(attempt_name(1)) as log,
         ):
             for number in range(EVENTS):
                 event = events[number % len(events)]

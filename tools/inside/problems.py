@@ -11,23 +11,10 @@ import symtable
 import sys
 import warnings
 
-IMPLICIT = {
-    "__annotations__",
-    "__builtins__",
-    "__cached__",
-    "__class__",
-    "__debug__",
-    "__doc__",
-    "__file__",
-    "__loader__",
-    "__module__",
-    "__name__",
-    "__package__",
-    "__path__",
-    "__qualname__",
-    "__spec__",
-    "WindowsError",
-}
+IMPLICIT = set(
+    "__annotations__ __builtins__ __cached__ __class__ __debug__ __doc__ __file__ __loader__"
+    " __module__ __name__ __package__ __path__ __qualname__ __spec__ WindowsError".split()
+)
 
 
 def problems(source):
@@ -72,10 +59,9 @@ def main():
     given = json.load(sys.stdin)
     before = problems(given["before"]) if given["before"] is not None else {}
     after = problems(given["after"])
-    new = [[kind, text, line] for (kind, text), line in after.items() if (kind, text) not in before]
     if any(kind == "syntax" for kind, _ in before):
-        new = []  # it may be of another language or age; nothing can be said of it
-    print(json.dumps(new))
+        after = {}  # it may be of another language or age; nothing can be said of it
+    print(json.dumps([[*found, line] for found, line in after.items() if found not in before]))
 
 
 if __name__ == "__main__":

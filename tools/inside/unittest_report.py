@@ -58,8 +58,8 @@ class Record:
         if module in sys.modules:
             return self.file(sys.modules[module]), cls, name
         last = identity.rpartition(".")[2]
-        asked = [one for one in self.names if last in one.split(".")]
-        path = "/".join(filter(None, [self.base] + (asked[0] if asked else last).split(".")))
+        named = [name for name in self.names if last in name.split(".")]
+        path = "/".join(filter(None, [self.base] + (named[0] if named else last).split(".")))
         return path + ".py", "", "import"
 
     def file(self, module):
@@ -75,7 +75,7 @@ class Record:
         name = getattr(inner, "_testMethodName", None)
         body = getattr(inner, "reported_body", name)
         own = [number for number, frame in enumerate(frames) if frame[2] in (name, body)]
-        said = "".join(traceback.format_exception_only(kind, value)).strip()
+        message = "".join(traceback.format_exception_only(kind, value)).strip()
         lines = []
         for path, line, function, source in frames[own[0] if own else 0 :]:
             path = os.path.realpath(path)
@@ -84,8 +84,8 @@ class Record:
             if path.startswith(self.root + os.sep):
                 path = os.path.relpath(path, self.root)
             lines.append("%s:%s: in %s\n    %s" % (path, line, function, source or ""))
-        text = "\n".join(lines + ["E   " + line for line in said.split("\n")])
-        self.add(test, "failure" if own else "error", said.split("\n")[0], text)
+        text = "\n".join(lines + ["E   " + line for line in message.split("\n")])
+        self.add(test, "failure" if own else "error", message.split("\n")[0], text)
 
     def write(self):
         parts = ['<?xml version="1.0" encoding="utf-8"?>\n<testsuites><testsuite name="unittest">']
@@ -99,8 +99,8 @@ class Record:
             if kind == "skip":
                 parts.append("<skipped message=%s/>" % attribute(message))
             elif kind != "pass":
-                said = (kind, attribute(message), content(text), kind)
-                parts.append("<%s message=%s>%s</%s>" % said)
+                fields = (kind, attribute(message), content(text), kind)
+                parts.append("<%s message=%s>%s</%s>" % fields)
             parts.append("</testcase>")
         parts.append("</testsuite></testsuites>\n")
         with open(self.path, "wb") as file:
@@ -116,15 +116,15 @@ def content(text):
 
 
 def listen(record):
-    """Have every result that unittest makes tell the record, too."""
+    """Have every result that unittest makes tell the record too."""
     result = unittest.TestResult
 
-    def told(name, hear):
-        heard = getattr(result, name)
+    def wrap(name, observe):
+        original = getattr(result, name)
 
         def method(self, test, *rest):
-            hear(test, *rest)
-            return heard(self, test, *rest)
+            observe(test, *rest)
+            return original(self, test, *rest)
 
         setattr(result, name, method)
 
@@ -132,18 +132,16 @@ def listen(record):
         if error is not None:
             record.failed(test, error)
 
-    told("startTest", record.start)
-    told("addSuccess", lambda test: record.add(test, "pass"))
-    told("addError", record.failed)
-    told("addFailure", record.failed)
-    told("addSkip", lambda test, reason: record.add(test, "skip", str(reason)))
-    told("addExpectedFailure", lambda test, error: record.add(test, "pass"))
-    told(
-        "addUnexpectedSuccess",
-        lambda test: record.add(test, "failure", "it passes, and was expected to fail"),
-    )
+    wrap("startTest", record.start)
+    wrap("addSuccess", lambda test: record.add(test, "pass"))
+    wrap("addError", record.failed)
+    wrap("addFailure", record.failed)
+    wrap("addSkip", lambda test, reason: record.add(test, "skip", str(reason)))
+    wrap("addExpectedFailure", lambda test, error: record.add(test, "pass"))
+    unexpected = "it passes, and was expected to fail"
+    wrap("addUnexpectedSuccess", lambda test: record.add(test, "failure", unexpected))
     if hasattr(result, "addSubTest"):
-        told("addSubTest", subtest)
+        wrap("addSubTest", subtest)
 
 
 def collect_functions():

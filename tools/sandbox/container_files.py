@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import posixpath
 import tarfile
 from collections.abc import Iterator
+from io import BufferedReader, BytesIO, RawIOBase
+from typing import Any
 
 from tools.inside.files import READ_LIMIT
 from tools.sandbox.engine import Engine
@@ -21,7 +22,7 @@ def read_file(engine: Engine, container: str, path: str) -> bytes | None:
         stream = engine.get(container, path)
         if stream is None:
             return None
-        with tarfile.open(fileobj=_Stream(stream), mode="r|") as archive:
+        with tarfile.open(fileobj=BufferedReader(_Stream(stream)), mode="r|") as archive:
             member = archive.next()
             if member is None or not member.issym():
                 return _content(archive, member, path)
@@ -31,11 +32,11 @@ def read_file(engine: Engine, container: str, path: str) -> bytes | None:
 
 def archive_of(name: str, data: bytes) -> bytes:
     """Return an archive that holds one file."""
-    buffer = io.BytesIO()
+    buffer = BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         member = tarfile.TarInfo(name)
         member.size, member.mode = len(data), 0o644
-        archive.addfile(member, io.BytesIO(data))
+        archive.addfile(member, BytesIO(data))
     return buffer.getvalue()
 
 
@@ -52,21 +53,18 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo | None, path: str
     return file.read()
 
 
-class _Stream(io.RawIOBase):
+class _Stream(RawIOBase):
     """An iterator of bytes as a file that tarfile reads."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
-        self._parts, self._rest = parts, b""
+        self._parts, self._rest = parts, memoryview(b"")
 
-    def read(self, size: int = -1) -> bytes:
-        parts = [self._rest]
-        got = len(self._rest)
-        while got < size or size < 0:
-            part = next(self._parts, b"")
-            if not part:
-                break
-            parts.append(part)
-            got += len(part)
-        data = b"".join(parts)
-        self._rest = data[size:] if size >= 0 else b""
-        return data[:size] if size >= 0 else data
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._rest = self._rest or memoryview(next(self._parts, b""))
+        target = memoryview(buffer)
+        count = min(len(target), len(self._rest))
+        target[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count

@@ -1,4 +1,4 @@
-"""The room that the engine's data take; it answers one such question at a time."""
+"""How much disk the engine's data take; it answers one such question at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from tools.base import EngineError
 
 SECONDS, PAUSE = 120.0, 0.5
-"""How long others are waited for: with many images an answer takes seconds."""
+"""How long another process's answer is waited for: with many images it takes seconds."""
 BUSY = "already running"
 Ask = Callable[[], Any]
 """Asks the engine, or raises EngineError."""
@@ -17,7 +17,7 @@ Ask = Callable[[], Any]
 
 def everything(ask: Ask) -> int:
     """Return the bytes of all layers, volumes and containers' own files."""
-    usage = _asked(ask)
+    usage = _ask_until_free(ask)
     sizes = [int(usage.get("LayersSize") or 0)]
     sizes += [item.get("SizeRw", 0) for item in usage["Containers"] or ()]
     sizes += [max(0, item["UsageData"]["Size"]) for item in usage["Volumes"] or ()]
@@ -25,12 +25,13 @@ def everything(ask: Ask) -> int:
 
 
 def images(ask: Ask, label: str) -> int:
-    """Return at most how many bytes the images that carry a label take.
+    """Return an upper bound of the bytes that the images with a label take.
 
-    The engine tells of no layer whose it is. Both all layers less what others have for themselves,
-    and the sum of the images, hold too much: the one what others share, the other what these do.
+    The engine does not say which image a layer belongs to. All layers less what other images have
+    for themselves is too much by what those share; the sum of these images is too much by what
+    these share. It is the smaller of both.
     """
-    usage = _asked(ask)
+    usage = _ask_until_free(ask)
     ours = others = 0
     for one in usage["Images"] or ():
         if label in (one.get("Labels") or {}):
@@ -40,7 +41,7 @@ def images(ask: Ask, label: str) -> int:
     return min(ours, max(0, int(usage.get("LayersSize") or 0) - others))
 
 
-def _asked(ask: Ask) -> Any:
+def _ask_until_free(ask: Ask) -> Any:
     """Ask for the usage, again while another process is being answered; raises EngineError."""
     until = time.monotonic() + SECONDS
     while True:

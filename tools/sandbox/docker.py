@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Self
 
 from tools.base import EngineError, SandboxLost
 from tools.sandbox import launcher
 from tools.sandbox.container import Limits
-from tools.sandbox.container_stream import Attached
-from tools.sandbox.delegated import Delegated
+from tools.sandbox.delegation import Delegated
 from tools.sandbox.engine import Engine
 from tools.sandbox.exec_session import MAIN, ExecSession
 from tools.sandbox.launcher import Launcher
+from tools.sandbox.wire import Attached
 
 HELLO_SECONDS = 60.0
 TESTBED = "/testbed"
@@ -94,12 +93,7 @@ class DockerSandbox(Delegated):
             raise
         return wire
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self._session.close()
         finally:

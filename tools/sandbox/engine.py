@@ -19,7 +19,7 @@ from tools.base import EngineError, NetworkError
 from tools.process_owner import owner
 from tools.sandbox import disk_usage
 from tools.sandbox.container import LABEL, OWNER_LABEL, ContainerInfo, ImageInfo, Limits
-from tools.sandbox.container_stream import Attached, Execution
+from tools.sandbox.wire import Attached, Execution
 
 OURS = {"label": LABEL}
 REMOVE_SECONDS = 60.0

@@ -15,9 +15,9 @@ from typing import Literal, TypeVar, Unpack
 from tools.base import EngineError, SandboxLost
 from tools.inside.output import Clipped, join
 from tools.sandbox.container_files import archive_of, read_file
-from tools.sandbox.container_stream import Attached, Execution
 from tools.sandbox.engine import Engine
 from tools.sandbox.protocol import Command, Completed, Options
+from tools.sandbox.wire import Attached, Execution
 
 # PID 1, which signals from inside cannot end, and which ends with our connection. It obeys one
 # order a line and answers with the numbers of processes killed for memory and of forks refused so

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from threading import Timer
 from time import monotonic, sleep
-from types import TracebackType
 from typing import Self
 
 from tools.base import EngineError
 from tools.sandbox.container import LABEL, OWNER_LABEL, ImageInfo
-from tools.sandbox.container_stream import Execution
 from tools.sandbox.engine import Engine
+from tools.sandbox.wire import Execution
 
 
 class Builder:
@@ -40,12 +39,7 @@ class Builder:
         _open.add(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         _open.discard(self)
         self._engine.remove(self.name)
 
@@ -92,9 +86,9 @@ class Builder:
         while data := execution.output.receive(timeout + 60, errors=True):
             more = decoder.decode(data)
             text = (text + more)[-1_000_000:]
-            for line in more.splitlines() if on_line else ():
-                assert on_line is not None
-                on_line(line)
+            if on_line is not None:
+                for line in more.splitlines():
+                    on_line(line)
         return text
 
     def put(self, folder: str, archive: bytes) -> None:

@@ -7,33 +7,15 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from threading import Lock, get_ident
-from typing import Any, Protocol, Unpack
+from typing import Any, Unpack
 
 from tools.base import SandboxLost
 from tools.inside.output import join
 from tools.sandbox.protocol import COMMAND_SECONDS, Command, Completed, Options
+from tools.sandbox.wire import SocketWire
 
 GRACE_SECONDS = 30.0
 """How much longer than its timeout a command may stay unanswered before the sandbox is lost."""
-
-
-class Wire(Protocol):
-    """Bytes both ways; `receive` returns b"" when the other end is gone."""
-
-    def send(self, data: bytes) -> None: ...
-
-    def receive(self, timeout: float) -> bytes:
-        """Wait at most `timeout` seconds; raises TimeoutError."""
-
-    def why_gone(self) -> str:
-        """Say what is known of why the other end went away."""
-
-    def close(self) -> None:
-        """Give the wire back, once nobody waits in it."""
-
-    def hang_up(self) -> None:
-        """End the talk: `receive` returns b""; the launcher ends, and all that it started."""
-
 
 MODULES = ("tools.inside.files", "tools.inside.output", "tools.inside.processes")
 START = """\
@@ -64,7 +46,7 @@ class Launcher:
     cut a frame in two. The command that the caller gave up is ended by the next frame.
     """
 
-    def __init__(self, wire: Wire, *, hello_seconds: float) -> None:
+    def __init__(self, wire: SocketWire, *, hello_seconds: float) -> None:
         self._wire = wire
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
         self._sending = Lock()
@@ -145,23 +127,23 @@ class Launcher:
             self._wire.send(b'{"op": "cancel", "id": -1, "size": 0}\n')
 
     def _receive(self, seconds: float) -> tuple[dict[str, Any], bytes]:
-        self._fill_until(lambda: b"\n" in self._received, seconds)
+        while b"\n" not in self._received:
+            self._wait(seconds)
         line, _, _ = bytes(self._received).partition(b"\n")
         header: dict[str, Any] = json.loads(line)
         end = len(line) + 1 + header["size"]
-        self._fill_until(lambda: len(self._received) >= end, seconds)
+        while len(self._received) < end:
+            self._wait(seconds)
         payload = bytes(self._received[len(line) + 1 : end])
         del self._received[:end]
         return header, payload
 
-    def _fill_until(self, enough: Any, seconds: float) -> None:
-        while not enough():
-            try:
-                data = self._wire.receive(seconds)
-            except TimeoutError:
-                raise SandboxLost(
-                    "the sandbox stopped answering", "run the command again"
-                ) from None
-            if not data:
-                raise SandboxLost(f"the sandbox died: {self._wire.why_gone()}")
-            self._received += data
+    def _wait(self, seconds: float) -> None:
+        """Take the next bytes that come; raises SandboxLost when none come."""
+        try:
+            data = self._wire.receive(seconds)
+        except TimeoutError:
+            raise SandboxLost("the sandbox stopped answering", "run the command again") from None
+        if not data:
+            raise SandboxLost(f"the sandbox died: {self._wire.why_gone()}")
+        self._received += data

@@ -12,8 +12,8 @@ from agent.trajectory.encoding import event_of
 from agent.trajectory.events import Header, Step
 from agent.trajectory.grades import Environment, Grade, read_grades
 from agent.trajectory.predictions import predictions
-from agent.trajectory.reader import Failure, Run, load_run, read_events
-from agent.trajectory.run_info import RunInfo, read_record
+from agent.trajectory.reader import Failure, load_run, read_events
+from agent.trajectory.run_info import read_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,17 @@ class Instance:
     vote: Mark | None = None
     samples: tuple[Mark, ...] = ()
 
+    @property
+    def resolved(self) -> bool:
+        """Tell whether the patch that was voted for is known to resolve it."""
+        return self.vote is not None and self.vote.resolved is True
+
+    @property
+    def environments(self) -> set[Environment]:
+        """What it was graded in: the vote's, which is that of its samples, too."""
+        marks = self.samples if self.vote is None else (self.vote,)
+        return {mark.environment for mark in marks}
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -67,33 +78,25 @@ def read_run(path: Path) -> RunRecord:
     """Read a run folder, one task at a time; raises UserError for what is none of ours."""
     run = load_run(path)
     grades = read_grades(run.folder)
-    config = _config(run.info)
+    info = run.info
+    config = (info.resumed[-1].config if info.resumed else info.config) if info else {}
     samples = config.get("samples")
     patches = {(one.instance, one.sample): one.digest for one in predictions(run.folder)}
-    marks: dict[str, list[Grade]] = {}
+    by_instance: dict[str, list[Grade]] = {}
     for grade in grades.grades if grades is not None else ():
-        of = grade.instance, grade.sample
-        if patches.get(of, grade.patch) == grade.patch:  # else it is of a patch that is no more
-            marks.setdefault(grade.instance, []).append(grade)
+        patch = patches.get((grade.instance, grade.sample), grade.patch)
+        if patch == grade.patch:  # else it is of a patch that is no more
+            by_instance.setdefault(grade.instance, []).append(grade)
     return RunRecord(
-        known_as=(run.info.id if run.info else run.folder.name, str(run.folder)),
+        known_as=(info.id if info else run.folder.name, str(run.folder)),
         model=str(config["model"]) if config.get("model") else None,
-        dataset=run.info.dataset if run.info else None,
+        dataset=info.dataset if info else None,
         samples=samples if isinstance(samples, int) and samples > 0 else None,
         harness=grades.harness if grades is not None else None,
-        instances=tuple(_instances(run, marks)),
+        instances=tuple(
+            read_instance(folder, by_instance.get(folder.name, ())) for folder in run.task_folders
+        ),
     )
-
-
-def _config(info: RunInfo | None) -> dict[str, object]:
-    if info is None:
-        return {}
-    return info.resumed[-1].config if info.resumed else info.config
-
-
-def _instances(run: Run, grades: dict[str, list[Grade]]) -> Iterable[Instance]:
-    for folder in run.task_folders:
-        yield read_instance(folder, grades.get(folder.name, ()))
 
 
 def read_instance(folder: Path, grades: Iterable[Grade]) -> Instance:
@@ -103,46 +106,38 @@ def read_instance(folder: Path, grades: Iterable[Grade]) -> Instance:
         failure: Failure | None = read_record(folder / "failure.json", Failure)
         kind = failure.error if failure is not None else None
         return Instance(folder.name, None, None, _spent(folder), None, kind)
-    marks = {grade.sample: grade for grade in grades}  # the last one of a sample counts
-    vote = marks.pop(None, None)
+    by_sample = {grade.sample: grade for grade in grades}  # the last one of a sample counts
+    vote = by_sample.pop(None, None)
+    count, usd = result.tokens, result.cost_usd
+    if usd is None and not (count.prompt or count.completion):
+        usd = 0.0
     return Instance(
         id=folder.name,
         status=result.status,
         confidence=result.confidence,
-        usage=_usage(result),
+        usage=Usage(count.prompt, count.completion, count.cached, usd),
         seconds=result.seconds,
         failure=None,
         vote=Mark(vote.environment, vote.resolved) if vote is not None else None,
         samples=tuple(
             Mark(grade.environment, grade.resolved, number, _temperature(folder, number))
-            for number, grade in sorted((n, g) for n, g in marks.items() if n is not None)
+            for number, grade in sorted((n, g) for n, g in by_sample.items() if n is not None)
         ),
     )
-
-
-def _usage(result: Result) -> Usage:
-    count = result.tokens
-    nothing = not (count.prompt or count.completion)
-    usd = 0.0 if nothing and result.cost_usd is None else result.cost_usd
-    return Usage(count.prompt, count.completion, count.cached, usd)
 
 
 def _spent(folder: Path) -> Usage:
     """Sum what a task without a result had cost, all starts; usd is None if any of it is."""
     logs = [*folder.glob("attempt-*.jsonl"), folder / "shared.jsonl"]
     steps = [event for log in logs for event in read_events(log) if isinstance(event, Step)]
-    return total(step.usage for step in steps if not step.served and step.usage != Usage())
+    return total([step.usage for step in steps if not step.served and step.usage != Usage()])
 
 
-def total(parts: Iterable[Usage]) -> Usage:
+def total(parts: list[Usage]) -> Usage:
     """Return the sum of what was used; usd is None if it is unknown of any part."""
-    prompt = completion = cached = 0
-    usd: float | None = 0.0
-    for part in parts:
-        prompt, completion = prompt + part.prompt, completion + part.completion
-        cached += part.cached
-        usd = None if usd is None or part.usd is None else usd + part.usd
-    return Usage(prompt, completion, cached, usd)
+    used = sum(parts, Usage(usd=0.0))
+    known = all(part.usd is not None for part in parts)
+    return Usage(used.prompt, used.completion, used.cached, used.usd if known else None)
 
 
 def _temperature(folder: Path, number: int) -> float | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.benchmark.report.comparison import Pair
 from agent.benchmark.report.resolved import Answered, Graded, Selection, Share
-from agent.benchmark.report.summary import Part, Spent, Summary
+from agent.benchmark.report.summary import Part, Summary
+
+NOTHING = Share(0, 0)
 
 
 def plain(summaries: Sequence[Summary], compared: Sequence[Pair]) -> dict[str, Any]:
@@ -23,59 +25,49 @@ def run(summary: Summary) -> dict[str, Any]:
     Those that need grades are null when it was graded in two environments: they are under
     `environments` then, apart.
     """
-    record, whole = summary.run, summary.whole
-    found = list(summary.graded)
-    only = summary.graded[found[0]] if len(found) == 1 else None
+    record, names = summary.run, list(summary.graded)
+    only = summary.graded[names[0]] if len(names) == 1 else None
     return {
         "run": summary.name,
         "model": record.model,
         "dataset": record.dataset,
         "samples": record.samples,
         "harness": record.harness,
-        **_part(whole),
-        "environment": found[0] if len(found) == 1 else "mixed" if found else None,
+        **_part(summary.whole),
+        "environment": names[0] if len(names) == 1 else "mixed" if names else None,
         **_graded(only),
         "environments": {key: _graded(figures) for key, figures in summary.graded.items()},
         "by_repository": {
             name: _part(part)
             | _share(only.by_repository.get(name) if only else None)
-            | {"environments": _repository(summary, name)}
+            | {
+                "environments": {
+                    key: _share(figures.by_repository.get(name, NOTHING))
+                    for key, figures in summary.graded.items()
+                }
+            }
             for name, part in summary.by_repository.items()
         },
     }
 
 
-def _repository(summary: Summary, name: str) -> dict[str, Any]:
-    return {
-        key: _share(figures.by_repository.get(name, Share(0, 0)))
-        for key, figures in summary.graded.items()
-    }
-
-
 def _part(part: Part) -> dict[str, Any]:
-    failed = sum(part.failures.values())
+    spent, usage = part.spent, part.spent.usage
     return {
         "instances": part.instances,
         "finished": part.finished,
-        "failed": failed,
-        "unfinished": part.instances - part.finished - failed,
+        "failed": part.failed,
+        "unfinished": part.unfinished,
         "statuses": part.statuses,
         "failures": part.failures,
-        **_spent(part.spent),
-    }
-
-
-def _spent(spent: Spent) -> dict[str, Any]:
-    usage = spent.usage
-    return {
         "cost_usd": usage.usd,
         "cost_usd_median": spent.median_usd,
         "tokens": {
-            "total": usage.prompt + usage.completion,
+            "total": spent.tokens,
             "prompt": usage.prompt,
             "completion": usage.completion,
             "cached": usage.cached,
-            "cached_share": usage.cached / usage.prompt if usage.prompt else None,
+            "cached_share": spent.cached_share,
             "median": spent.median_tokens,
         },
         "seconds": {"total": spent.seconds, "median": spent.median_seconds},
@@ -87,77 +79,67 @@ def _share(share: Share | None) -> dict[str, Any]:
         "graded": share.instances if share else None,
         "resolved": share.resolved if share and share.instances else None,
         "resolved_rate": share.rate if share else None,
-        "wilson_95": _interval(share),
+        "wilson_95": _interval(share or NOTHING),
     }
 
 
-def _interval(share: Share | None) -> list[float] | None:
-    found = share.wilson_95 if share else None
-    return list(found) if found else None
+def _interval(share: Share) -> list[float] | None:
+    return list(share.wilson_95) if share.wilson_95 else None
 
 
 def _graded(figures: Graded | None) -> dict[str, Any]:
+    pass_at = figures.pass_at if figures else None
+    by_temperature = figures.by_temperature if figures else None
     return _share(figures.vote if figures else None) | {
         "ungraded": figures.ungraded if figures else None,
-        "pass@k": _rates(figures.pass_at if figures else None),
-        "pass@k_wilson_95": _by_k(figures.pass_at, _interval) if figures else None,
-        "pass@k_instances": _by_k(figures.pass_at, lambda s: s.instances) if figures else None,
-        "pass@k_by_temperature": {
-            f"{warmth:g}": _rates(shares) for warmth, shares in figures.by_temperature.items()
-        }
-        if figures and figures.by_temperature
-        else None,
+        "pass@k": _by_k(pass_at, lambda share: share.rate),
+        "pass@k_wilson_95": _by_k(pass_at, _interval),
+        "pass@k_instances": _by_k(pass_at, lambda share: share.instances),
+        "pass@k_by_temperature": None
+        if by_temperature is None
+        else {
+            f"{warmth:g}": _by_k(shares, lambda share: share.rate)
+            for warmth, shares in by_temperature.items()
+        },
         "selection": _selection(figures.selection if figures else None),
         "abstention": _abstention(figures) if figures else None,
     }
 
 
-def _rates(shares: Mapping[int, Share] | None) -> dict[str, Any] | None:
-    return _by_k(shares, lambda share: share.rate)
-
-
-def _by_k(shares: Mapping[int, Share] | None, figure: Any) -> dict[str, Any] | None:
+def _by_k(
+    shares: Mapping[int, Share] | None, figure: Callable[[Share], Any]
+) -> dict[str, Any] | None:
     return None if shares is None else {str(k): figure(share) for k, share in shares.items()}
 
 
 def _selection(selection: Selection | None) -> dict[str, Any] | None:
     if selection is None:
         return None
-    return {
-        "instances": selection.vote.instances,
-        "vote": selection.vote.rate,
-        "vote_wilson_95": _interval(selection.vote),
-        "single_attempt": selection.single.rate,
-        "single_attempt_wilson_95": _interval(selection.single),
-        "oracle": selection.oracle.rate,
-        "oracle_wilson_95": _interval(selection.oracle),
-    }
+    values: dict[str, Any] = {"instances": selection.vote.instances}
+    names = ("vote", "single_attempt", "oracle")
+    shares = (selection.vote, selection.single, selection.oracle)
+    for name, share in zip(names, shares, strict=True):
+        values |= {name: share.rate, f"{name}_wilson_95": _interval(share)}
+    return values
 
 
 def _abstention(figures: Graded) -> dict[str, Any]:
-    by_status = {
-        # Where there is no patch, nothing was answered that could be right.
-        status: _answered(answered, answers=status != "no_patch")
-        for status, answered in figures.by_status.items()
-    }
-    by_confidence = [
-        {"threshold": least, **_answered(answered)}
-        for least, answered in figures.by_confidence.items()
-    ]
     return {
-        "by_status": by_status,
-        "by_confidence": by_confidence,
+        "by_status": {key: _answered(one) for key, one in figures.by_status.items()},
+        "by_confidence": [
+            {"threshold": least, **_answered(one)} for least, one in figures.by_confidence.items()
+        ],
         "risk_coverage": [list(point) for point in figures.curve],
     }
 
 
-def _answered(answered: Answered, *, answers: bool = True) -> dict[str, Any]:
+def _answered(answered: Answered) -> dict[str, Any]:
     return {
         "instances": answered.right.instances,
         "coverage": answered.coverage,
         "resolved": answered.right.resolved,
-        "precision": answered.right.rate if answers else None,
-        "precision_wilson_95": _interval(answered.right) if answers else None,
+        "precision": answered.precision.rate,
+        "precision_wilson_95": _interval(answered.precision),
     }
 
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.benchmark.report.resolved import Share
 from agent.benchmark.report.summary import Summary
-from agent.benchmark.report.tables import IMAGES
+from agent.benchmark.report.tables import figures_title
 from agent.errors import UserError
-from agent.trajectory.grades import Environment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,14 +65,16 @@ def check_library() -> None:
 
 def drawings(summaries: Sequence[Summary]) -> tuple[Drawing, ...]:
     """Return the three plots of a report: pass@k, risk against coverage, cost against resolved."""
+    sampled = any(one.run.samples for one in summaries)
+    efforts = [effort for one in summaries for some in one.efforts.values() for effort in some]
+    priced = all(usd is not None for usd, _, _ in efforts)
+    unit = "US dollars" if priced else "tokens"
     return (
         _drawing(
             "pass@k",
             _pass_lines(summaries),
             ("k", "resolved, %"),
-            "Resolved by at least one of k attempts, with 95 % intervals."
-            if any(one.run.samples for one in summaries)
-            else "",
+            "Resolved by at least one of k attempts, with 95 % intervals." if sampled else "",
             "No graded run was made with --samples.",
         ),
         _drawing(
@@ -83,22 +84,15 @@ def drawings(summaries: Sequence[Summary]) -> tuple[Drawing, ...]:
             "The most confident answers first; the lower the line, the better.",
             "No graded instance has an answer with a confidence.",
         ),
-        _cost(summaries),
-    )
-
-
-def _cost(summaries: Sequence[Summary]) -> Drawing:
-    efforts = [effort for one in summaries for some in one.efforts.values() for effort in some]
-    priced = all(usd is not None for usd, _, _ in efforts)
-    unit = "US dollars" if priced else "tokens"
-    return _drawing(
-        "Cost against resolved",
-        _cost_lines(summaries, priced=priced),
-        (f"{unit} for an instance, at most", "resolved, % of graded instances"),
-        "Share of the graded instances that were resolved for at most so much each."
-        + ("" if priced else " A price is unknown: the cost is given in tokens."),
-        "Nothing is graded.",
-        steps=True,
+        _drawing(
+            "Cost against resolved",
+            _cost_lines(summaries, priced=priced),
+            (f"{unit} for an instance, at most", "resolved, % of graded instances"),
+            "Share of the graded instances that were resolved for at most so much each."
+            + ("" if priced else " A price is unknown: the cost is given in tokens."),
+            "Nothing is graded.",
+            steps=True,
+        ),
     )
 
 
@@ -106,7 +100,7 @@ def _pass_lines(summaries: Sequence[Summary]) -> list[Line]:
     lines = []
     for one in summaries:
         for environment, figures in one.graded.items():
-            label = _label(one, environment, summaries)
+            label = figures_title(one, environment, summaries)
             lines += _pass_line(label, figures.pass_at or {})
             if len(summaries) > 1:
                 continue  # too many lines to tell apart; the tables have the temperatures
@@ -116,19 +110,20 @@ def _pass_lines(summaries: Sequence[Summary]) -> list[Line]:
 
 
 def _pass_line(label: str, shares: dict[int, Share], *, spread: bool = True) -> list[Line]:
-    known = [(k, s.rate, s.wilson_95) for k, s in shares.items()]
-    told = [(k, rate, ends) for k, rate, ends in known if rate is not None and ends is not None]
-    if not told:
+    known = {
+        k: (s.rate, s.wilson_95) for k, s in shares.items() if s.rate is not None and s.wilson_95
+    }
+    if not known:
         return []
-    points = tuple((float(k), rate * 100) for k, rate, _ in told)
-    ends = tuple((low * 100, high * 100) for _, _, (low, high) in told)
+    points = tuple((float(k), rate * 100) for k, (rate, _) in known.items())
+    ends = tuple((low * 100, high * 100) for _, (low, high) in known.values())
     return [Line(label, points, ends if spread else ())]
 
 
 def _risk_lines(summaries: Sequence[Summary]) -> list[Line]:
     return [
         Line(
-            _label(one, environment, summaries),
+            figures_title(one, environment, summaries),
             tuple((coverage * 100, risk * 100) for coverage, risk in figures.curve),
         )
         for one in summaries
@@ -148,12 +143,8 @@ def _cost_lines(summaries: Sequence[Summary], *, priced: bool) -> list[Line]:
             for cost, right in sorted(costs):
                 resolved += right
                 points.append((cost, resolved * 100 / len(costs)))
-            lines.append(Line(_label(one, environment, summaries), tuple(points)))
+            lines.append(Line(figures_title(one, environment, summaries), tuple(points)))
     return lines
-
-
-def _label(one: Summary, environment: Environment, summaries: Sequence[Summary]) -> str:
-    return f"{one.name}, {IMAGES[environment]}" if len(summaries) > 1 else IMAGES[environment]
 
 
 def _drawing(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import get_args
 
 from agent.benchmark.report.instance_figures import Instance, Mark, RunRecord
 from agent.benchmark.report.statistics import Interval, pass_at_k, risk_coverage, wilson_95
 from agent.records import Status
 from agent.trajectory.grades import Environment
 
-STATUSES: tuple[Status, ...] = ("verified", "unverified", "disagree", "no_patch")
 THRESHOLDS = tuple(tenth / 10 for tenth in range(10))
 """Confidences from which on answers are given, in the table of abstention."""
 
@@ -50,11 +50,13 @@ class Selection:
 class Answered:
     """The answers of one status, or of at least some confidence.
 
-    `coverage` is their share of the graded instances; the rate of `right` is their precision.
+    `coverage` is their share of the graded instances. `precision` is `right`, but of no instance
+    where there is no patch: nothing was answered that could be right.
     """
 
     coverage: float
     right: Share
+    precision: Share
 
 
 @dataclass(frozen=True)
@@ -77,41 +79,37 @@ class Graded:
     by_repository: dict[str, Share]
 
 
-def graded(run: RunRecord, environment: Environment) -> Graded | None:
-    """Return the figures of one environment, None when nothing was graded in it."""
-    instances = [one for one in run.instances if _environments(one) & {environment}]
-    if not instances:
-        return None
-    told = [one for one in instances if one.vote is not None and one.vote.resolved is not None]
-    sampled = [_told(one.samples, environment) for one in instances]
-    answers = [(one.confidence, _resolved(one)) for one in told if one.confidence is not None]
+def graded_figures(run: RunRecord, environment: Environment) -> Graded:
+    """Return the figures of an environment in which some instance was graded."""
+    instances = [one for one in run.instances if environment in one.environments]
+    votes = [one for one in instances if one.vote is not None and one.vote.resolved is not None]
+    sampled = [_marks(one, environment) for one in instances]
+    confident = [(one.confidence, one) for one in votes if one.confidence is not None]
     return Graded(
-        vote=_share(told),
+        vote=_share(votes),
         ungraded=sum(one.vote is not None and one.vote.resolved is None for one in instances),
         pass_at=pass_at(sampled, run.samples) if run.samples else None,
         by_temperature=_by_temperature(sampled, run.samples) if run.samples else None,
-        selection=_selection(told, environment) if run.samples else None,
+        selection=_selection(votes, environment) if run.samples else None,
         by_status={
-            status: _answered([one for one in told if one.status == status], len(told))
-            for status in STATUSES
+            status: _answered([one for one in votes if one.status == status], votes, status)
+            for status in get_args(Status)
         },
         by_confidence={
-            least: _answered(
-                [one for one in told if one.confidence is not None and one.confidence >= least],
-                len(told),
-            )
+            least: _answered([one for confidence, one in confident if confidence >= least], votes)
             for least in THRESHOLDS
         },
-        curve=risk_coverage(answers, len(told)),
-        by_repository={name: _share(those) for name, those in by_repository(told).items()},
+        curve=risk_coverage(
+            ((confidence, one.resolved) for confidence, one in confident), len(votes)
+        ),
+        by_repository={name: _share(those) for name, those in by_repository(votes).items()},
     )
 
 
-def environments(run: RunRecord) -> tuple[Environment, ...]:
-    """Return the environments that a run was graded in."""
-    found = {environment for one in run.instances for environment in _environments(one)}
-    order: tuple[Environment, ...] = ("official", "built")
-    return tuple(environment for environment in order if environment in found)
+def environments(run: RunRecord) -> list[Environment]:
+    """Return the environments that a run was graded in, the official one first."""
+    found = {name for one in run.instances for name in one.environments}
+    return [environment for environment in get_args(Environment) if environment in found]
 
 
 def repository(instance: str) -> str:
@@ -129,26 +127,20 @@ def by_repository(instances: Iterable[Instance]) -> dict[str, list[Instance]]:
     return dict(sorted(groups.items()))
 
 
-def _environments(one: Instance) -> set[Environment]:
-    if one.vote is not None:  # the sample's are the same image
-        return {one.vote.environment}
-    return {mark.environment for mark in one.samples}
+def _share(votes: Sequence[Instance]) -> Share:
+    return Share(len(votes), sum(one.resolved for one in votes))
 
 
-def _resolved(one: Instance) -> bool:
-    return one.vote is not None and one.vote.resolved is True
+def _answered(
+    answers: Sequence[Instance], votes: Sequence[Instance], status: Status | None = None
+) -> Answered:
+    right = _share(answers)
+    precision = Share(0, 0) if status == "no_patch" else right
+    return Answered(len(answers) / len(votes) if votes else 0.0, right, precision)
 
 
-def _share(told: Sequence[Instance]) -> Share:
-    return Share(len(told), sum(map(_resolved, told)))
-
-
-def _answered(answers: Sequence[Instance], told: int) -> Answered:
-    return Answered(len(answers) / told if told else 0.0, _share(answers))
-
-
-def _told(marks: Iterable[Mark], environment: Environment) -> list[Mark]:
-    return [m for m in marks if m.environment == environment and m.resolved is not None]
+def _marks(one: Instance, environment: Environment) -> list[Mark]:
+    return [m for m in one.samples if m.environment == environment and m.resolved is not None]
 
 
 def pass_at(sampled: Sequence[Sequence[Mark]], samples: int) -> dict[int, Share]:
@@ -167,15 +159,15 @@ def _by_temperature(
     known = {m.temperature for marks in sampled for m in marks if m.temperature is not None}
     if len(known) < 2:
         return None
-    found = {}
+    shares = {}
     for warmth in sorted(known):
         those = [[mark for mark in marks if mark.temperature == warmth] for marks in sampled]
-        found[warmth] = pass_at(those, min(samples, max(map(len, those))))
-    return found
+        shares[warmth] = pass_at(those, min(samples, max(map(len, those))))
+    return shares
 
 
-def _selection(told: Sequence[Instance], environment: Environment) -> Selection | None:
-    both = [(one, marks) for one in told if (marks := _told(one.samples, environment))]
+def _selection(votes: Sequence[Instance], environment: Environment) -> Selection | None:
+    both = [(one, marks) for one in votes if (marks := _marks(one, environment))]
     if not both:
         return None
     rates = [fmean(mark.resolved is True for mark in marks) for _, marks in both]

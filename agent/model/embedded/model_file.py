@@ -175,7 +175,7 @@ def digest(file: BinaryIO, start: int = 0, size: int | None = None) -> str:
     return found.hexdigest()
 
 
-def named(model: str, folder: Path) -> Path:
+def model_path(model: str, folder: Path) -> Path:
     """Return the file that `local` (in `folder`) or `local:PATH` names.
 
     Raises UserError when it is not there, or is no GGUF file.

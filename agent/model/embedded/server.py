@@ -1,6 +1,6 @@
 """The embedded model's server: llama.cpp in a child process, on a loopback port with a secret key.
 
-It speaks OpenAI's protocol and llama.cpp's own (/tokenize, /infill, /props at its root). Measured:
+It speaks OpenAI's protocol and llama.cpp's own (/tokenize, /props at its root). Measured:
 of `n` replies to one request, `usage.completion_tokens` counts the first only; who must know what a
 request cost counts the tokens of the others.
 """

@@ -64,7 +64,7 @@ class Wheels:
                     wheel,
                     index_url=self._index_url,
                     ca_bundle=self._ca_bundle,
-                    heard=progress.update,
+                    on_bytes=progress.update,
                 )
                 return self._read(part, wheel)
             except UserError as error:  # the user named none of these

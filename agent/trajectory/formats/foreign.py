@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class RecordedStep:
             self.seconds or 0.0,
         )  # fmt: skip
         events: list[Event] = [step]
-        for place, answer in enumerate(self.answers, 1):
+        for place, answer in enumerate(self._in_order(), 1):
             name = f"r{number}.{place}"
             if not answer.call_id:
                 events.append(Message(name, "user", answer.text))
@@ -84,6 +84,17 @@ class RecordedStep:
                 )
             )
         return turn_of(number, events)
+
+    def _in_order(self) -> Iterator[Answer]:
+        """Yield one answer to each call, then the others, which answer none."""
+        places: dict[str, int] = {}
+        for place, answer in enumerate(self.answers):
+            places.setdefault(answer.call_id, place)
+        own = [places.pop(call.id) for call in self.calls if call.id in places]
+        yield from (self.answers[place] for place in own)
+        for place, answer in enumerate(self.answers):
+            if place not in own:
+                yield replace(answer, call_id="")
 
 
 def reasoning_in(reply: Message) -> str:

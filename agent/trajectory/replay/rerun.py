@@ -184,7 +184,7 @@ def _asked_again(
     talk = Conversation(
         attempt_name(attempt.number),
         scripted.load(recorded.folder),
-        Budget(Limits(None, None, None, None)),
+        Budget(Limits(None, None, None, None)).allowance(),
         Sampling(1, header.temperature, header.seed),
         events.append,
         Window(None, 1),
