@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.errors import UserError
-from agent.records import Message, Task
+from agent.messages import Message
+from agent.records import Task
 from agent.trajectory.encoding import event_from, record_from
 from agent.trajectory.events import CHANGE, Action, Event, Note, Outcome, Step, TrialResult
 from tools.base import TestCounts, ToolCall
