@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +27,27 @@ class Message:
     tool_call_id: str | None = None
     opaque: dict[str, Any] = field(default_factory=dict)
     finish: Finish | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model answered, before it joins a conversation; the fields are a message's."""
+
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    opaque: dict[str, Any] = field(default_factory=dict)
+    finish: Finish | None = None
+
+    def as_message(self, identity: str) -> Message:
+        """Return the reply as a message of a conversation."""
+        return Message(
+            identity, "assistant", self.content, self.tool_calls, None, self.opaque, self.finish
+        )
+
+    @classmethod
+    def of(cls, messages: Iterable[Message]) -> tuple[Reply, ...]:
+        """Return what recorded messages answered."""
+        return tuple(cls(one.content, one.tool_calls, one.opaque, one.finish) for one in messages)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def test_parallel_calls_are_read_in_order_with_ids_of_their_own() -> None:
         {"id": "a", "function": {"name": "read", "arguments": {"path": "x"}}},
         {"function": {"name": "plan", "arguments": None}},
     )
-    calls = Chat().messages(answer, ())[0].tool_calls
+    calls = Chat().replies(answer, ())[0].tool_calls
     assert [call.name for call in calls] == ["bash", "read", "plan"]
     assert len({call.id for call in calls}) == 3
     assert json.loads(calls[1].arguments) == {"path": "x"}
@@ -67,40 +67,40 @@ def test_what_a_provider_adds_goes_back_unchanged() -> None:
             }
         ],
     )
-    back = outgoing(Chat().messages(answer, ())[0])
+    back = outgoing(Chat().replies(answer, ())[0].as_message("m1"))
     sent = answer["choices"][0]["message"]
     assert back == {name: sent[name] for name in sent if name not in ("annotations", "refusal")}
 
 
 @pytest.mark.parametrize("broken", ['{"a": ', "not json", "[1]", '"text"'])
 def test_broken_arguments_reach_the_tools_as_they_are_and_the_server_as_json(broken: str) -> None:
-    message = Chat().messages(
+    message = Chat().replies(
         called({"id": "a", "function": {"name": "b", "arguments": broken}}), ()
     )
     assert message[0].tool_calls == (ToolCall("a", "b", broken),)
-    sent = outgoing(message[0])["tool_calls"][0]["function"]["arguments"]
+    sent = outgoing(message[0].as_message("m1"))["tool_calls"][0]["function"]["arguments"]
     assert json.loads(sent) == {"invalid": broken}
 
 
 def test_how_a_reply_ended_is_told() -> None:
     def finish(**fields: Any) -> str | None:
-        return Chat().messages(reply(**fields), ())[0].finish
+        return Chat().replies(reply(**fields), ())[0].finish
 
     assert finish(content="x") is None
     assert finish(content="x", finish_reason="length") == "length"
     assert finish(content=None, finish_reason="length") == "length"
     assert finish(content="", refusal="I cannot") == "refusal"
     assert finish(content="x", finish_reason="content_filter") == "refusal"
-    assert Chat().messages(reply(content=None, refusal="I cannot"), ())[0].content == "I cannot"
+    assert Chat().replies(reply(content=None, refusal="I cannot"), ())[0].content == "I cannot"
 
 
 @pytest.mark.parametrize("answer", [{}, {"choices": []}, {"choices": None}, {"choices": ["x", {}]}])
 def test_an_empty_answer_holds_no_reply(answer: dict[str, Any]) -> None:
-    assert Chat().messages(answer, ()) == ()
+    assert Chat().replies(answer, ()) == ()
 
 
 def test_a_model_that_says_nothing_has_replied() -> None:
-    assert [one.content for one in Chat().messages(reply(content=""), ())] == [""]
+    assert [one.content for one in Chat().replies(reply(content=""), ())] == [""]
 
 
 def test_a_reply_without_text_is_sent_as_something() -> None:

@@ -88,7 +88,7 @@ def test_what_passes_is_asked_again_and_paid_exactly(stub: Stub, fault: Any) -> 
     stub.faults = [fault, fault]
     replies = ask(stub)
 
-    assert replies.messages[0].content == "good day"
+    assert replies.choices[0].content == "good day"
     assert len(stub.requests) == 3
     assert_counts_equal(replies.usage, stub)
 
@@ -97,7 +97,7 @@ def test_a_request_that_stalls_is_given_up_and_asked_again(stub: Stub) -> None:
     stub.faults = [stall]
     replies = ask(stub, request_seconds=1.0)
 
-    assert replies.messages[0].content == "good day"
+    assert replies.choices[0].content == "good day"
     assert_counts_equal(replies.usage, stub)
 
 
@@ -238,7 +238,7 @@ def test_what_a_server_says_is_read_whatever_its_shape(stub: Stub, body: Any) ->
 
     stub.faults = [fault]
     replies = model(stub).reply(replace(HELLO, sampling=Sampling(seed=1)))
-    assert replies.messages[0].content == "good day"
+    assert replies.choices[0].content == "good day"
     assert "seed" not in stub.requests[-1][1]
 
 
@@ -286,11 +286,11 @@ def test_n_replies_come_in_one_request_or_in_n(stub: Stub) -> None:
     one = model(stub, tries=1)
     together = one.reply(replace(HELLO, sampling=Sampling(3, seed=5)))
     assert [request["seed"] for _, request in stub.requests] == [5, 6, 7]
-    assert len(together.messages) == 3
+    assert len(together.choices) == 3
     assert_counts_equal(together.usage, stub)
     able = replace(one, capabilities=Capabilities(several=True))
     stub.requests.clear()
-    assert len(able.reply(replace(HELLO, sampling=Sampling(6, seed=5))).messages) == 6
+    assert len(able.reply(replace(HELLO, sampling=Sampling(6, seed=5))).choices) == 6
     assert [request["n"] for _, request in stub.requests if "n" in request] == [4, 2]
     assert [request["seed"] for _, request in stub.requests] == [5, 9]
 
@@ -299,7 +299,7 @@ def test_replies_that_came_before_the_server_failed_are_kept(stub: Stub) -> None
     able = replace(model(stub, tries=1), capabilities=Capabilities(several=True))
     stub.faults = [None, fails(503, "overloaded")]
     got = able.reply(replace(HELLO, sampling=Sampling(6)))
-    assert len(got.messages) == 4
+    assert len(got.choices) == 4
     assert_counts_equal(got.usage, stub)
     stub.faults = [fails(503, "overloaded")]
     with pytest.raises(ModelLost):

@@ -41,7 +41,7 @@ class TestEmbedded:
         one = model.reply(request)
         four = model.reply(replace(request, sampling=Sampling(4, 0.9, seed=1)))
 
-        assert len(four.messages) == 4
+        assert len(four.choices) == 4
         assert four.usage.prompt == one.usage.prompt
         assert four.usage.completion > one.usage.completion
         assert four.usage.usd is None
@@ -49,7 +49,7 @@ class TestEmbedded:
     def test_a_grammar_is_held_to(self, model: ServedModel) -> None:
         grammar = 'root ::= "maroon" | "teal"'
         replies = model.reply(Request(says("Say hello."), (), Sampling(grammar=grammar), 8))
-        assert replies.messages[0].content in ("maroon", "teal")
+        assert replies.choices[0].content in ("maroon", "teal")
 
     def test_tokens_are_counted_as_the_model_sees_them(self, model: ServedModel) -> None:
         assert llama_server.count(model.connection, "hello world, how") == 4
@@ -59,7 +59,7 @@ class TestEmbedded:
         tools = toolbox(LocalSandbox(tmp_path, path=PYTHON_PATH), "pytest").schemas()
         chosen = [tool for tool in tools if tool["function"]["name"] in ("bash", "read")]
         words = "Show the file setup.py. Use the tool read."
-        reply = model.reply(Request(says(words), chosen, max_tokens=60)).messages[0]
+        reply = model.reply(Request(says(words), chosen, max_tokens=60)).choices[0]
         assert [call.name for call in reply.tool_calls] == ["read"]
         assert "setup.py" in reply.tool_calls[0].arguments
 

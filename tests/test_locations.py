@@ -15,7 +15,7 @@ from agent.localization.locations import (
     telling_lines,
 )
 from agent.localization.ranking import rank
-from agent.messages import Message, Sampling
+from agent.messages import Message, Reply, Sampling
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities
 from agent.model.scripted import ScriptedModel
@@ -46,7 +46,7 @@ def found() -> tuple[Index, list[Location]]:
 
 def talk(says: list[str], **able: bool) -> tuple[Conversation, list[Event]]:
     heard: list[Event] = []
-    model = ScriptedModel("s", {"localize": [tuple(Message("", "assistant", s) for s in says)]})
+    model = ScriptedModel("s", {"localize": [tuple(map(Reply, says))]})
     model.capabilities = Capabilities(**able)
     return (
         Conversation(

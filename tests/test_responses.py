@@ -21,13 +21,13 @@ def text(words: str) -> dict[str, Any]:
 
 def test_reasoning_and_calls_go_back_as_they_came() -> None:
     items = [REASONING, text("so"), CALL]
-    reply = Responses().messages({"output": items}, ())[0]
+    reply = Responses().replies({"output": items}, ())[0]
     assert (reply.content, reply.tool_calls) == ("so", (ToolCall("c1", "bash", "{}"),))
 
     talk = [
         Message("m0", "system", "s"),
         Message("m1", "user", "u"),
-        reply,
+        reply.as_message("m2"),
         Message("m3", "tool", "seen", tool_call_id="c1"),
     ]
     body = Responses().body(Request(talk, [TOOL], Sampling(temperature=0.2), 50))
@@ -53,17 +53,17 @@ def test_a_reply_of_another_model_is_sent_as_items() -> None:
 
 def test_a_reply_that_only_thought_is_cut_and_not_sent_back() -> None:
     answer = {"output": [REASONING], "incomplete_details": {"reason": "max_output_tokens"}}
-    reply = Responses().messages(answer, ())[0]
+    reply = Responses().replies(answer, ())[0]
     assert reply.finish == "length"
-    assert Responses().body(Request([reply], (), Sampling()))["input"] == []
+    assert Responses().body(Request([reply.as_message("m1")], (), Sampling()))["input"] == []
 
 
 def test_a_refusal_is_told() -> None:
     item = {"type": "message", "content": [{"type": "refusal", "refusal": "I cannot"}]}
-    reply = Responses().messages({"output": [item]}, ())[0]
+    reply = Responses().replies({"output": [item]}, ())[0]
     assert (reply.content, reply.finish) == ("I cannot", "refusal")
 
 
 def test_nothing_in_it_is_no_reply() -> None:
-    assert Responses().messages({"output": []}, ()) == ()
-    assert Responses().messages({}, ()) == ()
+    assert Responses().replies({"output": []}, ()) == ()
+    assert Responses().replies({}, ()) == ()

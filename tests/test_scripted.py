@@ -11,7 +11,7 @@ from agent.cli.solve import run_solve
 from agent.config import Config
 from agent.errors import UserError
 from agent.intake.issue import read
-from agent.messages import Message, Sampling
+from agent.messages import Message, Reply, Sampling
 from agent.model.protocol import Request
 from agent.model.scripted import MOST_SILENT, load, replayed
 from agent.planner.loop_guard import MOST_SILENT_REPLIES
@@ -43,15 +43,17 @@ def test_replies_come_in_order_and_again_for_an_attempt_that_starts_again(tmp_pa
     model = load(write(tmp_path, script))
     for _ in range(2):
         said = [Message("m0", "user", "go")]
-        first = model.reply(request(said, "attempt-1")).messages[0]
-        assert (first.role, first.content, first.tool_calls) == ("assistant", "thinking", ())
-        second = model.reply(request([*said, first], "attempt-1")).messages[0]
+        first = model.reply(request(said, "attempt-1")).choices[0]
+        assert (first.content, first.tool_calls) == ("thinking", ())
+        second = model.reply(request([*said, first.as_message("m1")], "attempt-1")).choices[0]
         assert second.tool_calls[0].name == "bash"
         assert json.loads(second.tool_calls[0].arguments) == {"command": "ls"}
         with pytest.raises(EpisodeOver) as over:
-            model.reply(request([*said, first, second], "attempt-1"))
+            model.reply(
+                request([*said, *(each.as_message("m") for each in (first, second))], "attempt-1")
+            )
         assert over.value.reason == "no_reply"
-    assert len(model.reply(request([], "attempt-1", n=3)).messages) == 3
+    assert len(model.reply(request([], "attempt-1", n=3)).choices) == 3
     with pytest.raises(EpisodeOver):
         model.reply(request([], "attempt-2"))
 
@@ -77,9 +79,9 @@ def test_a_list_is_the_samples_of_one_prompt(tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_text(json.dumps({"attempt-1.1": [["a", "b"], "c"], "attempt-1.2": ["d"]}))
     model = load(path)
-    said = model.reply(request([], "attempt-1.1", n=3)).messages
+    said = model.reply(request([], "attempt-1.1", n=3)).choices
     assert [one.content for one in said] == ["a", "b", "a"]
-    more = model.reply(request([said[0]], "attempt-1.1", n=2)).messages
+    more = model.reply(request([said[0].as_message("m1")], "attempt-1.1", n=2)).choices
     assert [one.content for one in more] == ["c", "c"]
     assert model.attempts == 1, "places of one attempt are no attempts"
 
@@ -103,14 +105,14 @@ def run_of(folder: Path, *messages: dict[str, Any], **info: Any) -> Trajectory:
     return load_trajectory(recording(folder, *messages, **info))
 
 
-def arguments(reply: Message) -> list[dict[str, Any]]:
+def arguments(reply: Reply) -> list[dict[str, Any]]:
     return [json.loads(call.arguments) for call in reply.tool_calls]
 
 
 def test_a_real_trajectory_is_the_script_of_one_attempt() -> None:
     model = load(REAL)
     assert (model.attempts, model.name) == (1, f"scripted:{REAL.name}")
-    first = model.reply(request([], "attempt-1")).messages[0]
+    first = model.reply(request([], "attempt-1")).choices[0]
     assert arguments(first) == [{"command": "ls -F"}]
     with pytest.raises(EpisodeOver):
         model.reply(request([], "reproduce"))

@@ -10,7 +10,7 @@ import pytest
 from agent.conversation.context_window import Window
 from agent.conversation.conversation import Conversation
 from agent.conversation.stored_replies import StoredReplies, stored
-from agent.messages import Message, Sampling, Usage
+from agent.messages import Message, Reply, Sampling, Usage
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities, Replies, Request, digest, estimate
 from agent.trajectory.attempt import latest_shared, messages_of, spent_on
@@ -40,7 +40,7 @@ class Counting:
         call = ToolCall(f"t{len(self.requests)}", "bash", f'{{"command": "step {number}"}}')
         prompt = int(sum(estimate(one.content) for one in messages) * 1.3)
         usage = Usage(prompt, 10 * n, 0, self.cost(prompt, 10 * n))
-        said = [Message("", "assistant", f"step {number}.{at}", (call,)) for at in range(n)]
+        said = [Reply(f"step {number}.{at}", (call,)) for at in range(n)]
         return Replies(tuple(said), usage, prompt)
 
 

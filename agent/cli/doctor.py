@@ -86,7 +86,7 @@ def model(config: Config) -> Finding:
     try:
         with open_model(config, lambda text: None, fresh=True) as opened:
             if opened.opening == Usage() and not opened.capabilities.prepared:
-                opened.reply(Request([Message("", "user", render("probe"))], max_tokens=1))
+                opened.reply(Request([Message("probe", "user", render("probe"))], max_tokens=1))
             text = abilities(opened)
     except Explained as error:
         return Finding("model answers", False, f"{config.model}: {error.message}", error.hint)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from agent.conversation.context_window import View, Window
 from agent.conversation.stored_replies import StoredReplies
 from agent.errors import ModelLost
-from agent.messages import Message, Role, Sampling, Usage
+from agent.messages import Message, Reply, Role, Sampling, Usage
 from agent.model.budget import Allowance
 from agent.model.protocol import ContextOverflow, Model, Replies, Request, digest
 from agent.trajectory.events import Event, Outcome, Step
@@ -126,7 +126,9 @@ class Conversation:
         self._started -= before.seconds
         self.used += before.usage
         again = replace(request, max_tokens=before.max_tokens)
-        step = self._step(again, view, Replies(before.replies, before.usage), before.seconds)
+        step = self._step(
+            again, view, Replies(Reply.of(before.replies), before.usage), before.seconds
+        )
         step = replace(step, served=True)
         self.record(step)
         return step
@@ -162,7 +164,7 @@ class Conversation:
             sampling=request.sampling,
             digest=digest(replace(request, messages=view.messages)),
             replies=tuple(
-                replace(reply, id=self._next_id(n)) for n, reply in enumerate(replies.messages)
+                reply.as_message(self._next_id(n)) for n, reply in enumerate(replies.choices)
             ),
             usage=replies.usage,
             seconds=round(seconds, 3),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from agent.messages import Message
+from agent.messages import Message, Reply
 from agent.model.protocol import Request, estimate
 from agent.trajectory.formats.api_usage import Billed
 
@@ -22,17 +22,17 @@ class Wire(Protocol):
     def body(self, request: Request) -> Body:
         """Return the body of a request, without the model's name."""
 
-    def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
+    def replies(self, answer: Body, tools: Sequence[Body]) -> tuple[Reply, ...]:
         """Return the replies in an answer, () when there is nothing in it."""
 
 
-def estimated_usage(body: Body, replies: Sequence[Message]) -> Billed:
+def estimated_usage(body: Body, replies: Sequence[Reply]) -> Billed:
     """Estimate the tokens of a request and its replies, for servers that do not tell them."""
     text = "".join(f"{reply.content}{arguments(reply)}" for reply in replies)
     return Billed(estimate(json.dumps(body, ensure_ascii=False)), estimate(text) if text else 0)
 
 
-def arguments(message: Message) -> str:
+def arguments(message: Message | Reply) -> str:
     """Return the text of a message's tool calls, for counting tokens."""
     return "".join(f"{call.name}{call.arguments}" for call in message.tool_calls)
 

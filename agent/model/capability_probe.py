@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.errors import UserError, WorldError
-from agent.messages import Message, Sampling
+from agent.messages import Message, Reply, Sampling
 from agent.model import llama_server
 from agent.model.adapter import Wire
 from agent.model.chat import Chat
@@ -91,7 +91,7 @@ def discover(model: ServedModel, api: Api | Literal["auto"]) -> tuple[ServedMode
                 raise
             refusal = refusal or error
             continue
-        calls = all(_calls_ready(message) for message in replies.messages)
+        calls = all(_calls_ready(reply) for reply in replies.choices)
         settled: Api = "text" if choice == "chat" and api == "auto" and not calls else choice
         known = Known(settled, _capabilities(trial, settled, replies), trial.dialect, _now())
         return replace(known.apply(model), opening=model.opening + replies.usage), known
@@ -100,7 +100,9 @@ def discover(model: ServedModel, api: Api | Literal["auto"]) -> tuple[ServedMode
 
 
 def _call_ready(trial: ServedModel) -> Replies:
-    request = Request([Message("", "user", render("probe"))], [READY], Sampling(2), PROBE_TOKENS)
+    request = Request(
+        [Message("probe", "user", render("probe"))], [READY], Sampling(2), PROBE_TOKENS
+    )
     try:
         return trial.reply(request)
     except UserError as error:  # some take one sample only, and say so without a name for it
@@ -113,7 +115,7 @@ def _status(error: UserError) -> int | None:
     return error.__cause__.status if isinstance(error.__cause__, Refused) else None
 
 
-def _calls_ready(message: Message) -> bool:
+def _calls_ready(message: Reply) -> bool:
     """Tell whether the tool was called; a reply that was cut says nothing against it."""
     called = [call.name for call in message.tool_calls] == ["ready"]
     return called or message.finish == "length"
@@ -123,7 +125,7 @@ def _capabilities(trial: ServedModel, api: Api, replies: Replies) -> Capabilitie
     properties = llama_server.properties(trial.connection)
     return Capabilities(
         tools=api != "text",
-        several=api != "responses" and len(replies.messages) == 2,
+        several=api != "responses" and len(replies.choices) == 2,
         grammar=properties is not None,
         context=window_of(trial),
         parameters=size_of(trial),

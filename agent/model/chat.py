@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.messages import Finish, Message
+from agent.messages import Finish, Message, Reply
 from agent.model.adapter import Body, sampling_fields, without_nothing
 from agent.model.protocol import Request
 from tools.base import ToolCall
@@ -35,11 +35,11 @@ class Chat:
             }
         )
 
-    def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
-        """Return a message for each choice."""
+    def replies(self, answer: Body, tools: Sequence[Body]) -> tuple[Reply, ...]:
+        """Return a reply for each choice."""
         choices = answer.get("choices") or ()
         found = (incoming(choice) for choice in choices if isinstance(choice, Mapping))
-        return tuple(message for message in found if message is not None)
+        return tuple(reply for reply in found if reply is not None)
 
 
 def in_turn(messages: Sequence[Message]) -> list[Message]:
@@ -93,7 +93,7 @@ def sendable(arguments: str) -> str:
     return (arguments or "{}") if isinstance(plain, dict) else json.dumps({"invalid": arguments})
 
 
-def incoming(choice: Mapping[str, Any]) -> Message | None:
+def incoming(choice: Mapping[str, Any]) -> Reply | None:
     """Read one choice, None when it has no message; one that says nothing is a reply, too."""
     raw = choice.get("message")
     if not isinstance(raw, Mapping):
@@ -110,14 +110,8 @@ def incoming(choice: Mapping[str, Any]) -> Message | None:
         if (more := {k: v for k, v in given.items() if k not in STANDARD_CALL and v is not None})
     }
     opaque = {**({"fields": fields} if fields else {}), **({"calls": extra} if extra else {})}
-    return Message(
-        "",
-        "assistant",
-        content or str(refusal or ""),
-        tuple(call for call, _ in found),
-        opaque=opaque,
-        finish=finish,
-    )
+    said = content or str(refusal or "")
+    return Reply(said, tuple(call for call, _ in found), opaque, finish)
 
 
 def calls(given: Sequence[Any]) -> list[tuple[ToolCall, Mapping[str, Any]]]:

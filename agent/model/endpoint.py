@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.errors import ModelLost, ModelRefused
-from agent.messages import Message, Usage
+from agent.messages import Reply, Usage
 from agent.model.adapter import Body, Wire, arguments, estimated_usage
 from agent.model.client import LOST_TRIES, TRIES, Answer, Connection, Patience
 from agent.model.dialect import Dialect
@@ -66,7 +66,7 @@ class ServedModel:
             request_seconds=self.request_seconds,
             seconds=request.seconds,
         )
-        messages: list[Message] = []
+        choices: list[Reply] = []
         started = time.monotonic()
         usage = Usage()
         at_once = AT_ONCE if self.capabilities.several else 1
@@ -77,22 +77,22 @@ class ServedModel:
             try:
                 replies = self._ask(replace(request, sampling=few), replace(patience, seconds=left))
             except ModelLost as lost:
-                if not messages:
+                if not choices:
                     raise
                 usage += lost.usage
                 break
-            messages += replies.messages
+            choices += replies.choices
             usage += replies.usage
-        return Replies(tuple(messages), usage, replies.prompt)
+        return Replies(tuple(choices), usage, replies.prompt)
 
     def _ask(self, request: Request, patience: Patience) -> Replies:
         body = {"model": self.model, **self.wire.body(request), **self.options}
         answer, sent = self._exchange(body, request.tools, patience)
         self._answered = True
-        messages = self.wire.messages(answer.body, request.tools)
-        usage = self._usage(answer.body, sent, messages)
+        choices = self.wire.replies(answer.body, request.tools)
+        usage = self._usage(answer.body, sent, choices)
         wasted = self._wasted(answer.waste, sent, usage)
-        return Replies(messages, usage + wasted, usage.prompt)
+        return Replies(choices, usage + wasted, usage.prompt)
 
     def _exchange(
         self, body: Body, tools: Sequence[Body], patience: Patience
@@ -105,7 +105,7 @@ class ServedModel:
                 answer = self.connection.post(
                     self.wire.path,
                     sent,
-                    lambda reply: bool(self.wire.messages(reply, tools)),
+                    lambda reply: bool(self.wire.replies(reply, tools)),
                     patience,
                 )
             except Refused as refusal:
@@ -127,7 +127,7 @@ class ServedModel:
             else:
                 return replace(answer, waste=waste + answer.waste), sent
 
-    def _usage(self, answer: Body, sent: Body, messages: Sequence[Message]) -> Usage:
+    def _usage(self, answer: Body, sent: Body, messages: Sequence[Reply]) -> Usage:
         bill = billed(answer) or estimated_usage(sent, messages)
         if self.count:
             others = sum(self.count(f"{one.content}{arguments(one)}") for one in messages[1:])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from agent.messages import Message, Sampling, Usage
+from agent.messages import Message, Reply, Sampling, Usage
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Replies:
-    """The n messages that one request brought, and what they cost.
+    """The n replies that one request brought, and what they cost.
 
     `prompt` are the tokens of the prompt as the server counted them once, 0 when it did not.
     """
 
-    messages: tuple[Message, ...]
+    choices: tuple[Reply, ...]
     usage: Usage = Usage()
     prompt: int = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.messages import Finish, Message
+from agent.messages import Finish, Message, Reply
 from agent.model.adapter import Body, without_nothing
 from agent.model.chat import sendable
 from agent.model.protocol import Request
@@ -36,7 +36,7 @@ class Responses:
             }
         )
 
-    def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
+    def replies(self, answer: Body, tools: Sequence[Body]) -> tuple[Reply, ...]:
         """Return the one reply."""
         items = [item for item in answer.get("output") or () if isinstance(item, Mapping)]
         texts = [part for item in items if item.get("type") == "message" for part in _parts(item)]
@@ -49,9 +49,7 @@ class Responses:
             return ()
         # Reasoning that nothing followed is not taken back.
         opaque = {"output": items} if content or found or refusals else {}
-        return (
-            Message("", "assistant", content or "".join(refusals), found, None, opaque, finish),
-        )
+        return (Reply(content or "".join(refusals), found, opaque, finish),)
 
 
 def outgoing(message: Message) -> list[Body]:

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from agent.messages import Message, Sampling, Usage
+from agent.messages import Reply, Sampling, Usage
 from agent.model.protocol import Capabilities, Replies, Request
 from agent.trajectory.attempt import Turn as RecordedTurn
 from agent.trajectory.events import Step
@@ -62,7 +62,7 @@ Turn = ScriptedReply | str | list[ScriptedReply | str]
 Script = Annotated[dict[str, list[Turn]], "conversation -> replies"]
 
 
-Samples = tuple[Message, ...]
+Samples = tuple[Reply, ...]
 """The replies to one prompt."""
 Key = tuple[str, str | int | None, int]
 """Which narrow question it was: its conversation, the grammar that held it (or, without one, the
@@ -132,7 +132,7 @@ def load(path: Path) -> ScriptedModel:
         shared = [event for event in recorded.shared if isinstance(event, Step)]
         for step in [*shared, *(step for one in recorded.attempts for step in one.steps)]:
             if step.replies:
-                conversations.setdefault(step.conversation, []).append(step.replies)
+                conversations.setdefault(step.conversation, []).append(Reply.of(step.replies))
         return ScriptedModel(f"scripted:{path.name}", conversations)
     if is_trajectory(path):
         replies = replayed(load_trajectory(path))
@@ -168,26 +168,26 @@ def _narrow(recorded: RecordedTask) -> dict[Key, Samples]:
         replies: set[str] = set()
         for step in (event for event in events if isinstance(event, Step) and event.replies):
             said = len(replies.intersection(step.sent))
-            found[key(step.conversation, step.sampling, said)] = step.replies
+            found[key(step.conversation, step.sampling, said)] = Reply.of(step.replies)
             replies |= {reply.id for reply in step.replies}
     return found
 
 
 def _samples(turn: Turn) -> Samples:
-    return tuple(map(_message, turn)) if isinstance(turn, list) else (_message(turn),)
+    return tuple(map(_reply, turn)) if isinstance(turn, list) else (_reply(turn),)
 
 
-def _message(reply: ScriptedReply | str) -> Message:
+def _reply(reply: ScriptedReply | str) -> Reply:
     if isinstance(reply, str):
-        return Message("", "assistant", reply)
+        return Reply(reply)
     calls = tuple(
         ToolCall(f"call-{number}", call.name, json.dumps(call.arguments))
         for number, call in enumerate(reply.tool_calls, 1)
     )
-    return Message("", "assistant", reply.content, calls)
+    return Reply(reply.content, calls)
 
 
-def replayed(recorded: Trajectory) -> list[Message]:
+def replayed(recorded: Trajectory) -> list[Reply]:
     """Return another agent's replies as ones that call our tools to the same effect.
 
     Each command is a call of `bash`; after the last command of a run that was handed in comes
@@ -204,13 +204,13 @@ def replayed(recorded: Trajectory) -> list[Message]:
         raise UserError(
             f"the commands of {recorded.id} are for {program or 'no program'!r}, not bash"
         )
-    replies: list[Message] = []
-    silent: list[Message] = []
+    replies: list[Reply] = []
+    silent: list[Reply] = []
     for turn in recorded.turns:
         (reply,) = turn.step.replies
         calls = tuple(_bash(call, turn, recorded) for call in reply.tool_calls)
         thought = reply.content or reasoning_in(reply)
-        silent.append(Message("", "assistant", thought, calls))
+        silent.append(Reply(thought, calls))
         if calls:
             replies += silent[-MOST_SILENT - 1 :]
             silent = []

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
-from agent.messages import Message
+from agent.messages import Message, Reply
 from agent.model.adapter import Body
 from agent.model.chat import Chat, join
 from agent.model.protocol import Request
@@ -42,9 +42,9 @@ class Text(Chat):
         body = super().body(replace(request, messages=messages, tools=()))
         return {**body, "stop": [STOP]} if request.tools else body
 
-    def messages(self, answer: Body, tools: Sequence[Body]) -> tuple[Message, ...]:
+    def replies(self, answer: Body, tools: Sequence[Body]) -> tuple[Reply, ...]:
         """Return the replies, each with the first call that it writes."""
-        replies = super().messages(answer, ())
+        replies = super().replies(answer, ())
         if not tools:
             return replies
         return tuple(
@@ -95,11 +95,11 @@ def as_text(messages: Sequence[Message], how: str) -> Iterator[Message]:
     """Yield the messages with `how` after the first and each observation as a user's words."""
     for number, message in enumerate(messages):
         if message.role == "tool":
-            yield Message("", "user", f"<observation>\n{message.content}\n</observation>")
+            yield Message(message.id, "user", f"<observation>\n{message.content}\n</observation>")
         elif number == 0 and how:
             yield replace(message, content=f"{message.content}\n\n{how}")
         else:
-            yield Message("", message.role, message.content)
+            yield Message(message.id, message.role, message.content)
 
 
 def join_neighbours(messages: Iterable[Message]) -> list[Message]:

@@ -191,7 +191,7 @@ class IndexedLog:
         first = self._steps[number - 1] if number else 0
         step = self._event(self._range(number)[0])
         if not isinstance(step, Step):
-            return (Message("", "system", str(step)),)
+            return (Message("unreadable", "system", str(step)),)
         self._learn(first)
         return Sent(step, self._message)
 
