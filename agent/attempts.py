@@ -10,11 +10,12 @@ from typing import Any, Protocol
 from agent.conversation.conversation import Conversation
 from agent.errors import Interrupted, ModelLost
 from agent.localization.survey import Survey
+from agent.messages import Sampling
 from agent.planner import free
 from agent.planner.guided.planner import Agenda, Guided
 from agent.planner.guided.trial import Bench
 from agent.preparation import make_agenda
-from agent.records import Candidate, Reproduction, Sampling
+from agent.records import Candidate, Reproduction
 from agent.selection.harvest import HarvestFailed, harvest
 from agent.task_run import TaskRun, open_conversation
 from agent.trajectory.events import RESUMABLE, End, Header

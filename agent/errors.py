@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import signal
 
-from agent.records import Usage
+from agent.messages import Usage
 from tools.base import EngineError, NetworkError, SandboxLost, UserError, WorldError
 
 __all__ = ["EngineError", "NetworkError", "SandboxLost", "UserError", "WorldError"]

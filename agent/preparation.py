@@ -7,8 +7,9 @@ from dataclasses import replace
 from agent.localization.locations import CONVERSATION as LOCALIZE
 from agent.localization.locations import likely_locations, pick_locations
 from agent.localization.survey import Survey, survey
+from agent.messages import Sampling
 from agent.planner.guided.planner import Agenda
-from agent.records import Location, Reproduction, Sampling
+from agent.records import Location, Reproduction
 from agent.reproduction.probes import probes
 from agent.reproduction.written_test import CONVERSATION as REPRODUCE
 from agent.reproduction.written_test import EMPTY, reproduce, template_like

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
-
-from tools.base import ToolCall
+from typing import Literal
 
 FORMAT = 2
 """The version of the run folder's format; a reader refuses a larger one."""
 
-Role = Literal["system", "user", "assistant", "tool"]
-Finish = Literal["length", "refusal"]
 Status = Literal["verified", "unverified", "disagree", "no_patch"]
 Origin = Literal["existing", "reproduction", "probe"]
 TestResult = Literal["pass", "fail", "error", "timeout", "tampered"]
@@ -36,7 +32,7 @@ class Task:
     `source` is where the issue came from (URL, file, dataset row); `repository` is what the user
     named (path, git URL, `pypi:NAME==VERSION`), without credentials; `base_commit` is a full SHA;
     `created_at` bounds what the environment may contain; `notes` say how commit and comments
-    were chosen.
+    were chosen. `dataset` is the one of which the task is a row.
     """
 
     id: str
@@ -49,6 +45,7 @@ class Task:
     created_at: datetime | None = None
     test_command: str | None = None
     notes: tuple[str, ...] = ()
+    dataset: str | None = None
 
     @property
     def text(self) -> str:
@@ -76,52 +73,6 @@ class Image:
     log: str = ""
     seconds: float = 0.0
     commit: str = ""
-
-
-@dataclass(frozen=True)
-class Message:
-    """One turn as sent or received; `opaque` holds the provider's fields, returned unchanged.
-
-    `finish` is set on replies that did not end by themselves: `length` for one cut at its limit of
-    tokens, `refusal` for one that the model or its provider refused.
-    """
-
-    id: str
-    role: Role
-    content: str
-    tool_calls: tuple[ToolCall, ...] = ()
-    tool_call_id: str | None = None
-    opaque: dict[str, Any] = field(default_factory=dict)
-    finish: Finish | None = None
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens and money; `usd` is None where the price is unknown."""
-
-    prompt: int = 0
-    completion: int = 0
-    cached: int = 0
-    usd: float | None = None
-
-    def __add__(self, other: Usage) -> Usage:
-        known = [amount for amount in (self.usd, other.usd) if amount is not None]
-        return Usage(
-            self.prompt + other.prompt,
-            self.completion + other.completion,
-            self.cached + other.cached,
-            sum(known) if known else None,
-        )
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """The parameters of one request besides its messages and tools."""
-
-    n: int = 1
-    temperature: float = 0.0
-    seed: int | None = None
-    grammar: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from agent.conversation.context_window import Window
 from agent.conversation.conversation import Conversation
 from agent.conversation.stored_replies import StoredReplies, stored
 from agent.environment.environment import Environment
+from agent.messages import Sampling, Usage
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities, Model
 from agent.model.run_budget import RunBudget
-from agent.records import Sampling, Usage
 from agent.show.progress import Watch
 from agent.trajectory.events import Action, Event, Note, Outcome, Step
 from agent.trajectory.reader import read_log

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.records import Comment, Counts, Message, Result, Sampling, Task, Usage
+from agent.messages import Message, Sampling, Usage
+from agent.records import Comment, Counts, Result, Task
 from agent.trajectory.events import End, Event, Header, Outcome, Step
 from agent.trajectory.run_folder import RunFolder, TaskFolder, versions
 from agent.trajectory.task_log import TaskLog

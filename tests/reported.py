@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.records import Counts, Result, Sampling, Status, Usage
+from agent.messages import Sampling, Usage
+from agent.records import Counts, Result, Status
 from agent.trajectory.durable_files import write_whole
 from agent.trajectory.encoding import encode
 from agent.trajectory.events import End, Header, Step

@@ -25,8 +25,9 @@ from agent.benchmark.instances import Choice
 from agent.benchmark.sample_predictions import complete
 from agent.errors import EngineError, Interrupted, UserError, WorldError
 from agent.intake.issue import TaskFile
+from agent.messages import Usage
 from agent.model.run_budget import RunBudget, RunBudgetEmpty
-from agent.records import Counts, Image, Result, Usage
+from agent.records import Counts, Image, Result
 from agent.show.batch_progress import Ended, Tally
 from agent.trajectory.encoding import encode
 from agent.trajectory.grades import Grade

@@ -2,11 +2,11 @@ from collections.abc import Callable
 
 import pytest
 
+from agent.messages import Sampling, Usage
 from agent.model.budget import Allowance, Budget, Limits, exceeded
 from agent.model.protocol import Capabilities, Model, Request
 from agent.model.run_budget import RunBudget, RunBudgetEmpty
 from agent.model.scripted import ScriptedModel
-from agent.records import Sampling, Usage
 from tools.base import EpisodeOver
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agent.messages import Message, Sampling
 from agent.model.chat import NO_TEXT, Chat, incoming, outgoing
 from agent.model.protocol import Request
-from agent.records import Message, Sampling
 from tools.base import ToolCall
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from agent.errors import ModelLost, UserError
+from agent.messages import Message, Sampling, Usage
 from agent.model.chat import Chat
 from agent.model.client import Connection
 from agent.model.endpoint import ServedModel
 from agent.model.failures import Refused, retry_after
 from agent.model.pricing import Prices
 from agent.model.protocol import Capabilities, ContextOverflow, Replies, Request
-from agent.records import Message, Sampling, Usage
 from tests.stub_server import (
     USD,
     Stub,

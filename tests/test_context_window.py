@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.conversation.context_window import FILLED_TO, KEPT, Window, issue_text
-from agent.records import Message
+from agent.messages import Message
 from tools.base import EpisodeOver, ToolCall
 
 

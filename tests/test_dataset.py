@@ -48,7 +48,8 @@ def test_a_row_is_a_task_and_what_it_hides_changes_nothing(tmp_path: Path, suffi
     assert (task.title, task.body) == ("It fails", "when it is called.")
     assert (task.repository, task.ref) == ("https://github.com/owner/tool", COMMIT)
     assert task.created_at == datetime(2018, 6, 5, 8, 3, 47, tzinfo=UTC)
-    assert (task.image, task.instance) == (ROW["image"], True)
+    assert task.image == ROW["image"]
+    assert task.dataset
     again = written(tmp_path, suffix, [ROW | POISON])
     poisoned = dataset.task("owner__tool-7", again)
     assert poisoned == task

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from agent.messages import Message, Sampling
 from agent.model.chat import Chat
 from agent.model.client import Connection
 from agent.model.dialect import Dialect
 from agent.model.endpoint import ServedModel
 from agent.model.pricing import Prices
 from agent.model.protocol import Request
-from agent.records import Message, Sampling
 from tests.stub_server import Stub, fails, serving
 
 BODY = {"model": "m", "messages": [], "temperature": 0.0, "seed": 1, "max_tokens": 9}

@@ -15,8 +15,8 @@ from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolUnio
 from pydantic import TypeAdapter
 
 from agent.errors import UserError
+from agent.messages import Message, Usage
 from agent.model.scripted import replayed
-from agent.records import Message, Usage
 from agent.trajectory.attempt import Attempt, Turn
 from agent.trajectory.events import End, Event, Outcome, Step
 from agent.trajectory.exports.attempt import trajectory_of

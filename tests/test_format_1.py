@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import UserError
 from agent.inspector.opening import OpenedRun, open_path
-from agent.records import Message, Usage
+from agent.messages import Message, Usage
 from agent.trajectory.events import CHANGE, Action, End, Header, Note, Outcome, Step
 from agent.trajectory.reader import read_events, read_log, read_task
 from agent.trajectory.task_log import TaskLog

@@ -12,10 +12,11 @@ from agent.config import Config
 from agent.inspector.opening import open_task
 from agent.inspector.task_text import task_lines
 from agent.localization.index import Index
+from agent.messages import Message
 from agent.model.protocol import Capabilities
 from agent.planner.guided.planner import MOST_UNPROVEN, Agenda, Sample, handed_in
 from agent.planner.guided.trial import Trial
-from agent.records import Location, Message, Result
+from agent.records import Location, Result
 from agent.task_run import planner_of
 from agent.trajectory.attempt import Attempt
 from agent.trajectory.events import Action, Note, Outcome

@@ -22,7 +22,8 @@ class Engine:
     def pull(self, reference: str) -> ImageInfo:
         self.pulls += 1
         if self.says:
-            raise NetworkError(f"cannot pull {reference}: {self.says.pop(0)}")
+            answer = self.says.pop(0)
+            raise NetworkError(f"cannot pull {reference}: {answer}", answer=answer)
         return FOUND
 
 

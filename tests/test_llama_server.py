@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from agent.config import Config
+from agent.messages import Message, Sampling
 from agent.model import llama_server
 from agent.model.choice import open_model
 from agent.model.embedded.model_file import shelf
 from agent.model.endpoint import ServedModel
 from agent.model.protocol import Request
 from agent.planner.free import toolbox
-from agent.records import Message, Sampling
 from tests.samples import PYTHON_PATH
 from tests.test_solve import Bench
 from tools.sandbox.local import LocalSandbox

@@ -15,10 +15,11 @@ from agent.localization.locations import (
     telling_lines,
 )
 from agent.localization.ranking import rank
+from agent.messages import Message, Sampling
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities
 from agent.model.scripted import ScriptedModel
-from agent.records import Location, Message, Sampling
+from agent.records import Location
 from agent.trajectory.events import Event
 
 LONG = (

@@ -19,15 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import UserError
-from agent.records import (
-    Candidate,
-    Dropped,
-    Location,
-    Message,
-    Reproduction,
-    Sampling,
-    Usage,
-)
+from agent.messages import Message, Sampling, Usage
+from agent.records import Candidate, Dropped, Location, Reproduction
 from agent.trajectory.encoding import KINDS, as_json, event_of, line_of
 from agent.trajectory.events import (
     Action,
@@ -273,7 +266,7 @@ def test_threads_may_share_a_log(tmp_path: Path) -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from agent.records import Message
+from agent.messages import Message
 from agent.trajectory.run_folder import RunFolder
 from agent.trajectory.task_log import TaskLog
 from agent.trajectory.events import Note

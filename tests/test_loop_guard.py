@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agent.messages import Message, Usage
 from agent.model.budget import Budget, Limits
 from agent.planner.loop_guard import MOST_SILENT_REPLIES, REPEATED, STUCK, Advice
-from agent.records import Message, Usage
 from agent.trajectory.events import Outcome
 from tools.base import EpisodeOver, ToolCall
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from agent.records import Usage
+from agent.messages import Usage
 from agent.show.progress import LiveProgress, PlainProgress, State, Watch, progress, view
 
 USED = Usage(12_000, 345, 0, 0.0123)
@@ -106,7 +106,7 @@ def test_the_live_view_executes_nothing_and_leaves_no_trace() -> None:
 LIVE = """
 import sys, time
 from rich.console import Console
-from agent.records import Usage
+from agent.messages import Usage
 from agent.show.progress import progress
 watch = progress(Console(stderr=True))
 watch.attempt(1, 1)

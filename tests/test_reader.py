@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
+from agent.messages import Message, Usage
 from agent.records import (
     Candidate,
     Check,
@@ -17,9 +18,7 @@ from agent.records import (
     Image,
     Location,
     Matrix,
-    Message,
     Reproduction,
-    Usage,
     Verdict,
 )
 from agent.trajectory.attempt import Act, Turn

@@ -13,10 +13,11 @@ from agent.conversation.context_window import Window
 from agent.conversation.conversation import Conversation
 from agent.environment.environment import Environment, open_environment
 from agent.intake import issue
+from agent.messages import Sampling
 from agent.model import scripted
 from agent.model.budget import Budget, Limits
 from agent.planner import free
-from agent.records import Candidate, Matrix, Sampling, Verdict
+from agent.records import Candidate, Matrix, Verdict
 from agent.reproduction.written_test import CONVERSATION, reproduce
 from agent.selection.checks import gather
 from agent.selection.harvest import harvest

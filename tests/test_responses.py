@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.messages import Message, Sampling
 from agent.model.protocol import Request
 from agent.model.responses import ENCRYPTED, Responses
-from agent.records import Message, Sampling
 from tools.base import ToolCall
 
 TOOL = {"type": "function", "function": {"name": "bash", "description": "d", "parameters": {}}}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent.records import Usage
+from agent.messages import Usage
 from agent.trajectory.events import Note, Step
 from agent.trajectory.reader import read_events, read_task
 from tests.alike import task_content

@@ -11,10 +11,10 @@ from agent.cli.solve import run_solve
 from agent.config import Config
 from agent.errors import UserError
 from agent.intake.issue import read
+from agent.messages import Message, Sampling
 from agent.model.protocol import Request
 from agent.model.scripted import MOST_SILENT, load, replayed
 from agent.planner.loop_guard import MOST_SILENT_REPLIES
-from agent.records import Message, Sampling
 from agent.trajectory.formats.loader import Trajectory
 from agent.trajectory.formats.loader import load as load_trajectory
 from agent.trajectory.reader import load_task

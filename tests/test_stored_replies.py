@@ -10,9 +10,9 @@ import pytest
 from agent.conversation.context_window import Window
 from agent.conversation.conversation import Conversation
 from agent.conversation.stored_replies import StoredReplies, stored
+from agent.messages import Message, Sampling, Usage
 from agent.model.budget import Budget, Limits
 from agent.model.protocol import Capabilities, Replies, Request, digest, estimate
-from agent.records import Message, Sampling, Usage
 from agent.trajectory.attempt import latest_shared, messages_of, spent_on
 from agent.trajectory.events import Event, Header, Note, Step
 from tools.base import EpisodeOver, ToolCall, ToolResult

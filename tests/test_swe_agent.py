@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import UserError
+from agent.messages import Usage
 from agent.model import scripted
-from agent.records import Usage
 from agent.trajectory.formats.loader import Trajectory, is_trajectory, load
 from tests.trajectories import REAL, failed, file_of, outcomes, reasoning, reply, seen, thought
 from tests.trajectories import commands as commands_of

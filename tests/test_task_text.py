@@ -12,7 +12,7 @@ import pytest
 
 from agent.inspector.opening import open_path
 from agent.inspector.plain_text import json_text, lines
-from agent.records import Message, Sampling, Usage
+from agent.messages import Message, Sampling, Usage
 from agent.trajectory.durable_files import write_whole
 from agent.trajectory.encoding import encode
 from agent.trajectory.events import End, Event, Header, Outcome, Step

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.messages import Message, Sampling
 from agent.model.protocol import Request
 from agent.model.text import STOP, Text, call
 from agent.planner.free import toolbox
-from agent.records import Message, Sampling
 from tests.samples import PYTHON_PATH
 from tools.sandbox.local import LocalSandbox
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.records import Usage
+from agent.messages import Usage
 from agent.trajectory.formats.loader import Trajectory, load
 from tests.trajectories import (
     REAL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.inspector.episode import step_of
-from agent.records import Message, Sampling, Usage
+from agent.messages import Message, Sampling, Usage
 from agent.trajectory.attempt import Act, Turn, latest_start, turns_of
 from agent.trajectory.encoding import as_json, line_of
 from agent.trajectory.events import CHANGE, Action, Event, Header, Outcome, Step

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent.records import Message
+from agent.messages import Message
 from agent.trajectory.attempt import Turn
 from agent.trajectory.events import Outcome
 from agent.trajectory.formats.foreign import reasoning_in

@@ -72,7 +72,11 @@ class SandboxLost(WorldError):
 
 
 class NetworkError(WorldError):
-    """A registry, hub or git server did not answer as it should."""
+    """A registry, hub or git server did not answer as it should; `answer` is in its own words."""
+
+    def __init__(self, message: str, hint: str = "", *, answer: str = "") -> None:
+        super().__init__(message, hint)
+        self.answer = answer
 
 
 @dataclass(frozen=True)

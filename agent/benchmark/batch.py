@@ -24,8 +24,9 @@ from agent.config import Config
 from agent.errors import EngineError, Interrupted, ModelLost, ModelRefused, UserError, WorldError
 from agent.intake import dataset
 from agent.intake.issue import TaskFile
+from agent.messages import Usage
 from agent.model.run_budget import RunBudget, RunBudgetEmpty
-from agent.records import Image, Result, Usage
+from agent.records import Image, Result
 from agent.show.batch_progress import Ended, Tally
 from agent.show.progress import FileProgress
 from agent.solve import solve

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.errors import Interrupted
-from agent.records import Usage
+from agent.messages import Usage
 from agent.show.progress import Watch
 from tools.sandbox.image_builder import stop_all
 

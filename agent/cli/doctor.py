@@ -15,9 +15,9 @@ from typing import TextIO
 
 from agent.config import Config, user_path
 from agent.errors import EXIT_WORLD, EngineError
+from agent.messages import Message, Usage
 from agent.model.choice import open_model
 from agent.model.protocol import Model, Request
-from agent.records import Message, Usage
 from agent.trajectory.encoding import encode
 from agent.trajectory.redaction import redacted
 from prompts import render

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent.messages import Message
 from agent.model.adapter import arguments
 from agent.model.protocol import CHARACTERS_PER_TOKEN, estimate
-from agent.records import Message
 from prompts import render
 from tools.base import EpisodeOver
 from tools.clip import SAID, clip

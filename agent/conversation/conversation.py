@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from agent.conversation.context_window import View, Window
 from agent.conversation.stored_replies import StoredReplies
 from agent.errors import ModelLost
+from agent.messages import Message, Role, Sampling, Usage
 from agent.model.budget import Allowance
 from agent.model.protocol import ContextOverflow, Model, Replies, Request, digest
-from agent.records import Message, Role, Sampling, Usage
 from agent.trajectory.events import Event, Outcome, Step
 from tools.base import EpisodeOver, ToolResult
 from tools.toolbox import Toolbox

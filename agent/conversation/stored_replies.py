@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from agent.conversation.context_window import shortened
+from agent.messages import Message, Usage
 from agent.model.protocol import Request, digest
-from agent.records import Message, Usage
 from agent.show.figures import money, several
 from agent.trajectory.attempt import messages_of, starts_of
 from agent.trajectory.events import Event, Header, Step

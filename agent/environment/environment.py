@@ -76,8 +76,9 @@ def open_environment(
 
 def preferences(issue: TaskFile, config: Config) -> Preferences:
     """Return what the user, or a row of a dataset, says of a task's environment."""
-    row_image = issue.image if issue.instance else None
-    return Preferences(config.image, config.dockerfile, issue.python, issue.instance, row_image)
+    is_row = issue.dataset is not None
+    row_image = issue.image if is_row else None
+    return Preferences(config.image, config.dockerfile, issue.python, is_row, row_image)
 
 
 def host_of(config: Config, say: Callable[[str], None]) -> Host:
@@ -110,6 +111,7 @@ def as_task(issue: TaskFile, source: Source) -> Task:
         created_at=issue.created_at or source.date,
         test_command=issue.test_command,
         notes=(*issue.notes, *left_out),
+        dataset=issue.dataset,
     )
 
 

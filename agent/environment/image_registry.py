@@ -41,8 +41,8 @@ def pull(
         except NetworkError as error:
             if is_absent(error):
                 raise
-            if pause is None or not _says(error, PASSING):
-                if not _says(error, BUSY):
+            if pause is None or not _answers(error, PASSING):
+                if not _answers(error, BUSY):
                     _silent_until[registry] = monotonic() + SILENT_SECONDS
                 raise
             note(f"{error.message}; once more in {pause:.0f} s")
@@ -52,7 +52,7 @@ def pull(
 
 def is_absent(error: NetworkError) -> bool:
     """Tell whether a registry answered that it has no such image, or none for us."""
-    return _says(error, ABSENT)
+    return _answers(error, ABSENT)
 
 
 def registry_of(reference: str) -> str:
@@ -62,5 +62,5 @@ def registry_of(reference: str) -> str:
     return first if named else "docker.io"
 
 
-def _says(error: NetworkError, marks: tuple[str, ...]) -> bool:
-    return any(mark in error.message.lower() for mark in marks)
+def _answers(error: NetworkError, marks: tuple[str, ...]) -> bool:
+    return any(mark in error.answer.lower() for mark in marks)

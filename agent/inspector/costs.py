@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from agent.inspector.episode import About, Act, Step, gist
 from agent.inspector.opening import OpenedTask
-from agent.records import Usage
+from agent.messages import Usage
 from agent.show.blocks import Block, Code, Heading, Paragraph, StepLink, Table, Words
 from agent.show.figures import duration, money, tokens
 

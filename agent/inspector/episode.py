@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from agent.messages import Message, Usage
 from agent.planner.guided.edit_format import DIVIDER, REPLACE, SEARCH
-from agent.records import Message, Usage
 from agent.show.figures import several
 from agent.trajectory.attempt import Act as RecordedAct
 from agent.trajectory.attempt import Turn

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from agent.inspector.episode import Episode, Step
 from agent.inspector.task_pages import SHOWN
-from agent.records import Message
+from agent.messages import Message
 from agent.show.blocks import Block, Bullets, Heading, Output, Paragraph
 from agent.show.figures import duration, several, spent
 from tools.clip import clip

@@ -16,8 +16,6 @@ ALLOWED = ("instance_id", "repo", "base_commit", "problem_statement", "created_a
 and their names, hints, versions and scripts are for grading alone."""
 REQUIRED = ALLOWED[:4]
 HUB = {"lite": "SWE-bench/SWE-bench_Lite", "verified": "SWE-bench/SWE-bench_Verified"}
-SOURCE = ": "
-"""Separates a dataset and its instance in a task's `source`."""
 HOST = "https://github.com/"
 EXTRA = "install it with: pip install 'repair-agent[bench]'"
 FORMS = "give lite, verified, or a .parquet, .jsonl or .json file in SWE-bench's form"
@@ -59,24 +57,18 @@ def read(dataset: str, columns: Sequence[str] | None) -> Iterator[dict[str, Any]
     return _from_file(Path(dataset).expanduser(), columns)
 
 
-def named_in(source: str, instance: str) -> str | None:
-    """Return the dataset that a task's `source` names, None when it names none."""
-    dataset, mark, name = source.rpartition(SOURCE)
-    return dataset if mark and name == instance else None
-
-
 def _task(row: Mapping[str, Any], dataset: str) -> TaskFile:
     title, _, body = row["problem_statement"].strip().partition("\n")
     return TaskFile(
         id=row["instance_id"],
-        source=f"{dataset}{SOURCE}{row['instance_id']}",
+        source=f"{dataset}: {row['instance_id']}",
         title=title.strip(),
         body=body.strip("\n"),
         repository=f"{HOST}{row['repo']}",
         ref=row["base_commit"],
         created_at=_moment(row.get("created_at")),
         image=row.get("image") or None,
-        instance=True,
+        dataset=dataset,
     )
 
 

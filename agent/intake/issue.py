@@ -70,7 +70,7 @@ class TaskFile:
     """What is known of a task; `repository` is a path made absolute, or as it was written.
 
     `as_of_commit` asks to leave out comments later than the commit; `notes` say what was decided.
-    `instance` is true for a row of a SWE-bench dataset, whose own environment is `image`.
+    `dataset` is the SWE-bench dataset of which it is a row, whose own environment is `image`.
     """
 
     id: str
@@ -85,7 +85,7 @@ class TaskFile:
     comments: tuple[Comment, ...] = ()
     as_of_commit: bool = False
     image: str | None = None
-    instance: bool = False
+    dataset: str | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -11,8 +11,9 @@ from agent.conversation.conversation import Conversation
 from agent.localization.index import Hit, Index
 from agent.localization.likely_lines import docstrings, explanatory_lines, likely_starts, weights
 from agent.localization.ranking import Ranking
+from agent.messages import Sampling
 from agent.model.grammar import literal
-from agent.records import Location, Sampling
+from agent.records import Location
 from prompts import render
 from tools.base import EpisodeOver
 

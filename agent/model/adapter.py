@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from agent.messages import Message
 from agent.model.protocol import Request, estimate
-from agent.records import Message
 from agent.trajectory.formats.api_usage import Billed
 
 Body = dict[str, Any]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
+from agent.messages import Usage
 from agent.model.protocol import Model, Request
 from agent.model.run_budget import LOST_REPLIES, RunBudget
-from agent.records import Usage
 from tools.base import EndReason, EpisodeOver
 
 NOTHING = Usage()

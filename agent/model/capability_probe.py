@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.errors import UserError, WorldError
+from agent.messages import Message, Sampling
 from agent.model import llama_server
 from agent.model.adapter import Wire
 from agent.model.chat import Chat
@@ -21,7 +22,6 @@ from agent.model.failures import Refused
 from agent.model.protocol import Capabilities, Replies, Request
 from agent.model.responses import Responses
 from agent.model.text import Text
-from agent.records import Message, Sampling
 from agent.trajectory.durable_files import disk, write_whole
 from agent.trajectory.encoding import decode, encode
 from prompts import render

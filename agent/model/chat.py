@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from agent.messages import Finish, Message
 from agent.model.adapter import Body, sampling_fields, without_nothing
 from agent.model.protocol import Request
-from agent.records import Finish, Message
 from tools.base import ToolCall
 
 STANDARD = {"role", "content", "tool_calls", "refusal", "annotations", "audio", "function_call"}

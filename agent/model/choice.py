@@ -13,6 +13,7 @@ import platformdirs
 
 from agent.config import Config
 from agent.errors import ModelLost, UserError
+from agent.messages import Usage
 from agent.model import llama_server, scripted
 from agent.model.capability_probe import WIRES, Memory, discover, size_of, window_of
 from agent.model.client import Connection
@@ -23,7 +24,6 @@ from agent.model.failures import Refused, Unanswered
 from agent.model.pricing import Prices, is_private
 from agent.model.protocol import Capabilities, Model
 from agent.model.text import Text
-from agent.records import Usage
 
 OPENAI = "https://api.openai.com/v1"
 LOCAL_REQUEST_SECONDS = 1800.0

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.errors import ModelLost, ModelRefused
+from agent.messages import Message, Usage
 from agent.model.adapter import Body, Wire, arguments, estimated_usage
 from agent.model.client import LOST_TRIES, TRIES, Answer, Connection, Patience
 from agent.model.dialect import Dialect
 from agent.model.failures import Refused, Unanswered, Waste
 from agent.model.pricing import Prices
 from agent.model.protocol import Capabilities, ContextOverflow, Replies, Request
-from agent.records import Message, Usage
 from agent.trajectory.formats.api_usage import Billed, billed
 
 AT_ONCE = 4

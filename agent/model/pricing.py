@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
 
-from agent.records import Usage
+from agent.messages import Usage
 from agent.trajectory.formats.api_usage import Billed
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from agent.records import Message, Sampling, Usage
+from agent.messages import Message, Sampling, Usage
 
 
 @dataclass(frozen=True)

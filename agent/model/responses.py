@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.messages import Finish, Message
 from agent.model.adapter import Body, without_nothing
 from agent.model.chat import sendable
 from agent.model.protocol import Request
-from agent.records import Finish, Message
 from tools.base import ToolCall
 
 FINISH: dict[str, Finish] = {"max_output_tokens": "length", "content_filter": "refusal"}

@@ -19,8 +19,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from agent.messages import Message, Sampling, Usage
 from agent.model.protocol import Capabilities, Replies, Request
-from agent.records import Message, Sampling, Usage
 from agent.trajectory.attempt import Turn as RecordedTurn
 from agent.trajectory.events import Step
 from agent.trajectory.formats import mini_swe_agent_steps

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from agent.messages import Message
 from agent.model.adapter import Body
 from agent.model.chat import Chat, join
 from agent.model.protocol import Request
-from agent.records import Message
 from prompts import render
 from tools.base import ToolCall
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agent.conversation.conversation import Conversation
-from agent.records import Message
+from agent.messages import Message
 from agent.trajectory.events import End, Outcome
 from tools.base import EpisodeOver
 from tools.toolbox import Toolbox

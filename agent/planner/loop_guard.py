@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agent.messages import Message
 from agent.model.budget import Allowance
-from agent.records import Message
 from agent.trajectory.events import Outcome
 from prompts import render
 from tools.base import EpisodeOver

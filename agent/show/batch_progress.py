@@ -14,7 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from agent.records import Result, Usage
+from agent.messages import Usage
+from agent.records import Result
 from agent.show.figures import clock, money
 from agent.show.progress import cut_line, redraws
 from agent.show.terminal_safe import one_line

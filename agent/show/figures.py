@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.records import Counts, Usage
+from agent.messages import Usage
+from agent.records import Counts
 
 
 def money(usd: float | None) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from agent.records import Usage
+from agent.messages import Usage
 from agent.show.figures import clock, money
 from agent.show.terminal_safe import one_line
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.records import Candidate, Message, Usage
+from agent.messages import Message, Usage
+from agent.records import Candidate
 from agent.trajectory.events import CHANGE, Action, End, Event, Header, Note, Outcome, Step
 
 

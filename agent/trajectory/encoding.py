@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from agent.errors import UserError
-from agent.records import Candidate, Message, Reproduction
+from agent.messages import Message
+from agent.records import Candidate, Reproduction
 from agent.trajectory.events import (
     Action,
     End,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.records import Candidate, Location, Message, Reproduction, Sampling, Usage
+from agent.messages import Message, Sampling, Usage
+from agent.records import Candidate, Location, Reproduction
 from tools.base import EndReason, ToolResult
 
 CHANGE = "change"

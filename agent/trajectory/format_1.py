@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.errors import UserError
-from agent.records import Message
+from agent.messages import Message
+from agent.records import Task
 from agent.trajectory.encoding import event_from, record_from
 from agent.trajectory.events import CHANGE, Action, Event, Note, Outcome, Step, TrialResult
 from tools.base import TestCounts, ToolCall
@@ -173,6 +174,12 @@ def _tests(text: str) -> TestCounts:
     counts = {name: int(count) for count, name in COUNT.findall(text.partition("\n")[0])}
     names = ("pass", "fail", "error", "skip")
     return TestCounts(*(counts.get(name, 0) for name in names))
+
+
+def dataset_of(task: Task) -> str | None:
+    """Return the dataset of which a task is a row, as its source told, None where it is none."""
+    dataset, mark, name = task.source.rpartition(": ")
+    return dataset if mark and name == task.id else None
 
 
 def location_number(step: Step) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from agent.errors import UserError
-from agent.records import Message, Sampling, Usage
+from agent.messages import Message, Sampling, Usage
 from agent.trajectory.attempt import Turn, messages_of, turn_of
 from agent.trajectory.encoding import decode
 from agent.trajectory.events import End, Event, Header, Note, Step

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.records import Candidate, Reproduction, Usage
+from agent.messages import Usage
+from agent.records import Candidate, Reproduction
 from agent.trajectory.attempt import Attempt, latest_start, spent_on
 from agent.trajectory.durable_files import Lines
 from agent.trajectory.encoding import as_json, line_of

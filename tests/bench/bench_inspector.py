@@ -24,7 +24,7 @@ from fcntl import ioctl
 from pathlib import Path
 from time import monotonic
 
-from agent.records import Message, Sampling, Usage
+from agent.messages import Message, Sampling, Usage
 from agent.trajectory.attempt import messages_of
 from agent.trajectory.encoding import as_json, line_of
 from agent.trajectory.events import End, Event, Header, Outcome, Step

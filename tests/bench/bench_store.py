@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from agent.records import Message, Sampling, Usage
+from agent.messages import Message, Sampling, Usage
 from agent.trajectory.events import Event, Outcome, Step
 from agent.trajectory.reader import read_events
 from agent.trajectory.run_folder import RunFolder

@@ -115,10 +115,12 @@ class Engine:
             with translated(f"pull {reference}"):
                 for line in self._api.pull(reference, stream=True, decode=True):
                     if "error" in line:
-                        raise NetworkError(f"cannot pull {reference}: {line['error']}")
+                        reason = str(line["error"])
+                        raise NetworkError(f"cannot pull {reference}: {reason}", answer=reason)
         except EngineError as error:
-            hint = "build the image, or load it into the engine"
-            raise NetworkError(error.message, hint) from error
+            hint, cause = "build the image, or load it into the engine", error.__cause__
+            answer = str(cause.explanation if isinstance(cause, APIError) else cause)
+            raise NetworkError(error.message, hint, answer=answer) from error
         return self._present(reference)
 
     def import_rootfs(self, archive: Path, reference: str, labels: Mapping[str, str]) -> ImageInfo:

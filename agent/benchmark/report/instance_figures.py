@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import from_os_error
-from agent.records import Result, Status, Usage
+from agent.messages import Usage
+from agent.records import Result, Status
 from agent.trajectory.encoding import event_of
 from agent.trajectory.events import Header, Step
 from agent.trajectory.grades import Environment, Grade, read_grades

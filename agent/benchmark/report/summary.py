@@ -10,7 +10,8 @@ from typing import get_args
 
 from agent.benchmark.report.instance_figures import Instance, RunRecord, total
 from agent.benchmark.report.resolved import Graded, by_repository, environments, graded_figures
-from agent.records import Status, Usage
+from agent.messages import Usage
+from agent.records import Status
 from agent.trajectory.grades import Environment
 
 Effort = tuple[float | None, int, bool]

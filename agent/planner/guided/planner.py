@@ -17,9 +17,10 @@ from agent.conversation.context_window import issue_text
 from agent.conversation.conversation import Conversation
 from agent.localization.likely_lines import explanatory_lines, likely_starts
 from agent.localization.locations import MOST
+from agent.messages import Message
 from agent.planner.guided.edit_format import applied, grammar
 from agent.planner.guided.trial import HOLDING, Bench, Trial, failures
-from agent.records import Location, Message
+from agent.records import Location
 from agent.selection.harvest import canonical_key
 from agent.trajectory.attempt import Attempt
 from agent.trajectory.events import CHANGE, Action, End, Note, Outcome

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import takewhile
 
-from agent.records import Message
+from agent.messages import Message
 from agent.trajectory.attempt import Attempt, Turn, messages_of
 from agent.trajectory.events import Outcome, Step
 from agent.trajectory.formats import mini_swe_agent_steps

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from agent.records import Usage
+from agent.messages import Usage
 from agent.trajectory.encoding import as_json
 from agent.trajectory.events import Outcome, Step
 from agent.trajectory.formats.foreign import Trajectory, reasoning_in

@@ -10,10 +10,10 @@ from typing import Any
 
 from agent.conversation.context_window import shortened
 from agent.errors import UserError
+from agent.messages import Message
 from agent.model.adapter import Body
 from agent.model.chat import Chat, outgoing
 from agent.model.protocol import Request, digest
-from agent.records import Message
 from agent.trajectory.attempt import messages_of
 from agent.trajectory.encoding import as_json
 from agent.trajectory.events import Event, Header, Step

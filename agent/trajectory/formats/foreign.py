@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from agent.records import Message, Sampling, Usage
+from agent.messages import Message, Sampling, Usage
 from agent.trajectory.attempt import Turn, turn_of
 from agent.trajectory.events import Event, Outcome, Step
 from tools.base import ToolCall

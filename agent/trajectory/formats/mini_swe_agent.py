@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import UserError
-from agent.records import Usage
+from agent.messages import Usage
 from agent.trajectory.encoding import made
 from agent.trajectory.formats.api_usage import billed
 from agent.trajectory.formats.foreign import Environment

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agent.records import Message
+from agent.messages import Message
 from agent.trajectory.formats.foreign import Answer, RecordedStep, Trajectory
 from agent.trajectory.formats.mini_swe_agent import (
     IGNORED,

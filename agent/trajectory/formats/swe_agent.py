@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import UserError
-from agent.records import Message, Role
+from agent.messages import Message, Role
 from agent.trajectory.encoding import made
 from agent.trajectory.formats.foreign import Answer, RecordedStep, Trajectory
 from agent.trajectory.formats.mini_swe_agent import Stats, text_of

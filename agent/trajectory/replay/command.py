@@ -12,7 +12,6 @@ from typing import Any, TextIO
 from agent.config import Config
 from agent.environment.environment import Environment
 from agent.errors import EXIT_DIVERGED, UserError, WorldError
-from agent.intake.dataset import named_in
 from agent.intake.repository import fetch
 from agent.intake.repository_address import Release, expanded, parse
 from agent.records import Image, Task
@@ -20,6 +19,7 @@ from agent.show.figures import several
 from agent.show.terminal_safe import visible
 from agent.trajectory import encoding
 from agent.trajectory.attempt import Attempt
+from agent.trajectory.format_1 import dataset_of
 from agent.trajectory.reader import RecordedTask, is_task, load_task, read_task
 from agent.trajectory.replay.rerun import Again, again
 from agent.trajectory.run_info import read_info
@@ -125,7 +125,7 @@ def _local(task: Task, image: Image, config: Config) -> Iterator[Environment]:
 
 def rebuild(task: Task, image: Image) -> str:
     """Say how to build a recorded image again."""
-    dataset = named_in(task.source, task.id)
+    dataset = task.dataset or dataset_of(task)
     if dataset is not None:
         words = ["repair-agent", "image", "build", task.id, "--dataset", dataset]
     else:

@@ -12,13 +12,14 @@ from agent.conversation.context_window import Window
 from agent.conversation.conversation import Conversation
 from agent.environment.environment import Environment
 from agent.localization.survey import survey
+from agent.messages import Sampling
 from agent.model import scripted
 from agent.model.budget import Budget, Limits
 from agent.planner import free
 from agent.planner.guided.planner import NAME as GUIDED
 from agent.planner.guided.planner import Agenda, Guided
 from agent.planner.guided.trial import Bench
-from agent.records import Candidate, Reproduction, Sampling
+from agent.records import Candidate, Reproduction
 from agent.selection.harvest import HarvestFailed, harvest
 from agent.show.terminal_safe import one_line
 from agent.trajectory.attempt import Attempt, Turn, turns_of
