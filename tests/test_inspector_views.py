@@ -21,7 +21,10 @@ def test_no_text_and_no_picture_is_left_over() -> None:
     assert {path.stem for path in PICTURES.glob("*.svg")} == pictures
 
 
-def test_the_readme_shows_the_pictures() -> None:
-    readme = (PICTURES.parent.parent / "README.md").read_text()
+def test_every_picture_is_shown_on_a_page() -> None:
+    project = PICTURES.parent.parent
+    pages = [project / "README.md", *project.joinpath("docs").glob("*.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    assert ".github/pictures/why.svg" in pages[0].read_text(encoding="utf-8")
     for path in PICTURES.glob("*.svg"):
-        assert f".github/pictures/{path.name}" in readme
+        assert f".github/pictures/{path.name})" in text
