@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.inspector.app import Inspector
-from agent.inspector.opening import OpenedRun, RunShelf, open_path
+from agent.inspector.opened_run import OpenedRun
+from agent.inspector.opening import RunShelf, open_path
 
 PROJECT = Path(__file__).parent.parent
 TEXTS = Path(__file__).parent / "data" / "screens"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agent.errors import UserError
-from agent.inspector.opening import OpenedRun, open_path
+from agent.inspector.opened_run import OpenedRun
+from agent.inspector.opening import open_path
 from agent.messages import Message, Usage
 from agent.trajectory.events import CHANGE, Action, End, Header, Note, Outcome, Step
 from agent.trajectory.reader import read_events, read_log, read_task

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.config import Config
-from agent.inspector.opening import open_task
+from agent.inspector.opened_run import open_task
 from agent.inspector.task_text import task_lines
 from agent.localization.index import Index
 from agent.messages import Message

@@ -18,7 +18,8 @@ from agent.inspector.app import Inspector, run_to_end
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, Search
 from agent.inspector.matrix_tables import CandidateTable
-from agent.inspector.opening import OpenedRun, open_path
+from agent.inspector.opened_run import OpenedRun
+from agent.inspector.opening import open_path
 from agent.inspector.run_screens import RunsScreen, TasksScreen
 from agent.inspector.step_list import StepList
 from agent.inspector.task_panes import PANES

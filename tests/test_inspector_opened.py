@@ -11,12 +11,14 @@ import pytest
 from agent.errors import UserError
 from agent.inspector import step_pages, task_pages
 from agent.inspector.costs import costs_page
-from agent.inspector.episode import WRITING, LoggedEpisode, gist, writer_of
+from agent.inspector.episode import LoggedEpisode, writer_of
 from agent.inspector.exports import trajectory
 from agent.inspector.html_page import page as html_page
-from agent.inspector.opening import OpenedRun, RunShelf, open_path
+from agent.inspector.opened_run import OpenedRun
+from agent.inspector.opening import RunShelf, open_path
 from agent.inspector.plain_text import json_text, lines
 from agent.inspector.search import find
+from agent.inspector.step_view import WRITING, gist
 from agent.inspector.titles import episode_words
 from agent.show.markdown import markdown
 from agent.show.terminal import text_of

@@ -13,7 +13,8 @@ import pytest
 
 from agent.errors import UserError
 from agent.inspector.html_page import PAGE, page
-from agent.inspector.opening import OpenedRun, open_path
+from agent.inspector.opened_run import OpenedRun
+from agent.inspector.opening import open_path
 from agent.trajectory.reader import load_run
 from tests.screens import EXAMPLE, OTHERS
 from tests.test_cli import run

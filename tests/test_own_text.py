@@ -15,6 +15,7 @@ PHRASE = re.compile(r"[A-Za-z]{2,}(?: [A-Za-z]{2,})+")
 OTHERS_WORDS = {
     "agent/environment/build.py": "package managers and networks",
     "agent/environment/system_packages.py": "compilers and linkers",
+    "agent/inspector/interdiff.py": "git",
     "agent/localization/issue_snippets.py": "issues",
     "agent/model/failures.py": "model servers",
 }

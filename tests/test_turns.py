@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.inspector.episode import step_of
+from agent.inspector.step_view import step_of
 from agent.messages import Message, Sampling, Usage
 from agent.trajectory.attempt import Act, Turn, latest_start, turns_of
 from agent.trajectory.encoding import as_json, line_of

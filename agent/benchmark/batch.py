@@ -27,7 +27,7 @@ from agent.intake.issue import TaskFile
 from agent.messages import Usage
 from agent.model.run_budget import RunBudget, RunBudgetEmpty
 from agent.records import Image, Result
-from agent.show.batch_progress import Ended, Tally
+from agent.show.batch_progress import OUT_OF_MONEY, Ended, Tally
 from agent.show.progress import FileProgress
 from agent.solve import solve
 from agent.trajectory.predictions import predictions
@@ -135,7 +135,7 @@ class Work:
                 result = folder.finished or self._solved(task, folder, watch)
                 resolved = self._graded(task, folder, watch) if self.grader else None
             except RunBudgetEmpty as empty:
-                return Ended(task.id, "out of money", None, problem=empty.message)
+                return Ended(task.id, OUT_OF_MONEY, None, problem=empty.message)
             except Interrupted:
                 return Ended(task.id, "stopped", None)
             except Exception as error:  # the one place where an instance's failure is recorded

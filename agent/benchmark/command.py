@@ -17,7 +17,7 @@ from agent.errors import EXIT_UNVERIFIED, EXIT_WORLD, UserError
 from agent.intake.issue import Options
 from agent.intake.task_argument import task_named
 from agent.records import Image
-from agent.show.batch_progress import Tally
+from agent.show.batch_progress import OUT_OF_MONEY, Tally
 from agent.show.progress import progress
 from agent.trajectory.encoding import encode
 from agent.trajectory.grades import Grade
@@ -58,7 +58,7 @@ def batch(wanted: Batch, config: Config, output: Path | None, console: Console, 
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
     if tally.counts["failed"]:
         return EXIT_WORLD
-    return EXIT_OUT_OF_MONEY if tally.counts["out of money"] else 0
+    return EXIT_OUT_OF_MONEY if tally.counts[OUT_OF_MONEY] else 0
 
 
 @dataclass(frozen=True)

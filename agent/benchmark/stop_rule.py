@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.show.batch_progress import Ended
+from agent.show.batch_progress import OUT_OF_MONEY, Ended
 
 MOST_LOST = 3
 """Instances in a row whose model did not answer, after which it seems to be lost for good."""
@@ -18,7 +18,7 @@ class StopRule:
     def hear(self, ended: Ended) -> None:
         """Take in how an instance ended."""
         self._lost_in_a_row = self._lost_in_a_row + 1 if ended.lost else 0
-        self._out_of_money |= ended.state == "out of money"
+        self._out_of_money |= ended.state == OUT_OF_MONEY
 
     @property
     def model_is_away(self) -> bool:

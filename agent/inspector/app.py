@@ -16,7 +16,8 @@ from agent.inspector.common_tasks import two_sides
 from agent.inspector.compare import CompareScreen
 from agent.inspector.dialogs import Above, help_page
 from agent.inspector.filtered_list import Listing
-from agent.inspector.opening import Opened, OpenedRun, RunShelf
+from agent.inspector.opened_run import OpenedRun
+from agent.inspector.opening import Opened, RunShelf
 from agent.inspector.run_screens import RunsScreen, screen_of
 from agent.inspector.task_screen import TaskScreen
 from agent.inspector.widgets import Page

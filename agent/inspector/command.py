@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import UserError
-from agent.inspector.opening import OpenedRun, open_path
+from agent.inspector.opened_run import OpenedRun
+from agent.inspector.opening import open_path
 from agent.trajectory.durable_files import write_whole
 from agent.trajectory.encoding import as_bytes
 

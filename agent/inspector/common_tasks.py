@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.errors import UserError
-from agent.inspector.opening import OpenedRun, OpenedTask
+from agent.inspector.opened_run import OpenedRun, OpenedTask
 
 
 @dataclass(frozen=True)

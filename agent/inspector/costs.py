@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any, TypeVar
 
-from agent.inspector.episode import About, Act, Step, gist
-from agent.inspector.opening import OpenedTask
+from agent.inspector.episode import About
+from agent.inspector.opened_run import OpenedTask
+from agent.inspector.step_view import Act, Step, gist
 from agent.messages import Usage
 from agent.show.blocks import Block, Code, Heading, Paragraph, StepLink, Table, Words
 from agent.show.figures import duration, money, tokens

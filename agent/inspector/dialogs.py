@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from agent.inspector.opening import OpenedTask
+from agent.inspector.opened_run import OpenedTask
 from agent.inspector.search import MOST, Hit, Spot, find
 from agent.inspector.widgets import Page, moves
 from agent.show.blocks import Block, Heading, Marked, Table

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from agent.errors import UserError
-from agent.inspector.opening import OpenedTask, no_attempt, open_path
+from agent.inspector.opened_run import OpenedTask
+from agent.inspector.opening import no_attempt, open_path
 from agent.inspector.plain_text import named_task
 from agent.inspector.task_pages import patch_of
 from agent.trajectory.attempt import Attempt

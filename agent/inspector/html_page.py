@@ -8,8 +8,9 @@ from agent.errors import UserError
 from agent.inspector import step_pages, task_pages
 from agent.inspector.common_tasks import Side, two_sides
 from agent.inspector.costs import costs_page
-from agent.inspector.episode import Step
-from agent.inspector.opening import Opened, OpenedRun, OpenedTask, RunShelf
+from agent.inspector.opened_run import OpenedRun, OpenedTask
+from agent.inspector.opening import Opened, RunShelf
+from agent.inspector.step_view import Step
 from agent.inspector.titles import episode_words
 from agent.show.blocks import Block, Fold, Marked, Piece
 from agent.show.check_table import check_table

@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.binding import BindingType
 from textual.widgets import DataTable
 
-from agent.inspector.opening import OpenedTask
+from agent.inspector.opened_run import OpenedTask
 from agent.inspector.widgets import moves
 from agent.records import Candidate, Check
 from agent.show.blocks import Marked

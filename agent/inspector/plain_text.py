@@ -12,7 +12,8 @@ from agent.errors import UserError
 from agent.inspector.common_tasks import Side, two_sides
 from agent.inspector.episode import ForeignTrajectory
 from agent.inspector.interdiff import interdiff
-from agent.inspector.opening import Opened, OpenedRun, OpenedTask, RunShelf, open_run
+from agent.inspector.opened_run import OpenedRun, OpenedTask
+from agent.inspector.opening import Opened, RunShelf, open_run
 from agent.inspector.task_pages import patch_of
 from agent.inspector.task_text import prefixed, task_lines
 from agent.show.figures import several

@@ -19,16 +19,8 @@ from agent.errors import UserError
 from agent.inspector.common_tasks import Side, two_sides
 from agent.inspector.compare import CompareScreen
 from agent.inspector.filtered_list import UNKNOWN, Entry, Listing
-from agent.inspector.opening import (
-    OpenedRun,
-    OpenedTask,
-    RunLine,
-    RunShelf,
-    TaskLine,
-    open_run,
-    open_shelf,
-    run_folders,
-)
+from agent.inspector.opened_run import OpenedRun, OpenedTask, TaskLine
+from agent.inspector.opening import RunLine, RunShelf, open_run, open_shelf, run_folders
 from agent.inspector.task_screen import TaskScreen
 from agent.show.figures import duration, money, several
 from agent.show.terminal import style_of

@@ -8,7 +8,7 @@ from typing import Literal
 
 from agent.inspector import task_pages
 from agent.inspector.costs import Ledger
-from agent.inspector.opening import OpenedTask
+from agent.inspector.opened_run import OpenedTask
 from agent.show.check_table import ordered_checks
 from agent.show.markdown import markdown
 from agent.show.terminal_safe import one_line

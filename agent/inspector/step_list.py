@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.text import Text
 
 from agent.inspector import step_pages
-from agent.inspector.episode import Episode, Step
+from agent.inspector.episode import Episode
+from agent.inspector.step_view import Step
 from agent.inspector.widgets import Lines
 from agent.show.blocks import Block, Marked
 from agent.show.figures import duration, money

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from agent.inspector.episode import Episode, Step
+from agent.inspector.episode import Episode
+from agent.inspector.step_view import Step
 from agent.inspector.task_pages import SHOWN
 from agent.messages import Message
 from agent.show.blocks import Block, Bullets, Heading, Output, Paragraph

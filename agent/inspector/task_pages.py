@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from agent.inspector.interdiff import interdiff
-from agent.inspector.opening import OpenedTask
+from agent.inspector.opened_run import OpenedTask
 from agent.records import Candidate, Check, CheckResult, Matrix
 from agent.show.blocks import (
     Block,

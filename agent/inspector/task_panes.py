@@ -18,7 +18,7 @@ from agent.inspector.costs import costs_page
 from agent.inspector.dialogs import MovableList
 from agent.inspector.episode import Episode
 from agent.inspector.matrix_tables import CandidateTable, CheckTable
-from agent.inspector.opening import OpenedTask
+from agent.inspector.opened_run import OpenedTask
 from agent.inspector.search import Tab
 from agent.inspector.step_list import StepList
 from agent.inspector.titles import episode_words, task_words

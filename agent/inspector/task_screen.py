@@ -16,7 +16,7 @@ from agent.inspector.dialogs import Above, Search
 from agent.inspector.episode import writer_of
 from agent.inspector.filtered_list import POLL_SECONDS
 from agent.inspector.matrix_tables import CandidateTable, CheckTable
-from agent.inspector.opening import OpenedTask
+from agent.inspector.opened_run import OpenedTask
 from agent.inspector.search import Hit, Spot, Tab, spot_of
 from agent.inspector.task_panes import TABS, TaskPanes
 from agent.inspector.widgets import Lines

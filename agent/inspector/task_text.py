@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from agent.inspector.episode import Episode, Step
-from agent.inspector.opening import OpenedTask
+from agent.inspector.episode import Episode
+from agent.inspector.opened_run import OpenedTask
+from agent.inspector.step_view import Step
 from agent.records import Candidate, Matrix, Reproduction, Result, Verdict
 from agent.show.figures import duration, money, several, spent, tokens
 from agent.show.terminal_safe import one_line, visible

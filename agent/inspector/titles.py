@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.inspector.episode import About
-from agent.inspector.opening import OpenedTask
+from agent.inspector.opened_run import OpenedTask
 from agent.show.blocks import Marked, Piece, Words
 from agent.show.figures import duration, money, several
 from agent.show.terminal_safe import one_line

@@ -23,7 +23,9 @@ from agent.show.terminal_safe import one_line
 REDRAWS_PER_SECOND = 2.0
 MOST_SHOWN = 12
 """Instances at work that are shown by name."""
-ORDER = ("verified", "unverified", "disagree", "no_patch", "failed", "out of money", "stopped")
+OUT_OF_MONEY = "out of money"
+ORDER = ("verified", "unverified", "disagree", "no_patch", "failed", OUT_OF_MONEY, "stopped")
+"""The states in which an instance ends, as they are counted."""
 
 
 @dataclass(frozen=True)

@@ -114,12 +114,11 @@ class Engine:
         try:
             with translated(f"pull {reference}"):
                 for line in self._api.pull(reference, stream=True, decode=True):
-                    if "error" in line:
-                        reason = str(line["error"])
-                        raise NetworkError(f"cannot pull {reference}: {reason}", answer=reason)
+                    if answer := line.get("error"):
+                        raise NetworkError(f"cannot pull {reference}: {answer}", answer=answer)
         except EngineError as error:
-            hint, cause = "build the image, or load it into the engine", error.__cause__
-            answer = str(cause.explanation if isinstance(cause, APIError) else cause)
+            hint = "build the image, or load it into the engine"
+            answer = str(getattr(error.__cause__, "explanation", error.__cause__))
             raise NetworkError(error.message, hint, answer=answer) from error
         return self._present(reference)
 
@@ -157,10 +156,8 @@ class Engine:
         """Return every container that carries our label, running or not."""
         with translated("list containers"):
             found = self._api.containers(all=True, filters=OURS)
-        return [
-            ContainerInfo(item["Names"][0].lstrip("/"), item["Labels"].get(OWNER_LABEL, ""))
-            for item in found
-        ]
+        named = [(item["Names"][0].lstrip("/"), item["Labels"]) for item in found]
+        return [ContainerInfo(name, labels.get(OWNER_LABEL, "")) for name, labels in named]
 
     def create(
         self,
