@@ -15,6 +15,8 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from agent.errors import UserError
 
+OPTION = "an option"
+"""The origin of a setting that was given on the command line."""
 PREFIX = "REPAIR_AGENT_"
 PROJECT_FILE = "repair-agent.toml"
 # People stand inside repositories they do not trust: nothing that decides where code, keys or
@@ -100,7 +102,7 @@ def read(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
         (str(user_file), _from_file(user_file, None)),
         (str(folder / PROJECT_FILE), _from_file(folder / PROJECT_FILE, FROM_PROJECT)),
         ("the environment", variables),
-        ("an option", {name: value for name, value in flags.items() if value is not None}),
+        (OPTION, {name: value for name, value in flags.items() if value is not None}),
     )
     for origin, found in sources:
         for name, value in found.items():

@@ -18,6 +18,7 @@ OTHERS_WORDS = {
     "agent/inspector/interdiff.py": "git",
     "agent/localization/issue_snippets.py": "issues",
     "agent/model/failures.py": "model servers",
+    "agent/selection/changed_files.py": "git",
 }
 """Files whose patterns read other programs' words, which ours may resemble."""
 

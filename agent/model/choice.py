@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from agent.config import Config
+from agent.config import OPTION, Config
 from agent.errors import ModelLost, UserError
 from agent.messages import Usage
 from agent.model import llama_server, scripted
@@ -66,7 +66,7 @@ def without_opening(model: Model) -> Model:
 @contextmanager
 def open_embedded(config: Config, say: Callable[[str], None]) -> Iterator[Model]:
     """Serve a model's file in a child process for as long as the block lasts."""
-    if config.origins.get("base_url") == "an option":
+    if config.origins.get("base_url") == OPTION:
         raise UserError("--base-url needs the name of a model there", "add -m NAME")
     path = model_path(config.model, shelf())
     say(f"loading {path.name}")
