@@ -45,15 +45,21 @@ def is_temporary(name: str) -> bool:
 
 
 class Lines:
-    """A file to which whole lines are appended, at once visible to readers; shared by threads."""
+    """A file to which whole lines are appended, at once visible to readers; shared by threads.
+
+    `count` is how many lines it has.
+    """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         with disk():
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            self.count = 0
             if os.fstat(self._file).st_size:
                 # A killed process may have left half a line; the next must not be glued to it.
-                os.ftruncate(self._file, len(complete_lines(path.read_bytes())))
+                whole = complete_lines(path.read_bytes())
+                os.ftruncate(self._file, len(whole))
+                self.count = whole.count(b"\n")
 
     def append(self, line: bytes) -> None:
         """Append one line, which ends in a line feed, or nothing at all."""
@@ -67,6 +73,7 @@ class Lines:
                 if os.fstat(self._file).st_size != start + len(line):
                     os.ftruncate(self._file, start)
                 raise
+            self.count += 1
 
     def close(self) -> None:
         """Close the file; what was appended is with the operating system already."""

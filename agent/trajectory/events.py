@@ -64,7 +64,7 @@ class Action:
     """
 
     id: str
-    name: str
+    name: str = CHANGE
     arguments: str = ""
     sample: int | None = None
     root: int | None = None

@@ -17,6 +17,7 @@ from agent.trajectory.attempt import Turn, messages_of, turn_of
 from agent.trajectory.encoding import decode
 from agent.trajectory.events import End, Event, Header, Note, Step
 from agent.trajectory.reader import read_lines
+from agent.trajectory.repeated_text import LogTexts, restored
 from agent.trajectory.run_info import unreadable
 
 KIND = re.compile(rb'\{\s*"kind"\s*:\s*"(\w+)"')
@@ -36,7 +37,7 @@ class IndexedLog:
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path
-        self._shared = shared
+        self._shared, self._texts = shared, LogTexts(path.parent)
         self._lines = array("Q")
         self._steps: list[int] = []
         self._headers: list[int] = []
@@ -142,7 +143,8 @@ class IndexedLog:
     def _values(self, place: int) -> dict[str, Any] | str:
         """Return a line's values, or what is wrong with the line."""
         try:
-            values: dict[str, Any] = decode(dict[str, Any], self._raw(place), self._origin(place))
+            written = decode(dict[str, Any], self._raw(place), self._origin(place))
+            values: dict[str, Any] = restored(written, self._texts)
         except UserError as error:
             return error.message
         except OSError as error:

@@ -23,6 +23,7 @@ from agent.trajectory import format_1
 from agent.trajectory.attempt import Attempt, latest_shared, latest_start
 from agent.trajectory.encoding import complete_lines, decode, event_from
 from agent.trajectory.events import Event, Locations
+from agent.trajectory.repeated_text import LogTexts, restored
 from agent.trajectory.run_info import (
     RunInfo,
     read_bytes,
@@ -92,11 +93,11 @@ def read_events(path: Path, problems: list[str] | None = None) -> tuple[Event, .
     lines = complete_lines(data)
     if problems is not None and len(lines) < len(data):
         problems.append(f"{path.name}: the last line was cut and is left out")
-    decoded, origins = [], []
+    decoded, origins, texts = [], [], LogTexts(path.parent)
     for number, line in enumerate(lines.split(b"\n")[:-1], 1):
         origin = f"{path} line {number}"
         try:
-            decoded.append(decode(dict[str, Any], line, origin))
+            decoded.append(restored(decode(dict[str, Any], line, origin), texts))
             origins.append(origin)
         except UserError as error:
             _tell(error, problems)

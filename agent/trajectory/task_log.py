@@ -15,6 +15,7 @@ from agent.trajectory.attempt import Attempt, latest_start, spent_on
 from agent.trajectory.durable_files import Lines
 from agent.trajectory.encoding import as_json, line_of
 from agent.trajectory.events import Event, Locations
+from agent.trajectory.repeated_text import WrittenTexts
 
 SHARED = "shared"
 """The name of the log of work that attempts share: localization, reproduction."""
@@ -28,13 +29,15 @@ def attempt_name(number: int) -> str:
 class LogFile:
     """One file of a task's log, open for appending; `name` is the file's, without its ending."""
 
-    def __init__(self, path: Path, events: list[Event]) -> None:
+    def __init__(self, path: Path, events: list[Event], texts: WrittenTexts) -> None:
         self.name = path.stem
-        self._lines, self._events = Lines(path), events
+        self._lines, self._events, self._texts = Lines(path), events, texts
 
     def append(self, event: Event) -> None:
         """Append one event; a kill loses at most this line. Raises WorldError for a full disk."""
-        self._lines.append(as_json(line_of(event)))
+        values = self._texts.shortened(line_of(event))
+        self._lines.append(as_json(values))
+        self._texts.note(values, f"{self.name}:{self._lines.count}")
         self._events.append(event)
 
     def close(self) -> None:
@@ -46,14 +49,14 @@ class TaskLog:
     """The events of one task, by the name of their file, all starts included."""
 
     def __init__(self, folder: Path, earlier: Mapping[str, Sequence[Event]] | None = None) -> None:
-        self._folder = folder
+        self._folder, self._texts = folder, WrittenTexts()
         self._events = {name: list(events) for name, events in (earlier or {}).items()}
 
     @contextmanager
     def open(self, name: str) -> Iterator[LogFile]:
         """Open a file of the log for appending."""
         events = self._events.setdefault(name, [])
-        log = LogFile(self._folder / f"{name}.jsonl", events)
+        log = LogFile(self._folder / f"{name}.jsonl", events, self._texts)
         try:
             yield log
         finally:
