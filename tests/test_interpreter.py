@@ -9,8 +9,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import uv
 
-from agent.environment import base_image, interpreter
+from agent.environment import base_image, install, interpreter
+from agent.environment.archives import pack
+from agent.environment.build import VENV
 from agent.environment.build_network import BuildNetwork, Host
 from tools.base import NetworkError
 from tools.sandbox.engine import Engine
@@ -99,4 +102,7 @@ def test_this_python_runs_in_a_base_image(
         )  # fmt: skip
         code, text = builder.run(f"grep -rlF '{found.prefix}' {interpreter.WHERE} --include='*.py'")
         assert (code, text) == (1, ""), "nothing names the folder that it came from"
+        builder.put("/usr/local/bin", pack({"uv": Path(uv.find_uv_bin()).read_bytes()}))
+        code, text = builder.run(f"{install.venv(OWN)} && {VENV}/bin/python -c 'import encodings'")
+        assert code == 0, text
     engine.remove_image(reference)

@@ -16,8 +16,9 @@ SETUP = "import setuptools; setuptools.setup()"
 
 def venv(python: str) -> str:
     """Return the command that makes the environment from the image's interpreter."""
-    found = f'"$(command -v python{python} || command -v python3)"'
-    return f"uv venv {VENV} --python {found}"
+    found = f"$(command -v python{python} || command -v python3)"
+    # A link's folder has no standard library beside it, where the interpreter would look for one.
+    return f'uv venv {VENV} --python "$(readlink -f "{found}")"'
 
 
 def dependencies(lock: str, moment: Moment, python: str) -> str:
