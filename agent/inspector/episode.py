@@ -14,7 +14,10 @@ from agent.trajectory.indexed_log import IndexedLog
 
 @dataclass(frozen=True)
 class About:
-    """What is known of an episode as a whole; None or "" where the record does not say."""
+    """What is known of an episode as a whole; None or "" where the record does not say.
+
+    `remarks` are the program's on an episode without steps.
+    """
 
     label: str
     model: str = ""
@@ -28,6 +31,7 @@ class About:
     number: int | None = None
     restarts: int = 0
     damaged: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 class Episode(Protocol):
@@ -75,6 +79,8 @@ class LoggedEpisode:
         if end is not None:
             reason = f"{end.reason}, {end.detail}" if end.detail else end.reason
             about = replace(about, end=reason, usage=end.usage, seconds=end.seconds)
+        if not len(log):
+            about = replace(about, remarks=tuple(one.text for one in log.notes_before_steps()))
         return about
 
     @property

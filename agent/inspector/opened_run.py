@@ -31,6 +31,7 @@ class OpenedTask:
     episodes: tuple[Episode, ...] = ()
     problems: tuple[str, ...] = ()
     resolved: bool | None = None
+    without_steps: tuple[Episode, ...] = ()
 
     @property
     def id(self) -> str:
@@ -123,7 +124,9 @@ def open_task(folder: Path, resolved: bool | None = None) -> OpenedTask:
     record = read_parts(folder, parts, problems)
     problems += missing_files(record)
     problems += [problem for one in episodes for problem in one.problems]
-    return OpenedTask(record, tuple(one for one in episodes if len(one)), tuple(problems), resolved)
+    begun = tuple(episode for episode in episodes if len(episode))
+    without_steps = tuple(episode for episode in episodes if not len(episode))
+    return OpenedTask(record, begun, tuple(problems), resolved, without_steps)
 
 
 def _line(folder: Path, resolved: bool | None) -> TaskLine:

@@ -36,7 +36,7 @@ def task_lines(task: OpenedTask) -> Iterator[str]:
     yield from _reproduction(record.reproduction)
     for number, location in enumerate(record.locations, 1):
         yield one_line(f"location {number}: {location}")
-    for episode in task.episodes:
+    for episode in (*task.episodes, *task.without_steps):
         yield from _episode(episode)
     for candidate in record.candidates:
         yield from _candidate(candidate, patch=candidate not in first)
@@ -58,6 +58,7 @@ def _episode(episode: Episode) -> Iterator[str]:
         yield one_line(f"{here}: {agent}{planner}model {about.model}{sampling}")
         if about.image:
             yield one_line(f"{here}: image {about.image}, tools {about.tools or 'none'}")
+    yield from (f"{here}: [{one_line(remark)}]" for remark in about.remarks)
     for message in episode.sent(1) if len(episode) else ():
         yield from prefixed(f"{here} {message.role}", message.content)
     for number in range(1, len(episode) + 1):

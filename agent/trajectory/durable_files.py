@@ -50,12 +50,13 @@ class Lines:
     `count` is how many lines it has.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, count: int | None = None) -> None:
+        """Open a file; `count` is given where this process wrote it, and so knows it is whole."""
         self._lock = threading.Lock()
         with disk():
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-            self.count = 0
-            if os.fstat(self._file).st_size:
+            self.count = count or 0
+            if count is None and os.fstat(self._file).st_size:
                 # A killed process may have left half a line; the next must not be glued to it.
                 whole = complete_lines(path.read_bytes())
                 os.ftruncate(self._file, len(whole))

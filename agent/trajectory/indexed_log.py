@@ -73,6 +73,12 @@ class IndexedLog:
         found = [self._event(place) for place in self._parts]
         return [event for event in found if not isinstance(event, str)]
 
+    def notes_before_steps(self) -> list[Note]:
+        """Read what was remarked on before the first step of the latest start."""
+        start = self._headers[-1] + 1 if self._headers else 0
+        events, _ = self._events(range(start, self._steps[0] if self._steps else len(self._lines)))
+        return [event for event in events if isinstance(event, Note)]
+
     def __len__(self) -> int:
         return len(self._steps)
 
@@ -180,10 +186,8 @@ class IndexedLog:
         """Read the lines of one step; those that cannot be read are remarked on."""
         events, problems = self._events(self._range(number))
         notes = [Note("", problem) for problem in problems]
-        if number == 1:  # what was remarked on before the first step
-            start = self._headers[-1] + 1 if self._headers else 0
-            before, _ = self._events(range(start, self._steps[0]))
-            notes[:0] = [event for event in before if isinstance(event, Note)]
+        if number == 1:
+            notes[:0] = self.notes_before_steps()
         if not events or not isinstance(events[0], Step):
             return Turn(number, UNREADABLE, notes=tuple(notes))
         return turn_of(number, [*events, *notes])

@@ -217,7 +217,14 @@ def read_task(folder: Path, problems: list[str] | None = None) -> RecordedTask:
 def read_log(folder: Path) -> TaskLog:
     """Return a task's log as earlier starts left it, to be gone on with."""
     paths = [folder / f"{SHARED}.jsonl", *folder.glob("attempt-*.jsonl")]
-    earlier = {path.stem: list(read_events(path)) for path in paths if path.exists()}
+    earlier: dict[str, list[Event]] = {
+        path.stem: [
+            _judged(folder, event, None, None) if isinstance(event, Candidate) else event
+            for event in read_events(path)
+        ]
+        for path in paths
+        if path.exists()
+    }
     if earlier:
         _add_files_of_format_1(folder, earlier)
     return TaskLog(folder, earlier)

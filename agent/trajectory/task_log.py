@@ -29,9 +29,9 @@ def attempt_name(number: int) -> str:
 class LogFile:
     """One file of a task's log, open for appending; `name` is the file's, without its ending."""
 
-    def __init__(self, path: Path, events: list[Event], texts: WrittenTexts) -> None:
-        self.name = path.stem
-        self._lines, self._events, self._texts = Lines(path), events, texts
+    def __init__(self, lines: Lines, name: str, events: list[Event], texts: WrittenTexts) -> None:
+        self.name = name
+        self._lines, self._events, self._texts = lines, events, texts
 
     def append(self, event: Event) -> None:
         """Append one event; a kill loses at most this line. Raises WorldError for a full disk."""
@@ -40,27 +40,25 @@ class LogFile:
         self._texts.note(values, f"{self.name}:{self._lines.count}")
         self._events.append(event)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._lines.close()
-
 
 class TaskLog:
     """The events of one task, by the name of their file, all starts included."""
 
     def __init__(self, folder: Path, earlier: Mapping[str, Sequence[Event]] | None = None) -> None:
         self._folder, self._texts = folder, WrittenTexts()
+        self._counts: dict[str, int] = {}
         self._events = {name: list(events) for name, events in (earlier or {}).items()}
 
     @contextmanager
     def open(self, name: str) -> Iterator[LogFile]:
         """Open a file of the log for appending."""
         events = self._events.setdefault(name, [])
-        log = LogFile(self._folder / f"{name}.jsonl", events, self._texts)
+        lines = Lines(self._folder / f"{name}.jsonl", self._counts.get(name))
         try:
-            yield log
+            yield LogFile(lines, name, events, self._texts)
         finally:
-            log.close()
+            self._counts[name] = lines.count
+            lines.close()
 
     def events(self, name: str) -> Sequence[Event]:
         """Return the events of one file, of all starts."""
