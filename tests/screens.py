@@ -22,7 +22,7 @@ from agent.inspector.opening import RunShelf, open_path
 PROJECT = Path(__file__).parent.parent
 TEXTS = Path(__file__).parent / "data" / "screens"
 PICTURES = PROJECT / ".github" / "pictures"
-EXAMPLE = PROJECT / "runs" / "example"
+EXAMPLE = PROJECT / "tests" / "data" / "format-1" / "example"
 OTHERS = Path(__file__).parent / "data" / "mini-swe-agent-2.4.6.traj.json"
 CELL = 12.2
 """The width of a character in a picture."""

@@ -35,7 +35,7 @@ from tools.base import ToolCall
 
 DATA = Path(__file__).parent / "data"
 RECORDINGS = sorted(DATA.glob("*.traj*"))
-EXAMPLE = DATA.parent.parent / "runs" / "example"
+EXAMPLE = DATA / "format-1" / "example"
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def make_long(folder: Path) -> None:
     """Write a run with one attempt of so many steps, each sent all that was said before."""
     task = folder / "long"
     task.mkdir(parents=True)
-    shutil.copy(PROJECT / "runs/example/run.json", folder / "run.json")
+    shutil.copy(PROJECT / "tests/data/format-1/example/run.json", folder / "run.json")
     sent = [Message("m0", "system", "You repair."), Message("m1", "user", "An issue. " * 300)]
     with (task / "attempt-1.jsonl").open("wb") as log:
         header = Header(1, "free", "some-model", 0, 0.0, "image", [])
@@ -72,8 +72,8 @@ def make_long(folder: Path) -> None:
 
 def make_many(folder: Path) -> None:
     """Write so many runs of one task."""
-    run = json.loads((PROJECT / "runs/example/run.json").read_text())
-    result = (PROJECT / "runs/example/sympy-14774-c10de226/result.json").read_bytes()
+    run = json.loads((PROJECT / "tests/data/format-1/example/run.json").read_text())
+    result = (PROJECT / "tests/data/format-1/example/sympy-14774-c10de226/result.json").read_bytes()
     for number in range(RUNS):
         place = folder / f"run-{number:04}"
         (place / "task").mkdir(parents=True)
@@ -144,9 +144,9 @@ def long_run(folder: Path) -> tuple[float, float, float]:
 
 def main() -> int:
     """Measure, print, and fail beyond the bounds."""
-    with terminal(str(PROJECT / "runs/example")) as shown:
+    with terminal(str(PROJECT / "tests/data/format-1/example")) as shown:
         shown.until("verified patch")  # files that are read for the first time
-    with terminal(str(PROJECT / "runs/example")) as shown:
+    with terminal(str(PROJECT / "tests/data/format-1/example")) as shown:
         start = shown.until("verified patch")
     with tempfile.TemporaryDirectory() as place:
         opened, stepping, megabytes = long_run(Path(place) / "run")
