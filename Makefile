@@ -24,11 +24,11 @@ engine:
 
 test: $(VENV)/.installed engine
 	$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest -n 3 --dist worksteal --durations 15
+	$(BIN)/python -m pytest -n 4 --dist worksteal --durations 15
 
 test-long: $(VENV)/.installed engine
 	$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest -n 3 --dist worksteal --durations 15 --long
+	$(BIN)/python -m pytest -n 4 --dist worksteal --durations 15 --long
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
