@@ -54,9 +54,7 @@ def solve(
             candidate for number in attempt_numbers(run) for candidate in attempt(run, plan, number)
         ]
         matrix, distinct = run_matrix(run, candidates, reproduction)
-        rejected = sum(one.end.rejected for one in run.log.attempts if one.end is not None)
-        dropped = [item for candidate in candidates for item in candidate.dropped]
-        verdict = judge(distinct, matrix, dropped, rejected)
+        verdict = decide(run, candidates, distinct, matrix)
         return conclude(run, distinct, matrix, verdict, reproduction)
 
 
@@ -80,6 +78,18 @@ def run_matrix(
     twins = {one.id: one.merged for one in judged if one.merged}
     inapplicable = tuple(one.id for one in judged if not one.applies)
     return replace(matrix, twins=twins, inapplicable=inapplicable), judged
+
+
+def decide(
+    run: TaskRun,
+    candidates: Sequence[Candidate],
+    distinct: Sequence[Candidate],
+    matrix: Matrix,
+) -> Verdict:
+    """Judge the distinct candidates; what attempts tried and rejected counts against them."""
+    rejected = sum(one.end.rejected for one in run.log.attempts if one.end is not None)
+    dropped = [item for candidate in candidates for item in candidate.dropped]
+    return judge(distinct, matrix, dropped, rejected)
 
 
 def conclude(
