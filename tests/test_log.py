@@ -193,7 +193,7 @@ from agent.trajectory.events import Note
 from agent.trajectory.task_log import TaskLog
 with TaskLog(Path(sys.argv[1])).open("attempt-1") as log:
     for number in range(10**9):
-        log.append(Note(str(number), "x" * 300_000))
+        log.append(Note(str(number), f"{number}{'x' * 300_000}"))
 """
 
 
