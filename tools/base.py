@@ -60,7 +60,14 @@ class UserError(Explained):
 
 
 class WorldError(Explained):
-    """The user must mend something outside the program: engine, network, disk."""
+    """The user must mend something outside the program: engine, network, disk.
+
+    `answer` is what an engine or a registry said, in its own words.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, answer: str = "") -> None:
+        super().__init__(message, hint)
+        self.answer = answer
 
 
 class EngineError(WorldError):
@@ -72,11 +79,7 @@ class SandboxLost(WorldError):
 
 
 class NetworkError(WorldError):
-    """A registry, hub or git server did not answer as it should; `answer` is in its own words."""
-
-    def __init__(self, message: str, hint: str = "", *, answer: str = "") -> None:
-        super().__init__(message, hint)
-        self.answer = answer
+    """A registry, hub or git server did not answer as it should."""
 
 
 @dataclass(frozen=True)

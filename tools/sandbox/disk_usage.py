@@ -48,6 +48,6 @@ def _ask_until_free(ask: Ask) -> Any:
         try:
             return ask()
         except EngineError as error:
-            if BUSY not in error.message or time.monotonic() > until:
+            if BUSY not in error.answer or time.monotonic() > until:
                 raise
             time.sleep(PAUSE)

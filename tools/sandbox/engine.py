@@ -36,9 +36,11 @@ def translated(action: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise EngineError(f"the Docker engine refused to {action}: {error.explanation}") from error
+        reason = f"the Docker engine refused to {action}: {error.explanation}"
+        raise EngineError(reason, answer=str(error.explanation)) from error
     except (DockerException, requests.exceptions.RequestException) as error:
-        raise EngineError(f"cannot {action}: {plain(error)}", NOT_RUNNING) from error
+        answer = plain(error)
+        raise EngineError(f"cannot {action}: {answer}", NOT_RUNNING, answer=answer) from error
 
 
 def plain(error: Exception) -> str:
@@ -118,8 +120,7 @@ class Engine:
                         raise NetworkError(f"cannot pull {reference}: {answer}", answer=answer)
         except EngineError as error:
             hint = "build the image, or load it into the engine"
-            answer = str(getattr(error.__cause__, "explanation", error.__cause__))
-            raise NetworkError(error.message, hint, answer=answer) from error
+            raise NetworkError(error.message, hint, answer=error.answer) from error
         return self._present(reference)
 
     def import_rootfs(self, archive: Path, reference: str, labels: Mapping[str, str]) -> ImageInfo:
