@@ -234,12 +234,14 @@ def test_a_signal_never_leaves_half_a_line(tmp_path: Path) -> None:
                     armed = True
                     signal.setitimer(signal.ITIMER_REAL, delay / 10_000)
                     for _ in range(50):
-                        log.append(outcome("call", "x" * 100_000))
+                        log.append(outcome("call", f"{delay} {appended} {'x' * 100_000}"))
                         appended += 1
                     armed = False
                 except KeyboardInterrupt:
-                    continue
+                    armed = False
+                signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
+        armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     # A line that was whole when the signal came may stay, though `append` did not return.
