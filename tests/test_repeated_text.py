@@ -59,8 +59,8 @@ def test_a_later_start_points_at_lines_by_their_number_in_the_file(tmp_path: Pat
         tmp_path, "attempt-1", HEADER, *(Message(f"m{n}", "user", PROMPT) for n in (0, 1))
     )
     assert [line.get("content") for line in lines[3:]] == [PROMPT, {"$at": "attempt-1:4:content"}]
-    assert [event.content for event in read_events(tmp_path / "attempt-1.jsonl")[3:]  # type: ignore[union-attr]
-            ] == [PROMPT, PROMPT]  # fmt: skip
+    texts = [event for event in read_events(tmp_path / "attempt-1.jsonl")[3:]]
+    assert texts == [Message(f"m{n}", "user", PROMPT) for n in (0, 1)]
 
 
 def test_a_text_that_is_lost_is_named(tmp_path: Path) -> None:
@@ -75,6 +75,11 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
     max_leaves=8,
 )
+
+
+def test_what_looks_like_a_pointer_and_is_none_reads_as_it_was() -> None:
+    for value in ({"$at": "attempt-1:1:content"}, {"$at": ["x"]}, {"$at": {"$at": "y"}}):
+        assert restored(WrittenTexts().shortened({"opaque": value}), str) == {"opaque": value}
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), json_values), max_size=5))

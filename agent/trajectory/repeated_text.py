@@ -40,7 +40,9 @@ class WrittenTexts:
             place = self._places.get(value) if len(value) >= LONG else None
             return value if place is None else {POINTER: place}
         if isinstance(value, dict):
-            return {key: self.shortened(item) for key, item in value.items()}
+            inner = {key: self.shortened(item) for key, item in value.items()}
+            # What looks like a pointer and is none stands in a list, so that it reads as it was.
+            return {POINTER: [inner[POINTER]]} if inner.keys() == {POINTER} else inner
         return [self.shortened(item) for item in value] if isinstance(value, list) else value
 
     def note(self, values: Any, line: str) -> None:
@@ -73,8 +75,11 @@ class LogTexts:
 def restored(value: Any, text_at: Callable[[str], str]) -> Any:
     """Return a line's values with the texts that its pointers mean."""
     if isinstance(value, dict):
-        pointer = value.get(POINTER)
-        if isinstance(pointer, str) and len(value) == 1:
-            return text_at(pointer)
+        if value.keys() == {POINTER}:
+            pointer = value[POINTER]
+            if isinstance(pointer, str):
+                return text_at(pointer)
+            if isinstance(pointer, list) and len(pointer) == 1:
+                return {POINTER: restored(pointer[0], text_at)}
         return {key: restored(item, text_at) for key, item in value.items()}
     return [restored(item, text_at) for item in value] if isinstance(value, list) else value
