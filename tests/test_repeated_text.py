@@ -59,7 +59,7 @@ def test_a_later_start_points_at_lines_by_their_number_in_the_file(tmp_path: Pat
         tmp_path, "attempt-1", HEADER, *(Message(f"m{n}", "user", PROMPT) for n in (0, 1))
     )
     assert [line.get("content") for line in lines[3:]] == [PROMPT, {"$at": "attempt-1:4:content"}]
-    texts = [event for event in read_events(tmp_path / "attempt-1.jsonl")[3:]]
+    texts = list(read_events(tmp_path / "attempt-1.jsonl")[3:])
     assert texts == [Message(f"m{n}", "user", PROMPT) for n in (0, 1)]
 
 

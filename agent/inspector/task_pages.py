@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent.inspector.interdiff import interdiff
 from agent.inspector.opened_run import OpenedTask
-from agent.records import Candidate, Check, CheckResult, Matrix
+from agent.records import BASE, Candidate, Check, CheckResult, Matrix
 from agent.show.blocks import (
     Block,
     Bullets,
@@ -19,7 +19,7 @@ from agent.show.blocks import (
     Table,
     Words,
 )
-from agent.show.check_table import BASE, behaviour, class_numbers, outcomes_of, result_words
+from agent.show.check_table import class_numbers, result_words
 from agent.show.figures import duration, several
 from agent.show.verdict_sheet import verdict_sheet
 from agent.trajectory.reader import RecordedTask
@@ -97,11 +97,11 @@ def _losers(task: OpenedTask) -> Iterator[Block]:
         if verdict.chosen in item.candidates:
             continue
         yield Heading(f"What class {number} did differently ({', '.join(item.candidates)})", 3)
-        rows = [outcomes_of(matrix, name) for name in (verdict.chosen, item.candidates[0])]
+        rows = [matrix.row(name) for name in (verdict.chosen, item.candidates[0])]
         pairs = [
             (check.id, [row.get(check.id) for row in rows])
             for check in matrix.checks
-            if len({behaviour(row.get(check.id)) for row in rows}) > 1
+            if len({one and one.behaviour for one in (row.get(check.id) for row in rows)}) > 1
         ]
         if pairs:
             columns = ("check", f"winner {verdict.chosen}", f"class {number}")
@@ -109,7 +109,7 @@ def _losers(task: OpenedTask) -> Iterator[Block]:
             yield Table(columns, tuple(lines[:MOST_DIFFERENCES]))
         if len(pairs) > MOST_DIFFERENCES:
             yield Paragraph((f"and {several(len(pairs) - MOST_DIFFERENCES, 'more check')}",))
-        base = outcomes_of(matrix, BASE)
+        base = matrix.row(BASE)
         for check, both in pairs[:MOST_SHOWN]:
             for name, outcome in zip((verdict.chosen, item.candidates[0]), both, strict=True):
                 output = _failure_lines(outcome, base.get(check))

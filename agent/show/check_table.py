@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.records import Candidate, Check, CheckResult, Matrix, Verdict
+from agent.records import BASE, Candidate, Check, CheckResult, Matrix, Verdict
 from agent.show.blocks import Code, Marked, Table, Words
 
 MARKS = {
@@ -16,18 +16,6 @@ MARKS = {
 }
 COLOURS = 6
 """Colours of classes, `c1` to `c6`; those of later classes begin again."""
-BASE = "base"
-"""The clean repository's name where a matrix names candidates."""
-
-
-def outcomes_of(matrix: Matrix, candidate: str) -> dict[str, CheckResult]:
-    """Return what a candidate did, by the id of the check."""
-    return {one.check: one for one in matrix.outcomes if one.candidate == candidate}
-
-
-def behaviour(outcome: CheckResult | None) -> tuple[str, str]:
-    """Return what is equal for outcomes that do not set two candidates apart."""
-    return (outcome.result, outcome.digest) if outcome else ("", "")
 
 
 def class_numbers(verdict: Verdict | None, candidates: Sequence[Candidate]) -> dict[str, int]:
@@ -50,7 +38,7 @@ def ordered_checks(matrix: Matrix) -> tuple[Check, ...]:
     behaviours: dict[str, set[tuple[str, str]]] = {}
     for outcome in matrix.outcomes:
         if outcome.candidate != BASE:
-            behaviours.setdefault(outcome.check, set()).add(behaviour(outcome))
+            behaviours.setdefault(outcome.check, set()).add(outcome.behaviour)
     return tuple(
         sorted(matrix.checks, key=lambda one: (not one.issue, len(behaviours.get(one.id, ())) < 2))
     )
@@ -62,15 +50,13 @@ def check_table(matrix: Matrix, verdict: Verdict | None, candidates: Sequence[Ca
     Candidates of one class stand beside each other. A result that is as on the base is `same`.
     """
     numbers = class_numbers(verdict, candidates)
-    names = [name for name in dict.fromkeys(one.candidate for one in matrix.outcomes)
-             if name != BASE]  # fmt: skip
-    names.sort(key=lambda name: numbers.get(name, len(numbers) + 1))
+    names = sorted(matrix.candidates, key=lambda name: numbers.get(name, len(numbers) + 1))
     columns: list[str | Marked] = ["check", BASE]
     for name in names:
         chosen = "★" if verdict and verdict.chosen == name else ""
         label = f"{name}{chosen} [{numbers.get(name, '-')}]"
         columns.append(Marked(label, class_colour(numbers.get(name))))
-    base, *others = [outcomes_of(matrix, name) for name in (BASE, *names)]
+    base, *others = [matrix.row(name) for name in (BASE, *names)]
     rows: list[tuple[Words, ...]] = []
     for check in ordered_checks(matrix):
         before = base.get(check.id)

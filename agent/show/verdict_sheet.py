@@ -17,7 +17,7 @@ from agent.records import (
     Verdict,
 )
 from agent.show.blocks import Block, Bullets, Code, Diff, Heading, Paragraph, Piece, Table, Words
-from agent.show.check_table import behaviour, outcomes_of, result_words
+from agent.show.check_table import result_words
 from agent.show.figures import duration, money, several, tokens
 
 STATUS: dict[Status, str] = {
@@ -89,12 +89,12 @@ def _question(matrix: Matrix, verdict: Verdict) -> Iterator[Block]:
     leading = [
         item for item in verdict.classes if item.issue_checks_passed == most and not item.tampered
     ]
-    rows = [outcomes_of(matrix, item.candidates[0]) for item in leading]
+    rows = [matrix.row(item.candidates[0]) for item in leading]
     items = [
         _answers(check, leading, outcomes)
         for check in matrix.checks
         if (outcomes := [row.get(check.id) for row in rows])
-        and len(set(map(behaviour, outcomes))) > 1
+        and len({one and one.behaviour for one in outcomes}) > 1
     ]
     yield Heading("Which behaviour is right?")
     if items:
@@ -154,7 +154,7 @@ def _remark(item: BehaviourClass, verdict: Verdict) -> str:
 
 
 def _evidence(matrix: Matrix, verdict: Verdict, chosen: Candidate) -> Iterator[Block]:
-    outcomes = outcomes_of(matrix, chosen.id)
+    outcomes = matrix.row(chosen.id)
     failing = [check for check in matrix.checks if check.base != "pass" and check.id in outcomes]
     fixed = [check for check in failing if outcomes[check.id].result == "pass"]
     if fixed:
